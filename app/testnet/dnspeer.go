@@ -1,0 +1,213 @@
+package testnet
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// A DNS is a DNS server for PTR queries over UDP and TCP, honest or hostile as its Answers say.
+type DNS struct {
+	Addr netip.AddrPort
+
+	packets   net.PacketConn
+	listener  net.Listener // nil: TCP is refused by the kernel
+	handler   func(addr netip.Addr) Answer
+	closed    chan struct{}
+	closeOnce sync.Once
+	running   sync.WaitGroup
+
+	mu          sync.Mutex // guards all below
+	answers     map[string]Answer
+	every       *Answer
+	queries     map[string]int
+	total       int
+	inFlight    int
+	maxInFlight int
+}
+
+// StartDNS starts a server on a free port of 127.0.0.1, UDP and TCP, that ends with the test. It answers as Set and
+// SetAll say, else as handler says, else, if handler is nil, with NXDOMAIN.
+func StartDNS(tb testing.TB, handler func(addr netip.Addr) Answer) *DNS {
+	tb.Helper()
+	for range 100 {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			tb.Fatalf("dns peer: %v", err)
+		}
+		packets, err := net.ListenPacket("udp", listener.Addr().String())
+		if err == nil {
+			return ServeDNS(tb, packets, listener, handler)
+		}
+		_ = listener.Close() // somebody has the port for UDP
+	}
+	tb.Fatal("dns peer: no port free for both UDP and TCP")
+	return nil
+}
+
+// ServeDNS is StartDNS with sockets of the caller, say of another network namespace. It closes them. Without a listener
+// there is no TCP.
+func ServeDNS(tb testing.TB, packets net.PacketConn, listener net.Listener, handler func(addr netip.Addr) Answer) *DNS {
+	tb.Helper()
+	d := &DNS{
+		Addr:     packets.LocalAddr().(*net.UDPAddr).AddrPort(),
+		packets:  packets,
+		listener: listener,
+		handler:  handler,
+		closed:   make(chan struct{}),
+		answers:  make(map[string]Answer),
+		queries:  make(map[string]int),
+	}
+	d.running.Go(d.servePackets)
+	if listener != nil {
+		d.running.Go(d.serveStreams)
+	}
+	tb.Cleanup(d.Close)
+	return d
+}
+
+// Close ends the server: from then on its port is unreachable.
+func (d *DNS) Close() {
+	d.closeOnce.Do(func() {
+		close(d.closed)
+		_ = d.packets.Close()
+		if d.listener != nil {
+			_ = d.listener.Close()
+		}
+	})
+	d.running.Wait()
+}
+
+// Set says how to answer for one address.
+func (d *DNS) Set(addr netip.Addr, a Answer) {
+	name, err := dns.ReverseAddr(addr.String())
+	if err != nil {
+		panic("testnet: set: " + err.Error())
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.answers[name] = a
+}
+
+// SetAll says how to answer for all addresses, whatever was set for one. Nil ends that.
+func (d *DNS) SetAll(a *Answer) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.every = a
+}
+
+// Queries returns how many queries have come, over UDP and TCP.
+func (d *DNS) Queries() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.total
+}
+
+// QueriesFor returns how many queries have come for one address.
+func (d *DNS) QueriesFor(addr netip.Addr) int {
+	name, _ := dns.ReverseAddr(addr.String())
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.queries[name]
+}
+
+// MaxInFlight returns how many queries were unanswered at once, at most. One that is never answered counts for its Delay.
+func (d *DNS) MaxInFlight() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.maxInFlight
+}
+
+func (d *DNS) servePackets() {
+	buf := make([]byte, 65535)
+	for {
+		n, from, err := d.packets.ReadFrom(buf)
+		if err != nil {
+			select {
+			case <-d.closed:
+				return
+			default:
+				continue // an ICMP error for an answer that nobody waited for
+			}
+		}
+		raw := append([]byte(nil), buf[:n]...)
+		d.running.Go(func() {
+			for _, out := range d.answer(raw, false) {
+				_, _ = d.packets.WriteTo(out, from)
+			}
+		})
+	}
+}
+
+func (d *DNS) serveStreams() {
+	for {
+		conn, err := d.listener.Accept()
+		if err != nil {
+			return
+		}
+		d.running.Go(func() {
+			defer func() { _ = conn.Close() }()
+			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			length := make([]byte, 2)
+			if _, err := io.ReadFull(conn, length); err != nil {
+				return
+			}
+			raw := make([]byte, int(length[0])<<8|int(length[1]))
+			if _, err := io.ReadFull(conn, raw); err != nil {
+				return
+			}
+			for _, out := range d.answer(raw, true) {
+				_, _ = conn.Write(append([]byte{byte(len(out) >> 8), byte(len(out))}, out...))
+			}
+		})
+	}
+}
+
+// answer returns the messages to send for the query in raw.
+func (d *DNS) answer(raw []byte, stream bool) [][]byte {
+	q := new(dns.Msg)
+	if err := q.Unpack(raw); err != nil || len(q.Question) != 1 {
+		return nil
+	}
+	a := d.begin(q.Question[0].Name)
+	defer d.end()
+	if a.Delay > 0 {
+		select {
+		case <-time.After(a.Delay):
+		case <-d.closed:
+			return nil
+		}
+	}
+	return a.Messages(q, stream)
+}
+
+// begin counts a query and returns the answer to it.
+func (d *DNS) begin(name string) Answer {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.total++
+	d.queries[name]++
+	d.inFlight++
+	d.maxInFlight = max(d.maxInFlight, d.inFlight)
+	if d.every != nil {
+		return *d.every
+	}
+	if a, ok := d.answers[name]; ok {
+		return a
+	}
+	if addr, ok := addrOf(name); ok && d.handler != nil {
+		return d.handler(addr)
+	}
+	return Answer{Mode: NXDomain}
+}
+
+func (d *DNS) end() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.inFlight--
+}

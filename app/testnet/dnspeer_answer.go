@@ -1,0 +1,206 @@
+package testnet
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// A Mode is a way to answer a DNS query.
+type Mode int
+
+// The modes. Each tells the truth of Names but for what it says.
+const (
+	OK              Mode = iota
+	NXDomain             // with a SOA
+	NoData               // with a SOA
+	ServFail             //
+	RefusedCode          //
+	NotImp               //
+	FormErrOnEDNS        // the truth only without EDNS, FORMERR of a bare header else
+	BlackHole            // never answers
+	TruncatedUDP         // TC over UDP, the truth over TCP
+	TruncatedNoTCP       // TC over UDP, TCP is closed without a word
+	WrongID              //
+	WrongQuestion        // asks back for another address
+	WrongOwner           // the record belongs to another address
+	NotResponse          // without QR
+	Chain                // through Links CNAMEs
+	Loop                 // CNAMEs in a circle
+	RuntFirst            // a datagram of 5 bytes, then the truth
+	GarbageFirst         // an undecodable datagram and one with a wrong ID, then the truth
+	Garbage              // an undecodable datagram, with the right ID
+	CompressionLoop      // a name that points to itself
+	Huge                 // a name of 10,000 bytes
+	Lies                 // 65,535 records promised, one there
+	RawName              // RData as the PTR's data
+)
+
+// An Answer says how to answer for an address.
+type Answer struct {
+	Mode  Mode
+	Names []string      // PTR targets, in presentation format
+	TTL   uint32        // of all records; the minimum of the SOA too
+	NoSOA bool          // for NXDomain and NoData
+	Links int           // of Chain
+	RData []byte        // of RawName; see WireName
+	Delay time.Duration // before the answer
+}
+
+// WireName returns a name in wire format, whose labels may hold any bytes, and be longer than a name may be.
+func WireName(labels ...string) []byte {
+	var out []byte
+	for _, label := range labels {
+		out = append(append(out, byte(len(label))), label...)
+	}
+	return append(out, 0)
+}
+
+// Messages returns what to send for q, each a datagram.
+func (a Answer) Messages(q *dns.Msg, stream bool) [][]byte {
+	m := new(dns.Msg).SetReply(q)
+	name := q.Question[0].Name
+	switch a.Mode {
+	case BlackHole:
+		return nil
+	case NXDomain, NoData:
+		if a.Mode == NXDomain {
+			m.Rcode = dns.RcodeNameError
+		}
+		if !a.NoSOA {
+			m.Ns = []dns.RR{&dns.SOA{Hdr: a.header(".", dns.TypeSOA), Ns: "ns.test.", Mbox: "root.test.", Minttl: a.TTL}}
+		}
+		return pack(m)
+	case ServFail:
+		m.Rcode = dns.RcodeServerFailure
+		return pack(m)
+	case RefusedCode:
+		m.Rcode = dns.RcodeRefused
+		return pack(m)
+	case NotImp:
+		m.Rcode = dns.RcodeNotImplemented
+		return pack(m)
+	case FormErrOnEDNS:
+		if q.IsEdns0() != nil {
+			m.Rcode, m.Question = dns.RcodeFormatError, nil
+			return pack(m)
+		}
+	case TruncatedUDP, TruncatedNoTCP:
+		if !stream {
+			m.Truncated = true
+			return pack(m)
+		}
+		if a.Mode == TruncatedNoTCP {
+			return nil
+		}
+	case WrongID:
+		m.Id++
+	case WrongQuestion:
+		m.Question = []dns.Question{{Name: "1." + name, Qtype: dns.TypePTR, Qclass: dns.ClassINET}}
+	case WrongOwner:
+		name = "1." + name
+	case NotResponse:
+		m.Response = false
+	case Chain, Loop:
+		m.Answer, name = a.chain(name)
+		if a.Mode == Loop {
+			return pack(m)
+		}
+	case CompressionLoop:
+		return [][]byte{rawAnswer(q, 1, a.TTL, []byte{0xc0, byte(len(header(q)) + 12)})}
+	case Huge:
+		return [][]byte{rawAnswer(q, 1, a.TTL, WireName(strings.Split(strings.TrimSuffix(strings.Repeat(strings.Repeat("x", 49)+".", 200), "."), ".")...))}
+	case Lies:
+		return [][]byte{rawAnswer(q, 65535, a.TTL, WireName(strings.Split(strings.TrimSuffix(a.Names[0], "."), ".")...))}
+	case RawName:
+		return [][]byte{rawAnswer(q, 1, a.TTL, a.RData)}
+	case Garbage:
+		return [][]byte{garbage(q)}
+	}
+	for _, target := range a.Names {
+		m.Answer = append(m.Answer, &dns.PTR{Hdr: a.header(name, dns.TypePTR), Ptr: dns.Fqdn(target)})
+	}
+	truth := pack(m)
+	switch a.Mode {
+	case RuntFirst:
+		return append([][]byte{{byte(m.Id >> 8), byte(m.Id), 0x80, 0, 0}}, truth...)
+	case GarbageFirst:
+		forged := append([]byte(nil), truth[0]...)
+		forged[0]++
+		return append([][]byte{garbage(q), forged}, truth...)
+	}
+	return truth
+}
+
+// chain returns the CNAMEs from name on, and where they end.
+func (a Answer) chain(name string) ([]dns.RR, string) {
+	if a.Mode == Loop {
+		return []dns.RR{
+			&dns.CNAME{Hdr: a.header(name, dns.TypeCNAME), Target: "a." + name},
+			&dns.CNAME{Hdr: a.header("a."+name, dns.TypeCNAME), Target: name},
+		}, name
+	}
+	var rrs []dns.RR
+	for i := range a.Links {
+		next := "l" + strconv.Itoa(i) + ".test."
+		rrs = append([]dns.RR{&dns.CNAME{Hdr: a.header(name, dns.TypeCNAME), Target: next}}, rrs...) // last link first
+		name = next
+	}
+	return rrs, name
+}
+
+func (a Answer) header(name string, rrtype uint16) dns.RR_Header {
+	return dns.RR_Header{Name: name, Rrtype: rrtype, Class: dns.ClassINET, Ttl: a.TTL}
+}
+
+func pack(m *dns.Msg) [][]byte {
+	m.Compress = true
+	raw, err := m.Pack()
+	if err != nil {
+		panic("testnet: pack: " + err.Error())
+	}
+	return [][]byte{raw}
+}
+
+// header returns an answer to q up to where its records begin.
+func header(q *dns.Msg) []byte { return pack(new(dns.Msg).SetReply(q))[0] }
+
+// rawAnswer returns an answer to q with one PTR record of any data and any count.
+func rawAnswer(q *dns.Msg, count uint16, ttl uint32, data []byte) []byte {
+	out := header(q)
+	out[6], out[7] = byte(count>>8), byte(count)
+	out = append(out, 0xc0, 12, 0, byte(dns.TypePTR), 0, dns.ClassINET)
+	out = append(out, byte(ttl>>24), byte(ttl>>16), byte(ttl>>8), byte(ttl), byte(len(data)>>8), byte(len(data)))
+	return append(out, data...)
+}
+
+func garbage(q *dns.Msg) []byte {
+	return append(header(q)[:12], 0xff, 0xff, 0xff, 0xff, 0xff)
+}
+
+// addrOf returns the address that a name under in-addr.arpa or ip6.arpa stands for.
+func addrOf(name string) (netip.Addr, bool) {
+	if rest, ok := strings.CutSuffix(strings.ToLower(name), ".in-addr.arpa."); ok {
+		labels := strings.Split(rest, ".")
+		slices.Reverse(labels)
+		addr, err := netip.ParseAddr(strings.Join(labels, "."))
+		return addr, err == nil
+	}
+	rest, ok := strings.CutSuffix(strings.ToLower(name), ".ip6.arpa.")
+	labels := strings.Split(rest, ".")
+	if !ok || len(labels) != 32 {
+		return netip.Addr{}, false
+	}
+	slices.Reverse(labels)
+	text := strings.Join(labels, "")
+	var groups []string
+	for i := 0; i+4 <= len(text); i += 4 {
+		groups = append(groups, text[i:i+4])
+	}
+	addr, err := netip.ParseAddr(strings.Join(groups, ":"))
+	return addr, err == nil
+}

@@ -1,0 +1,85 @@
+package testnet
+
+import (
+	"errors"
+	"net"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Sender puts frames onto an interface as they are. It knows exactly how many the other end was given: a frame for which the
+// kernel had no room is sent again.
+type Sender struct {
+	tb    testing.TB
+	fd    int
+	Sent  uint64 // frames
+	Bytes uint64 // of them, as given
+}
+
+// NewSender opens a sender on an interface of the namespace.
+func NewSender(n *Namespace, name string) *Sender {
+	n.tb.Helper()
+	s := &Sender{tb: n.tb, fd: -1}
+	n.Do(func() {
+		i, err := net.InterfaceByName(name)
+		if err != nil {
+			n.tb.Errorf("sender: %v", err)
+			return
+		}
+		if s.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0); err != nil {
+			n.tb.Errorf("sender: socket: %v", err)
+			return
+		}
+		// Past the queueing discipline, whose drops are not told.
+		if err = unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_QDISC_BYPASS, 1); err != nil {
+			n.tb.Errorf("sender: %v", err)
+		}
+		if err = unix.Bind(s.fd, &unix.SockaddrLinklayer{Ifindex: i.Index}); err != nil {
+			n.tb.Errorf("sender: bind: %v", err)
+		}
+	})
+	if s.fd < 0 || n.tb.Failed() {
+		n.tb.FailNow()
+	}
+	n.tb.Cleanup(func() { _ = unix.Close(s.fd) })
+	return s
+}
+
+// Send sends one frame; false means that the interface is down or gone.
+func (s *Sender) Send(frame []byte) bool {
+	for {
+		_, err := unix.Write(s.fd, frame)
+		switch {
+		case err == nil:
+			s.Sent++
+			s.Bytes += uint64(len(frame))
+			return true
+		case errors.Is(err, unix.ENOBUFS), errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+			runtime.Gosched()
+		case errors.Is(err, unix.ENETDOWN), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENETUNREACH):
+			return false
+		default:
+			s.tb.Errorf("send frame of %d bytes: %v", len(frame), err)
+			return false
+		}
+	}
+}
+
+// SendAll sends each frame once, rate of them a second, in bursts of a millisecond; 0 is as fast as it goes.
+func (s *Sender) SendAll(frames [][]byte, rate int) {
+	start := time.Now()
+	for i, f := range frames {
+		if rate > 0 {
+			if ahead := time.Duration(i)*time.Second/time.Duration(rate) - time.Since(start); ahead > time.Millisecond {
+				time.Sleep(ahead)
+			}
+		}
+		if !s.Send(f) {
+			s.tb.Errorf("frame %d of %d: the interface is down", i, len(frames))
+			return
+		}
+	}
+}
