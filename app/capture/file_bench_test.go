@@ -1,0 +1,116 @@
+package capture_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"strings"
+	"testing"
+
+	"gonetmon/app/capture"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/pcapgo"
+)
+
+// endless gives head once and body for ever.
+type endless struct{ head, body, rest []byte }
+
+func (e *endless) Read(p []byte) (int, error) {
+	if len(e.rest) == 0 {
+		e.rest, e.head = e.head, e.body
+	}
+	n := copy(p, e.rest)
+	e.rest = e.rest[n:]
+	return n, nil
+}
+
+func TestFileNextDoesNotAllocate(t *testing.T) {
+	data := strings.Repeat("x", 700)
+	head, ng := littleFile().pcap(0xa1b2c3d4, 1), littleFile().section(1, 0).iface(1, 0)
+	long := &fileBuilder{order: binary.LittleEndian}
+	long.enhanced(0, data, 700, make([]byte, 600_000)...).enhanced(0, data, 700).simple(data, 700).other(5, data)
+	record := (&fileBuilder{order: binary.LittleEndian}).record(data, 1500)
+	for name, r := range map[string]io.Reader{
+		"pcap":   &endless{head: head.b, body: record.b},
+		"pcapng": &endless{head: ng.b, body: long.b},
+	} {
+		f, err := capture.NewFile(r, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch := make([]capture.Frame, 64)
+		if _, err := f.Next(batch); err != nil {
+			t.Fatal(err)
+		}
+		if n := testing.AllocsPerRun(1000, func() { _, _ = f.Next(batch) }); n != 0 {
+			t.Errorf("Next of %s: %v allocs", name, n)
+		}
+	}
+}
+
+// BenchmarkFile reads 10,000 frames of 700 stored bytes, and of 64, next to gopacket's readers.
+func BenchmarkFile(b *testing.B) {
+	for _, size := range []int{700, 64} {
+		pcap, ng := littleFile().pcap(0xa1b2c3d4, 1), littleFile().section(1, 0).iface(1, 0)
+		for range 10000 {
+			pcap.record(strings.Repeat("x", size), 1500)
+			ng.enhanced(0, strings.Repeat("x", size), 1500)
+		}
+		name := map[int]string{700: "700", 64: "64"}[size]
+		b.Run("pcap/"+name+"/File", func(b *testing.B) { benchmarkFile(b, pcap.b) })
+		b.Run("pcap/"+name+"/pcapgo", func(b *testing.B) {
+			benchmarkPcapgo(b, pcap.b, func(r io.Reader) (pcapgoReader, error) { return pcapgo.NewReader(r) })
+		})
+		b.Run("pcapng/"+name+"/File", func(b *testing.B) { benchmarkFile(b, ng.b) })
+		b.Run("pcapng/"+name+"/pcapgo", func(b *testing.B) {
+			benchmarkPcapgo(b, ng.b, func(r io.Reader) (pcapgoReader, error) {
+				return pcapgo.NewNgReader(r, pcapgo.NgReaderOptions{WantMixedLinkType: true})
+			})
+		})
+	}
+}
+
+func benchmarkFile(b *testing.B, file []byte) {
+	b.ReportAllocs()
+	b.SetBytes(int64(len(file)))
+	batch := make([]capture.Frame, 64)
+	for b.Loop() {
+		f, err := capture.NewFile(bytes.NewReader(file), "benchmark")
+		if err != nil {
+			b.Fatal(err)
+		}
+		frames := 0
+		for err == nil {
+			var n int
+			n, err = f.Next(batch)
+			frames += n
+		}
+		if frames != 10000 {
+			b.Fatal(frames, err)
+		}
+	}
+}
+
+type pcapgoReader interface {
+	ZeroCopyReadPacketData() ([]byte, gopacket.CaptureInfo, error)
+}
+
+func benchmarkPcapgo(b *testing.B, file []byte, open func(io.Reader) (pcapgoReader, error)) {
+	b.ReportAllocs()
+	b.SetBytes(int64(len(file)))
+	for b.Loop() {
+		f, err := open(bytes.NewReader(file))
+		if err != nil {
+			b.Fatal(err)
+		}
+		frames := -1
+		for err == nil {
+			_, _, err = f.ZeroCopyReadPacketData()
+			frames++
+		}
+		if frames != 10000 {
+			b.Fatal(frames, err)
+		}
+	}
+}

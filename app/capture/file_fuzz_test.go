@@ -1,0 +1,39 @@
+package capture_test
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// FuzzFile reads anything: it ends with a status, no matter how the bytes arrive or how large the batches are, and what
+// is not packed reads as the reference does.
+func FuzzFile(f *testing.F) {
+	for _, file := range smallFiles() {
+		f.Add(file.b)
+		f.Add(file.b[:len(file.b)-1])
+		f.Add(gzipped(file.b[:len(file.b)/2], file.b[len(file.b)/2:]))
+	}
+	f.Add(bigFile().section(1, 0).iface(1, 0).enhanced(0, "long", 4, make([]byte, 600_000)...).simple("x", 1).b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got := readBytes(t, b)
+		if !slices.Contains([]string{"ok", "cut", "corrupt", "bad"}, got.Status) {
+			t.Fatalf("status %q", got.Status)
+		}
+		if len(b) < 1<<16 {
+			slow, _ := readCapture(t, iotest.OneByteReader(bytes.NewReader(b)), 1)
+			if d := cmp.Diff(got, slow); d != "" {
+				t.Errorf("byte by byte (-want +got):\n%s", d)
+			}
+		}
+		if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) || got.Interfaces == 1<<16 {
+			return
+		}
+		if d := cmp.Diff(reference(b), got); d != "" {
+			t.Errorf("(-reference +got):\n%s", d)
+		}
+	})
+}

@@ -1,0 +1,304 @@
+package capture_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"gonetmon/app/capture"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+	"github.com/google/gopacket/pcapgo"
+)
+
+// TestFileSmall reads each small file frame by frame, as it was made.
+func TestFileSmall(t *testing.T) {
+	type frame struct {
+		Data string
+		Wire int
+		Link uint16
+	}
+	records := func(link uint16) []frame {
+		return []frame{{"first", 5, link}, {"", 60, link}, {"third record", 12, link}, {"cut at its snap length", 1514, link}}
+	}
+	blocks := []frame{{"one", 60, 1}, {"second", 6, 101}, {"123456789", 1500, 1}, {"obsolete", 8, 101}, {"four", 4, 276}, {"", 0, 276}}
+	want := map[string][]frame{
+		"us little": records(1), "us big": records(1), "ns little": records(113), "ns big": records(113),
+		"modified little": records(101), "modified big": records(101), "pcapng little": blocks, "pcapng big": blocks,
+		"pcapng both": append([]frame{{"a", 1, 1}}, blocks...),
+	}
+	for name, file := range smallFiles() {
+		t.Run(name, func(t *testing.T) {
+			f, err := capture.NewFile(bytes.NewReader(file.b), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []frame
+			batch := make([]capture.Frame, 3)
+			for {
+				n, err := f.Next(batch)
+				if err != nil {
+					break
+				}
+				for _, b := range batch[:n] {
+					got = append(got, frame{string(b.Data), b.Wire, b.Link})
+				}
+			}
+			if d := cmp.Diff(want[name], got); d != "" {
+				t.Errorf("frames (-want +got):\n%s", d)
+			}
+			info := capture.Info{Format: f.Info().Format, Status: "ok", Interfaces: file.marks[len(file.marks)-1].interfaces}
+			if d := cmp.Diff(info, f.Info()); d != "" {
+				t.Errorf("info (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// TestFilePcapgo reads what gopacket's writers write.
+func TestFilePcapgo(t *testing.T) {
+	packets := []string{"a packet", "", strings.Repeat("long ", 300)}
+	want := reading{Format: "pcap-us", Status: "ok", Interfaces: 1}
+	for _, p := range packets {
+		want.add(1, []byte(p), int64(len(p)+4))
+	}
+	write := func(w interface {
+		WritePacket(gopacket.CaptureInfo, []byte) error
+	}, link int) {
+		for _, p := range packets {
+			ci := gopacket.CaptureInfo{Timestamp: time.Unix(1, 2), CaptureLength: len(p), Length: len(p) + 4, InterfaceIndex: link}
+			if err := w.WritePacket(ci, []byte(p)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, make := range map[string]func(io.Writer) *pcapgo.Writer{"pcap-us": pcapgo.NewWriter, "pcap-ns": pcapgo.NewWriterNanos} {
+		var b bytes.Buffer
+		w := make(&b)
+		if err := w.WriteFileHeader(65536, layers.LinkTypeEthernet); err != nil {
+			t.Fatal(err)
+		}
+		write(w, 0)
+		want.Format = name
+		if d := cmp.Diff(want, readBytes(t, b.Bytes())); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+	var b bytes.Buffer
+	w, err := pcapgo.NewNgWriter(&b, layers.LinkTypeEthernet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(w, 0)
+	intf := pcapgo.NgInterface{Name: "lo", Description: "second", LinkType: layers.LinkTypeRaw, TimestampResolution: 9}
+	if _, err := w.AddInterface(intf); err != nil {
+		t.Fatal(err)
+	}
+	write(w, 1)
+	if err := w.WriteInterfaceStats(1, pcapgo.NgInterfaceStatistics{PacketsReceived: 3}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range packets {
+		want.add(101, []byte(p), int64(len(p)+4))
+	}
+	want.Format, want.Interfaces = "pcapng", 2
+	if d := cmp.Diff(want, readBytes(t, b.Bytes())); d != "" {
+		t.Errorf("pcapng (-want +got):\n%s", d)
+	}
+}
+
+// TestFilePrefixes cuts each small file at each byte: what ends before the cut counts.
+func TestFilePrefixes(t *testing.T) {
+	for name, file := range smallFiles() {
+		header := 24
+		if strings.HasPrefix(name, "pcapng") {
+			header = 4
+		}
+		for n := range len(file.b) + 1 {
+			want := struct {
+				Status              string
+				Packets, Interfaces int
+			}{Status: "cut"}
+			if n < header {
+				want.Status = "bad"
+			}
+			for _, m := range file.marks {
+				if m.length <= n {
+					want.Packets, want.Interfaces = m.packets, m.interfaces
+				}
+				if m.length == n {
+					want.Status = "ok"
+				}
+			}
+			got := readBytes(t, file.b[:n])
+			have := want
+			have.Status, have.Packets, have.Interfaces = got.Status, got.Packets, got.Interfaces
+			if d := cmp.Diff(want, have); d != "" {
+				t.Errorf("%s, %d of %d bytes (-want +got):\n%s", name, n, len(file.b), d)
+			}
+			slow, _ := readCapture(t, iotest.OneByteReader(bytes.NewReader(file.b[:n])), 2)
+			if d := cmp.Diff(got, slow); d != "" {
+				t.Errorf("%s, %d bytes one by one (-want +got):\n%s", name, n, d)
+			}
+			if d := cmp.Diff(reference(file.b[:n]), got); d != "" {
+				t.Errorf("%s, %d of %d bytes (-reference +got):\n%s", name, n, len(file.b), d)
+			}
+		}
+	}
+}
+
+// TestFileChanges changes each byte of each small file in some ways.
+func TestFileChanges(t *testing.T) {
+	for name, file := range smallFiles() {
+		for at := range file.b {
+			for _, to := range changes(file.b[at]) {
+				b := bytes.Clone(file.b)
+				b[at] = to
+				if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
+					continue
+				}
+				if d := cmp.Diff(reference(b), readBytes(t, b)); d != "" {
+					t.Errorf("%s, byte %d is %#x (-reference +got):\n%s", name, at, to, d)
+				}
+			}
+		}
+	}
+}
+
+// changes are values that a byte may get by damage.
+func changes(b byte) []byte {
+	return []byte{0, 1, 4, 0xff, b ^ 0x80, b + 1, b - 1, b + 4, b - 4}
+}
+
+func TestFileDamage(t *testing.T) {
+	pcap := func() *fileBuilder { return bigFile().pcap(0xa1b2c3d4, 1).record("first", 60) }
+	ng := func() *fileBuilder { return littleFile().section(1, 0).iface(1, 0).enhanced(0, "first", 60) }
+	for _, c := range []struct {
+		name, status, damage string
+		packets              int
+		b                    []byte
+	}{
+		{"record header", "cut", "record 2 at byte 45 is cut short", 1, pcap().u32(1).b},
+		{"record data", "cut", "record 2 at byte 45 is cut short", 1, pcap().u32(1, 2, 5, 5, 6).b},
+		{"record too long", "corrupt", "record 2 at byte 45: captured length 262145 is above 262144", 1, pcap().u32(1, 2, 262145, 5, 6).b},
+		{"block header", "cut", "block at byte 88 is cut short", 1, ng().u32(6, 32).b},
+		{"block", "cut", "block at byte 88 is cut short", 1, ng().u32(6, 32, 0, 1, 1, 60, 60).b},
+		{"block of a wrong interface, cut", "cut", "block at byte 88 is cut short", 1, ng().u32(6, 36, 1, 1, 1, 0, 0).b},
+		{"length not of four", "corrupt", "block at byte 88: length 13 is not a multiple of four", 1, ng().u32(6, 13, 0).b},
+		{"length below 12", "corrupt", "block at byte 88: length 8 is below 12", 1, ng().u32(6, 8, 8).b},
+		{"length below its type's", "corrupt", "block at byte 88: length 28 is below 32", 1, ng().other(6, "sixteen bytes...").b},
+		{"section below its minimum", "corrupt", "block at byte 88: length 24 is below 28", 1, ng().u32(0x0a0d0d0a, 24, 0x1a2b3c4d, 1, 0, 24).b},
+		{"simple packet below its minimum", "corrupt", "block at byte 88: length 12 is below 16", 1, ng().other(3, "").b},
+		{"length unlike its copy", "corrupt", "block at byte 88: length 16 is 20 at its end", 1, ng().u32(5, 16, 0, 20).b},
+		{"interface", "corrupt", "block at byte 88: interface 1 was not described", 1, ng().enhanced(1, "x", 1).b},
+		{"interface of the section before", "corrupt", "block at byte 116: interface 0 was not described", 1, ng().section(1, 0).simple("x", 1).b},
+		{"stored above the block", "corrupt", "block at byte 88: captured length 5 in a block of 36 bytes", 1, ng().u32(6, 36, 0, 1, 1, 5, 5, 0, 36).b},
+		{"stored above all", "corrupt", "block at byte 88: captured length 4294967295 is above 262144", 1, ng().u32(6, 32, 0, 1, 1, 0xffffffff, 5, 32).b},
+		{"section version", "corrupt", "block at byte 88: a section of version 1.1", 1, ng().section(1, 1).b},
+		{"section order", "corrupt", "block at byte 88: a section without byte order", 1, ng().u32(0x0a0d0d0a, 28, 7).b},
+		{"first block", "corrupt", "block at byte 0: a section of version 2.0", 0, littleFile().section(2, 0).b},
+		{"only a magic", "cut", "block at byte 0 is cut short", 0, littleFile().u32(0x0a0d0d0a).b},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, damage := readCapture(t, bytes.NewReader(c.b), 8)
+			if got.Status != c.status || damage != c.damage || got.Packets != c.packets {
+				t.Errorf("got %s, %q, %d packets; want %s, %q, %d", got.Status, damage, got.Packets, c.status, c.damage, c.packets)
+			}
+			if d := cmp.Diff(reference(c.b), got); d != "" {
+				t.Errorf("(-reference +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// TestFileLent holds frames of a whole batch while the buffer would have to be filled again, from readers of all kinds.
+func TestFileLent(t *testing.T) {
+	large := strings.Repeat("0123456789abcdef", 262144/16)
+	record := func(f *fileBuilder, i int) {
+		size := []int{i % 1500, 64, 9000, len(large)}[i%4]
+		f.record(large[i%13:][:size-min(size, i%13)], uint32(size))
+	}
+	block := func(f *fileBuilder, i int) {
+		switch i % 4 {
+		case 0:
+			f.enhanced(0, large[i:], 1<<20)
+		case 1:
+			f.enhanced(0, fmt.Sprint("long block ", i), 60, make([]byte, 600_000)...)
+		case 2:
+			f.simple(fmt.Sprint("simple ", i), 60).other(0x80000bad, large+large+large)
+		default:
+			f.obsolete(0, 0, fmt.Sprint("obsolete ", i), 60)
+		}
+	}
+	pcap, ng := littleFile().pcap(0xa1b2c3d4, 1), bigFile().section(1, 0).iface(1, 0)
+	for i := range 24 {
+		record(pcap, i)
+		block(ng, i)
+	}
+	for name, file := range map[string]*fileBuilder{"pcap": pcap, "pcapng": ng} {
+		want := reference(file.b)
+		if want.Status != "ok" || want.Packets != 24 {
+			t.Fatalf("%s: the reference says %+v", name, want)
+		}
+		for _, n := range []int{1, 3, 100} {
+			for way, r := range map[string]io.Reader{
+				"whole": bytes.NewReader(file.b), "pieces": &pieceReader{bytes.NewReader(file.b)},
+				"halves": iotest.HalfReader(bytes.NewReader(file.b)), "end": iotest.DataErrReader(bytes.NewReader(file.b)),
+				"gzip": bytes.NewReader(gzipped(file.b)), "buffered": bufio.NewReaderSize(bytes.NewReader(file.b), 3<<20),
+			} {
+				got, damage := readCapture(t, r, n)
+				if d := cmp.Diff(want, got); d != "" {
+					t.Errorf("%s, %s, batch of %d, %s (-want +got):\n%s", name, way, n, damage, d)
+				}
+			}
+		}
+	}
+}
+
+// A pieceReader gives 1,000 bytes at a time.
+type pieceReader struct{ r io.Reader }
+
+func (p *pieceReader) Read(b []byte) (int, error) { return p.r.Read(b[:min(len(b), 1000)]) }
+
+// TestFileMemory claims large lengths: nothing is allocated for them.
+func TestFileMemory(t *testing.T) {
+	zeros := func(n int64) io.Reader { return io.LimitReader(zeroReader{}, n) }
+	ng := func() *fileBuilder { return littleFile().section(1, 0).iface(1, 0) }
+	for _, c := range []struct {
+		name, status string
+		r            io.Reader
+	}{
+		{"record", "corrupt", bytes.NewReader(littleFile().pcap(0xa1b2c3d4, 1).u32(1, 1, 1<<31, 1<<31).b)},
+		{"block without end", "cut", bytes.NewReader(ng().u32(5, 0xfffffffc, 0).b)},
+		{"long block", "corrupt", io.MultiReader(bytes.NewReader(ng().u32(5, 1<<28).b), zeros(1<<28))},
+		{"long packet block, cut", "cut", io.MultiReader(bytes.NewReader(ng().u32(6, 1<<28).b), zeros(1<<28-9))},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			got, _ := readCapture(t, c.r, 1)
+			runtime.ReadMemStats(&after)
+			if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
+				t.Errorf("%d bytes allocated", n)
+			}
+			if got.Status != c.status || got.Packets != 0 {
+				t.Errorf("got %+v, want status %s", got, c.status)
+			}
+		})
+	}
+}
+
+type zeroReader struct{}
+
+func (zeroReader) Read(p []byte) (int, error) { clear(p); return len(p), nil }

@@ -1,0 +1,416 @@
+package capture_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gonetmon/app/capture"
+	"gonetmon/app/testnet"
+)
+
+// link is two namespaces: what is sent on in0 of there arrives on mon0 of here.
+type link struct {
+	here, there *testnet.Namespace
+}
+
+func newLink(t *testing.T) *link {
+	t.Helper()
+	l := &link{here: testnet.NewNamespace(t), there: testnet.NewNamespace(t)}
+	testnet.Veth(l.there, "in0", l.here, "mon0")
+	return l
+}
+
+// open opens a ring in the namespace. The test closes it.
+func (l *link) open(t *testing.T, name string, size int) *capture.Ring {
+	t.Helper()
+	r := capture.NewRing(capture.RingConfig{Interface: name, Size: size, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	l.here.Do(func() {
+		if err := r.Open(); err != nil {
+			t.Error(err)
+		}
+	})
+	if t.Failed() {
+		t.FailNow()
+	}
+	return r
+}
+
+// A frame as it was read, copied.
+type seen struct {
+	data []byte
+	wire int
+}
+
+// read reads to the end. It keeps the frames if keep is not nil.
+func read(t *testing.T, r *capture.Ring, keep *[]seen) (frames uint64) {
+	t.Helper()
+	batch := make([]capture.Frame, 64)
+	for {
+		n, err := r.Next(batch)
+		frames += uint64(n)
+		for _, f := range batch[:n] {
+			if keep != nil {
+				*keep = append(*keep, seen{bytes.Clone(f.Data), f.Wire})
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return frames
+		}
+		if err != nil {
+			t.Error(err)
+			return frames
+		}
+	}
+}
+
+// until waits for what must come about soon.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for start := time.Now(); !ok(); time.Sleep(time.Millisecond) {
+		if time.Since(start) > 10*time.Second {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
+
+var (
+	home = netip.MustParseAddr("192.168.2.7")
+	away = netip.MustParseAddr("198.51.100.1")
+)
+
+// What arrives is what was sent: tags included, of which the kernel takes the outer one out, and of long frames the headers.
+func TestRingFrames(t *testing.T) {
+	l := newLink(t)
+	r := l.open(t, "mon0", 1<<20)
+	defer func() { _ = r.Close() }()
+	frames := [][]byte{
+		testnet.UDP(home, away, 10),
+		testnet.UDP(home, away, 1400),
+		testnet.UDP(home, away, 60000),
+		testnet.UDP(home, away, 10, 5),
+		testnet.UDP(home, away, 1400, 5, 6),
+		testnet.UDP(home, away, 1400, 5, 6, 7, 8),
+		testnet.UDP(netip.MustParseAddr("fe80::1"), netip.MustParseAddr("ff02::1"), 1400, 5),
+		append(append(bytes.Repeat([]byte{2}, 12), 0x91, 0), 0),       // a tag cut short, of a kind that the kernel leaves in
+		append(append(bytes.Repeat([]byte{2}, 12), 0x88, 0x47), 0, 0), // a label cut short
+		append(append(bytes.Repeat([]byte{2}, 12), 0, 100), make([]byte, 1000)...),
+		append(append(bytes.Repeat([]byte{2}, 12), 0x08, 0x06), make([]byte, 28)...),
+	}
+	testnet.NewSender(l.there, "in0").SendAll(frames, 0)
+	r.Stop()
+	var got []seen
+	read(t, r, &got)
+	if len(got) != len(frames) {
+		t.Fatalf("got %d frames of %d", len(got), len(frames))
+	}
+	for i, f := range frames {
+		tag := 0
+		if f[12] == 0x81 && f[13] == 0 && len(f) >= 18 {
+			tag = 4
+		}
+		stored := append(bytes.Clone(f[:12]), f[12+tag:]...)
+		switch {
+		case got[i].wire != len(f):
+			t.Errorf("frame %d: %d bytes on the wire, want %d", i, got[i].wire, len(f))
+		case !bytes.HasPrefix(stored, got[i].data):
+			t.Errorf("frame %d: got %x, want the beginning of %x", i, got[i].data, stored)
+		case len(got[i].data) < min(len(stored), 96):
+			t.Errorf("frame %d: only %d bytes of %d are stored", i, len(got[i].data), len(stored))
+		}
+	}
+	if s := r.Stats(); s.Frames != uint64(len(frames)) || s.Drops != 0 || s.Attached != 1 || s.Why != "stopped" {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// Every frame that was sent is handed over or counted as a drop, also when nobody reads for a while and the ring runs over.
+func TestRingOverflow(t *testing.T) {
+	l := newLink(t)
+	s := testnet.NewSender(l.there, "in0")
+	frames := testnet.Conversation(20000)
+	for _, size := range []int{0, 1 << 20, 4 << 20} {
+		r := l.open(t, "mon0", size)
+		before := s.Sent
+		s.SendAll(frames, 0) // nobody reads
+		var got atomic.Uint64
+		var wg sync.WaitGroup
+		wg.Go(func() { got.Store(read(t, r, nil)) })
+		s.SendAll(frames, 0)
+		r.Stop()
+		wg.Wait()
+		stats := r.Stats()
+		if sent := s.Sent - before; got.Load()+stats.Drops != sent || stats.Frames != got.Load() {
+			t.Errorf("ring of %d: %d read (%d counted) + %d dropped, %d sent", size, got.Load(), stats.Frames, stats.Drops, sent)
+		}
+		if stats.Drops == 0 && size < 4<<20 {
+			t.Errorf("ring of %d: no drops, so this test shows nothing", size)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A stop in the midst of it loses nothing that had been sent before, though it still lay with the kernel.
+func TestRingStop(t *testing.T) {
+	l := newLink(t)
+	s := testnet.NewSender(l.there, "in0")
+	frames := testnet.Conversation(1000)
+	var longest time.Duration
+	for run := range 100 {
+		r := l.open(t, "mon0", 1<<20)
+		before := s.Sent
+		var got uint64
+		var wg sync.WaitGroup
+		wg.Go(func() { got = read(t, r, nil) })
+		for i := range 1 + rand.IntN(5000) {
+			s.Send(frames[i%len(frames)])
+		}
+		sent := s.Sent - before
+		begin := time.Now()
+		r.Stop()
+		wg.Wait()
+		longest = max(longest, time.Since(begin))
+		if stats := r.Stats(); got+stats.Drops != sent {
+			t.Errorf("run %d: %d read + %d dropped, %d sent", run, got, stats.Drops, sent)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("100 stops, the longest %v", longest)
+	if longest > time.Second {
+		t.Errorf("a stop took %v", longest)
+	}
+}
+
+// The same while frames keep coming: the kernel's count and ours agree at the end, or Next would return the difference.
+func TestRingStopUnderLoad(t *testing.T) {
+	l := newLink(t)
+	s := testnet.NewSender(l.there, "in0")
+	frames := testnet.Conversation(1000)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	var load sync.WaitGroup
+	load.Go(func() {
+		for ctx.Err() == nil {
+			s.SendAll(frames, 100000)
+		}
+	})
+	defer load.Wait()
+	defer cancel()
+	for range 20 {
+		r := l.open(t, "mon0", 1<<20)
+		time.AfterFunc(time.Duration(rand.IntN(50))*time.Millisecond, r.Stop)
+		if got := read(t, r, nil); got != r.Stats().Frames {
+			t.Errorf("%d read, %d counted", got, r.Stats().Frames)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// promiscuity is how many want the interface to be promiscuous (ip-link(8), -details).
+func promiscuity(t *testing.T, n *testnet.Namespace, name string) int {
+	t.Helper()
+	out, err := exec.Command("ip", "-n", n.Name, "-details", "-json", "link", "show", name).Output()
+	if err != nil {
+		t.Fatalf("ip link show %s: %v", name, err)
+	}
+	var links []struct{ Promiscuity int }
+	if err := json.Unmarshal(out, &links); err != nil || len(links) != 1 {
+		t.Fatalf("ip link show %s: %v: %s", name, err, out)
+	}
+	return links[0].Promiscuity
+}
+
+// The interface may be absent, come, go, come back, be down, up and renamed: the ring stays with it.
+func TestRingInterface(t *testing.T) {
+	l := &link{here: testnet.NewNamespace(t), there: testnet.NewNamespace(t)}
+	r := l.open(t, "mon0", 1<<20)
+	defer func() { _ = r.Close() }()
+	var wg sync.WaitGroup
+	wg.Go(func() { read(t, r, nil) })
+	defer wg.Wait()
+	defer r.Stop()
+	why := func(want string) {
+		t.Helper()
+		until(t, fmt.Sprintf("reason %q", want), func() bool { return r.Stats().Why == want })
+	}
+	var s *testnet.Sender
+	heard := func(what string) {
+		t.Helper()
+		before := r.Stats().Frames
+		s.SendAll(testnet.Conversation(10), 0)
+		until(t, what+": frames heard", func() bool { return r.Stats().Frames >= before+10 })
+	}
+	why("no such interface")
+	testnet.Veth(l.there, "in0", l.here, "mon0")
+	why("")
+	s = testnet.NewSender(l.there, "in0")
+	heard("after it came")
+	if p := promiscuity(t, l.here, "mon0"); p != 1 {
+		t.Errorf("promiscuity %d, want 1", p)
+	}
+	l.here.IP("link set mon0 down")
+	why("interface is down")
+	l.here.IP("link set mon0 up")
+	why("")
+	heard("after down and up")
+	l.there.IP("link set in0 down")
+	why("interface has no carrier (is the cable plugged in?)")
+	l.there.IP("link set in0 up")
+	why("")
+	heard("after the carrier was lost")
+	l.here.IP("link set mon0 name mon1")
+	time.Sleep(1200 * time.Millisecond) // a look at the interfaces in between
+	heard("after it was renamed")
+	l.here.IP("link set mon1 name mon0")
+	heard("after it was renamed back")
+	if a := r.Stats().Attached; a != 1 {
+		t.Errorf("attached %d times, want once so far", a)
+	}
+	l.here.IP("link delete mon0")
+	why("no such interface")
+	// The new one begins down, and the ring brings it up.
+	l.there.IP("link add in0 mtu 65535 type veth peer name mon0 mtu 65535 netns " + l.here.Name)
+	l.there.IP("link set in0 up")
+	why("")
+	s = testnet.NewSender(l.there, "in0")
+	heard("after it was made anew")
+	if a := r.Stats().Attached; a != 2 {
+		t.Errorf("attached %d times, want twice", a)
+	}
+}
+
+// Deleted and made anew under traffic, the interface is heard again within a second, promiscuous, and no processor spins.
+func TestRingRecreate(t *testing.T) {
+	l := newLink(t)
+	r := l.open(t, "mon0", 1<<20)
+	defer func() { _ = r.Close() }()
+	var wg sync.WaitGroup
+	wg.Go(func() { read(t, r, nil) })
+	defer wg.Wait()
+	defer r.Stop()
+	frames := testnet.Conversation(100)
+	var took []time.Duration
+	was := r.Stats()
+	for range 50 {
+		s := testnet.NewSender(l.there, "in0")
+		stop := make(chan struct{})
+		var load sync.WaitGroup
+		load.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Millisecond):
+					for range 10 {
+						s.Send(frames[i%len(frames)])
+					}
+				}
+			}
+		})
+		before := r.Stats().Frames
+		until(t, "frames heard", func() bool { return r.Stats().Frames > before })
+		l.here.IP("link delete mon0")
+		close(stop)
+		load.Wait()
+		made := time.Now() // about: it is made while this runs
+		testnet.Veth(l.there, "in0", l.here, "mon0")
+		until(t, "attached again", func() bool { return r.Stats().Up && r.Stats().Attached > was.Attached })
+		took = append(took, time.Since(made))
+		if p := promiscuity(t, l.here, "mon0"); p != 1 {
+			t.Errorf("promiscuity %d, want 1", p)
+		}
+		now := r.Stats()
+		if now.Frames < was.Frames || now.Drops < was.Drops || now.Attached < was.Attached {
+			t.Errorf("counters went back: %+v after %+v", now, was)
+		}
+		was = now
+	}
+	slices.Sort(took)
+	t.Logf("attached again after %v (median), %v (longest)", took[len(took)/2], took[len(took)-1])
+	if took[len(took)/2] > time.Second {
+		t.Errorf("median %v, want at most 1 s", took[len(took)/2])
+	}
+	used := cpu(t)
+	l.here.IP("link delete mon0")
+	time.Sleep(2 * time.Second)
+	if spent := cpu(t) - used; spent > 200*time.Millisecond {
+		t.Errorf("%v of CPU in 2 s without the interface", spent)
+	}
+}
+
+// cpu is the processor time that this process has used.
+func cpu(t *testing.T) time.Duration {
+	t.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// On a loopback interface each frame is seen once.
+func TestRingLoopback(t *testing.T) {
+	l := &link{here: testnet.NewNamespace(t)}
+	r := l.open(t, "lo", 1<<20)
+	defer func() { _ = r.Close() }()
+	s := testnet.NewSender(l.here, "lo")
+	s.SendAll(testnet.Conversation(100), 0)
+	r.Stop()
+	if got := read(t, r, nil); got != 100 {
+		t.Errorf("got %d frames of 100", got)
+	}
+}
+
+func TestRingDoesNotAllocate(t *testing.T) {
+	l := newLink(t)
+	r := l.open(t, "mon0", 8<<20)
+	defer func() { _ = r.Close() }()
+	testnet.NewSender(l.there, "in0").SendAll(testnet.Conversation(20000), 0)
+	batch := make([]capture.Frame, 64)
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := r.Next(batch); err != nil {
+			t.Error(err)
+		}
+	}); n != 0 {
+		t.Errorf("Next: %v allocations", n)
+	}
+}
+
+// Without the right to, the error says so.
+func TestRingNeedsRights(t *testing.T) {
+	result := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread, which gives up its capabilities, ends with the goroutine
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var none [2]unix.CapUserData
+		if err := unix.Capset(&header, &none[0]); err != nil {
+			t.Error(err)
+		}
+		result <- capture.NewRing(capture.RingConfig{Interface: "lo", Log: slog.Default()}).Open()
+	}()
+	if err := <-result; !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "open ring on lo: socket: ") {
+		t.Errorf("got %v", err)
+	}
+}
