@@ -1,0 +1,305 @@
+package packet
+
+import "encoding/binary"
+
+// Link types that Decode looks into, by LINKTYPE number (https://www.tcpdump.org/linktypes.html).
+const (
+	LinkNull     uint16 = 0   // BSD loopback: a four-byte address family, in the byte order of the machine
+	LinkEthernet uint16 = 1   // IEEE 802.3
+	LinkRaw      uint16 = 101 // an IP packet and nothing else; 12 and 14 are older numbers of it
+	LinkLoop     uint16 = 108 // OpenBSD loopback: as LinkNull, in network byte order
+	LinkCooked   uint16 = 113 // Linux "cooked" capture, version 1 (SLL)
+	LinkIPv4     uint16 = 228 // an IPv4 packet
+	LinkIPv6     uint16 = 229 // an IPv6 packet
+	LinkCooked2  uint16 = 276 // Linux "cooked" capture, version 2 (SLL2)
+)
+
+// Ethertypes (IEEE 802 Numbers, IANA) that are looked through or told apart.
+const (
+	etherIPv4      = 0x0800
+	etherARP       = 0x0806
+	etherVLAN      = 0x8100 // 802.1Q
+	etherIPv6      = 0x86dd
+	etherMPLS      = 0x8847
+	etherMPLSMulti = 0x8848
+	etherPPPoE     = 0x8864 // PPPoE session
+	etherQinQ      = 0x88a8 // 802.1ad
+	etherQinQOld   = 0x9100 // the number of QinQ before 802.1ad
+	maxLength      = 1500   // a type field up to this is an 802.3 length, and an LLC header follows
+	minEthertype   = 0x0600 // in a cooked header, what is below this is a Linux pseudo type (linux/if_ether.h)
+)
+
+// Decode finds the outermost IP header of one frame: behind Ethernet II, any number of 802.1Q, 802.1ad and 9100 tags,
+// LLC with SNAP, a PPPoE session and MPLS labels, and the link types above. Tunnels over IP are not looked into.
+//
+// data is what was stored of the frame, link header first, and nothing of it is kept; wire is the frame's length on the wire in
+// bytes, of which tag bytes (a VLAN tag that the kernel took out, 4, or 0) come before data's ethertype but are not in data. Where the header's own length is 0 because the interface segments or joins
+// packets (TSO, GRO, BIG TCP) or because it is a jumbogram (RFC 2675), wire decides how long the packet is; otherwise padding
+// never counts, and a packet that was stored in part counts in full.
+//
+// Decode does not allocate, and its work is bounded by len(data).
+func (p *Packet) Decode(link uint16, data []byte, wire, tag int) {
+	p.Frames, p.Wire, p.Why, p.Code, p.tag = 1, uint64(wire), WhyNone, 0, tag
+	wire -= tag
+	if link != LinkEthernet {
+		p.decode(link, data, wire)
+		return
+	}
+	if len(data) < 14 {
+		p.other(WhyShort, 0)
+		return
+	}
+	typ := be16(data, 12)
+	if typ == etherIPv4 { // nearly all frames are this: spare them a call
+		p.ipv4(data, wire, 14)
+		return
+	}
+	p.ethertype(data, wire, 14, typ)
+}
+
+// decode is Decode for all links but Ethernet.
+func (p *Packet) decode(link uint16, data []byte, wire int) {
+	switch link {
+	case 12, 14, LinkRaw:
+		p.raw(data, wire)
+	case LinkIPv4:
+		p.ipv4(data, wire, 0)
+	case LinkIPv6:
+		p.ipv6(data, wire, 0)
+	case LinkNull, LinkLoop:
+		p.loopback(data, wire)
+	case LinkCooked:
+		if len(data) < 16 {
+			p.other(WhyShort, 0)
+			return
+		}
+		p.cooked(data, wire, 16, be16(data, 2), be16(data, 14))
+	case LinkCooked2:
+		if len(data) < 20 {
+			p.other(WhyShort, 0)
+			return
+		}
+		p.cooked(data, wire, 20, be16(data, 8), be16(data, 0))
+	default:
+		p.other(WhyLinkType, uint32(link))
+	}
+}
+
+func be16(b []byte, i int) uint32 { return uint32(binary.BigEndian.Uint16(b[i:])) }
+
+func (p *Packet) other(why Why, code uint32) {
+	p.Class, p.Why, p.Code, p.Bytes = Other, why, code, 0
+	if why == WhyEthertype && code == etherARP {
+		p.Class = ARP
+	}
+}
+
+func (p *Packet) malformed(why Why) {
+	p.Class, p.Why, p.Bytes = Malformed, why, 0
+}
+
+func (p *Packet) raw(d []byte, wire int) {
+	if len(d) == 0 {
+		p.malformed(WhyEmpty)
+		return
+	}
+	switch d[0] >> 4 {
+	case 4:
+		p.ipv4(d, wire, 0)
+	case 6:
+		p.ipv6(d, wire, 0)
+	default:
+		p.malformed(WhyVersion)
+	}
+}
+
+// loopback reads the family in whichever byte order makes it smaller: the file does not say on which machine it was written.
+// AF_INET is 2 everywhere; AF_INET6 is 10, 23, 24, 28 or 30.
+func (p *Packet) loopback(d []byte, wire int) {
+	if len(d) < 4 {
+		p.other(WhyShort, 0)
+		return
+	}
+	switch family := min(binary.LittleEndian.Uint32(d), binary.BigEndian.Uint32(d)); family {
+	case 2:
+		p.ipv4(d, wire, 4)
+	case 10, 23, 24, 28, 30:
+		p.ipv6(d, wire, 4)
+	default:
+		p.other(WhyFamily, family)
+	}
+}
+
+// cooked reads what follows an SLL or SLL2 header: hardware is the ARPHRD type, typ the protocol field.
+// Type 4 (ETH_P_802_2) means that an LLC header follows; with radiotap (803) and netlink (824) the field is no ethertype.
+func (p *Packet) cooked(d []byte, wire, off int, hardware, typ uint32) {
+	switch {
+	case hardware == 803 || hardware == 824:
+		p.other(WhyHardware, hardware)
+	case typ == 4:
+		p.ethertype(d, wire, off, 0)
+	case typ < minEthertype:
+		p.other(WhyEthertype, typ)
+	default:
+		p.ethertype(d, wire, off, typ)
+	}
+}
+
+// ethertype follows typ, whose payload begins at off, to the IP header. Each turn of the loop takes at least four bytes.
+func (p *Packet) ethertype(d []byte, wire, off int, typ uint32) {
+	for {
+		switch typ {
+		case etherIPv4:
+			p.ipv4(d, wire, off)
+			return
+		case etherIPv6:
+			p.ipv6(d, wire, off)
+			return
+		case etherVLAN, etherQinQ, etherQinQOld:
+			if len(d) < off+4 {
+				p.other(WhyShort, 0)
+				return
+			}
+			typ = be16(d, off+2)
+			off += 4
+			continue
+		case etherPPPoE:
+			p.pppoe(d, wire, off)
+			return
+		case etherMPLS, etherMPLSMulti:
+			p.mpls(d, wire, off, typ)
+			return
+		}
+		if typ > maxLength {
+			p.other(WhyEthertype, typ)
+			return
+		}
+		// IEEE 802.2: SNAP is aa aa 03, then an OUI; with OUI 000000 an ethertype follows (RFC 1042).
+		switch {
+		case len(d) < off+3:
+			p.other(WhyShort, 0)
+			return
+		case d[off] != 0xaa || d[off+1] != 0xaa || d[off+2] != 3:
+			p.other(WhyLLC, 0)
+			return
+		case len(d) < off+8:
+			p.other(WhyShort, 0)
+			return
+		case d[off+3]|d[off+4]|d[off+5] != 0:
+			p.other(WhyLLC, 0)
+			return
+		}
+		if typ = be16(d, off+6); typ <= maxLength {
+			p.other(WhyLLC, 0)
+			return
+		}
+		off += 8
+	}
+}
+
+// pppoe reads a session frame (RFC 2516): code 0, then a PPP protocol of two bytes, or of one when its low bit is set (RFC 1661, 6.5).
+func (p *Packet) pppoe(d []byte, wire, off int) {
+	if len(d) < off+7 {
+		p.other(WhyShort, 0)
+		return
+	}
+	if d[off+1] != 0 {
+		p.other(WhyEthertype, etherPPPoE)
+		return
+	}
+	off += 6
+	protocol := uint32(d[off])
+	off++
+	if protocol&1 == 0 {
+		if len(d) < off+1 {
+			p.other(WhyShort, 0)
+			return
+		}
+		protocol = protocol<<8 | uint32(d[off])
+		off++
+	}
+	switch protocol {
+	case 0x21:
+		p.ipv4(d, wire, off)
+	case 0x57:
+		p.ipv6(d, wire, off)
+	default:
+		p.other(WhyEthertype, etherPPPoE)
+	}
+}
+
+// mpls skips labels to the bottom of the stack (RFC 3032). Nothing says what follows: by convention its first nibble does.
+func (p *Packet) mpls(d []byte, wire, off int, typ uint32) {
+	for bottom := false; !bottom; off += 4 {
+		if len(d) < off+4 {
+			p.other(WhyShort, 0)
+			return
+		}
+		bottom = d[off+2]&1 != 0
+	}
+	if len(d) <= off {
+		p.other(WhyShort, 0)
+		return
+	}
+	switch d[off] >> 4 {
+	case 4:
+		p.ipv4(d, wire, off)
+	case 6:
+		p.ipv6(d, wire, off)
+	default:
+		p.other(WhyEthertype, typ)
+	}
+}
+
+// ipv4 reads the header at off (RFC 791). Checksums and a total length above the frame's are the end hosts' affair.
+func (p *Packet) ipv4(d []byte, wire, off int) {
+	if len(d) < off+20 {
+		p.malformed(WhyHeader)
+		return
+	}
+	h := d[off : off+20 : off+20]
+	if h[0]>>4 != 4 {
+		p.malformed(WhyVersion)
+		return
+	}
+	size := int(h[0]&15) * 4
+	if size < 20 {
+		p.malformed(WhyHeaderLength)
+		return
+	}
+	if len(d) < off+size {
+		p.malformed(WhyHeader)
+		return
+	}
+	total := int(h[2])<<8 | int(h[3])
+	if total == 0 {
+		total = wire - off
+	}
+	if total < size {
+		p.malformed(WhyTotalLength)
+		return
+	}
+	p.Class, p.Bytes, p.offset = IPv4, uint64(total), off
+	p.Src = Addr{Lo: uint64(binary.BigEndian.Uint32(h[12:]))}
+	p.Dst = Addr{Lo: uint64(binary.BigEndian.Uint32(h[16:]))}
+}
+
+// ipv6 reads the header at off (RFC 8200). Next header 59 is "no next header": then an empty payload is just that.
+func (p *Packet) ipv6(d []byte, wire, off int) {
+	if len(d) < off+40 {
+		p.malformed(WhyHeader)
+		return
+	}
+	h := d[off : off+40 : off+40]
+	if h[0]>>4 != 6 {
+		p.malformed(WhyVersion)
+		return
+	}
+	total := 40 + int(h[4])<<8 + int(h[5])
+	if total == 40 && h[6] != 59 {
+		total = max(40, wire-off)
+	}
+	p.Class, p.Bytes, p.offset = IPv6, uint64(total), off
+	p.Src = Addr{binary.BigEndian.Uint64(h[8:]), binary.BigEndian.Uint64(h[16:])}
+	p.Dst = Addr{binary.BigEndian.Uint64(h[24:]), binary.BigEndian.Uint64(h[32:])}
+}

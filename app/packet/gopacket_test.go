@@ -1,0 +1,184 @@
+package packet_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+
+	"gonetmon/app/capture"
+	"gonetmon/app/packet"
+)
+
+// answer is what a decoder says of the outermost IP header of a frame.
+type answer struct {
+	src, dst netip.Addr
+	bytes    uint64
+}
+
+// ours is what Decode says; ok is false if it finds no IP packet.
+func ours(link uint16, data []byte, wire int) (a answer, class packet.Class, ok bool) {
+	var p packet.Packet
+	p.Decode(link, data, wire, 0)
+	src, dst := p.Ends()
+	return answer{src, dst, p.Bytes}, p.Class, p.Class <= packet.IPv6
+}
+
+// theirs is what gopacket says. ok is false where gopacket does not define an answer, or one to another question: it finds no IP
+// layer, or one behind something that is not looked into here (Ethernet in MPLS, PPPoE discovery), or a header that it
+// refuses itself (too short), or one without a length, for which it takes the stored bytes and the rules here those on the wire.
+func theirs(link uint16, data []byte) (a answer, ok bool) {
+	defer func() {
+		if recover() != nil { // its layers panic on some crafted frames
+			ok = false
+		}
+	}()
+	switch link {
+	case packet.LinkNull, packet.LinkEthernet, 12, 14, packet.LinkRaw, packet.LinkLoop, packet.LinkCooked:
+	default: // gopacket takes other numbers for something else
+		return a, false
+	}
+	data = data[:len(data):len(data)] // its PPPoE reads up to the capacity
+	p := gopacket.NewPacket(data, layers.LinkType(link), gopacket.DecodeOptions{Lazy: true, NoCopy: true})
+	ethernets, discovery := 0, false
+	for _, l := range p.Layers() {
+		switch l := l.(type) {
+		case *layers.Ethernet:
+			if ethernets++; ethernets > 1 {
+				return a, false
+			}
+			discovery = l.EthernetType == layers.EthernetTypePPPoEDiscovery
+		case *layers.IPv4:
+			if len(l.Contents) < max(20, 4*int(l.IHL)) || binary.BigEndian.Uint16(l.Contents[2:]) == 0 || l.Version != 4 || l.IHL < 5 || int(l.Length) < 4*int(l.IHL) {
+				return a, false
+			}
+			a.src, _ = netip.AddrFromSlice(l.SrcIP)
+			a.dst, _ = netip.AddrFromSlice(l.DstIP)
+			a.bytes = uint64(l.Length)
+			return a, true
+		case *layers.IPv6:
+			if l.Length == 0 || l.Version != 6 {
+				return a, false
+			}
+			a.src, _ = netip.AddrFromSlice(l.SrcIP)
+			a.dst, _ = netip.AddrFromSlice(l.DstIP)
+			a.bytes = 40 + uint64(l.Length)
+			return a, true
+		case *layers.PPPoE:
+			if l.Code != layers.PPPoECodeSession || discovery {
+				return a, false
+			}
+		case *layers.Dot1Q:
+			discovery = l.Type == layers.EthernetTypePPPoEDiscovery
+		case *layers.SNAP:
+			discovery = l.Type == layers.EthernetTypePPPoEDiscovery
+		case *layers.LinuxSLL:
+			discovery = l.EthernetType == layers.EthernetTypePPPoEDiscovery
+		case *layers.Loopback, *layers.LLC, *layers.PPP, *layers.MPLS:
+		default:
+			return a, false
+		}
+	}
+	return a, false
+}
+
+// agree fails the test where both define an answer and the answers differ. It returns whether both did.
+func agree(t *testing.T, link uint16, data []byte, wire int) bool {
+	t.Helper()
+	theirAnswer, defined := theirs(link, data)
+	if !defined {
+		return false
+	}
+	ourAnswer, class, ok := ours(link, data, wire)
+	if !ok || ourAnswer != theirAnswer {
+		t.Errorf("link %d, frame %x: got %v %v, gopacket says %v", link, data, class, ourAnswer, theirAnswer)
+	}
+	return true
+}
+
+// Decode and gopacket's layers agree on every frame of every capture on which both define an answer, and that is on nearly all IP.
+func TestAgreesWithGopacket(t *testing.T) {
+	files := captures(t)
+	compared, ip := 0, 0
+	batch := make([]capture.Frame, 1)
+	for _, name := range files {
+		f, err := capture.OpenFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			n, err := f.Next(batch)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, frame := range batch[:n] {
+				if agree(t, frame.Link, frame.Data, frame.Wire) {
+					compared++
+				}
+				if _, _, ok := ours(frame.Link, frame.Data, frame.Wire); ok {
+					ip++
+				}
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d files: %d frames with IP, %d of them compared", len(files), ip, compared)
+	if compared < ip*95/100 {
+		t.Errorf("only %d of %d frames with IP were compared", compared, ip)
+	}
+}
+
+// captures lists the shared capture files.
+func captures(t *testing.T) []string {
+	t.Helper()
+	dir := os.Getenv("GONETMON_CAPTURES")
+	var files []string
+	for _, pattern := range []string{"*.pcap", "*.pcapng"} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	if dir != "" && len(files) > 0 {
+		return files
+	}
+	if os.Getenv("GONETMON_TEST_KERNEL") == "1" {
+		t.Fatalf("GONETMON_CAPTURES=%q: no captures there", dir)
+	}
+	t.Skip("set GONETMON_CAPTURES to a folder of capture files")
+	return nil
+}
+
+func FuzzAgreesWithGopacket(f *testing.F) {
+	eth := func(next gopacket.SerializableLayer, typ layers.EthernetType, more ...gopacket.SerializableLayer) {
+		all := append([]gopacket.SerializableLayer{&layers.Ethernet{SrcMAC: make([]byte, 6), DstMAC: make([]byte, 6), EthernetType: typ}, next}, more...)
+		b := gopacket.NewSerializeBuffer()
+		if err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true}, all...); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(uint16(1), b.Bytes())
+	}
+	four := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: []byte{192, 168, 2, 7}, DstIP: []byte{8, 8, 8, 8}}
+	six := &layers.IPv6{Version: 6, NextHeader: layers.IPProtocolNoNextHeader, SrcIP: make([]byte, 16), DstIP: make([]byte, 16)}
+	payload := gopacket.Payload(make([]byte, 30))
+	eth(four, layers.EthernetTypeIPv4, payload)
+	eth(six, layers.EthernetTypeIPv6, payload)
+	eth(&layers.Dot1Q{VLANIdentifier: 7, Type: layers.EthernetTypeIPv4}, layers.EthernetTypeDot1Q, four, payload)
+	eth(&layers.MPLS{Label: 7, StackBottom: true}, layers.EthernetTypeMPLSUnicast, four, payload)
+	eth(&layers.PPPoE{Version: 1, Type: 1}, layers.EthernetTypePPPoESession, &layers.PPP{PPPType: layers.PPPTypeIPv4}, four, payload)
+	f.Fuzz(func(t *testing.T, link uint16, data []byte) {
+		agree(t, link, data, len(data))
+	})
+}

@@ -1,0 +1,163 @@
+package packet
+
+// Values of gso_type in struct virtio_net_hdr (linux/virtio_net.h).
+const (
+	gsoTCP4 = 1
+	gsoUDP  = 3 // UFO: one datagram, to be cut into IP fragments
+	gsoTCP6 = 4
+	gsoUDP4 = 5 // USO and UDP GRO: datagrams of one flow
+	gsoECN  = 0x80
+)
+
+// Protocol numbers of IP (IANA) that are looked through to find the transport header of a merged frame.
+const (
+	protoHopByHop = 0
+	protoIPv4     = 4
+	protoTCP      = 6
+	protoUDP      = 17
+	protoIPv6     = 41
+	protoRouting  = 43
+	protoFragment = 44
+	protoGRE      = 47
+	protoAH       = 51
+	protoOptions  = 60
+)
+
+// Unmerge corrects p for a frame that the sender's or receiver's machine made of several (TSO, GSO, LRO, GRO): on the wire each
+// of them has headers of its own, which merging swallowed. It must follow the Decode of the same data.
+// gso and size are the type and the segment size in bytes of the frame's virtio header (linux/virtio_net.h).
+//
+// Every frame on the wire then has size bytes of payload, the last one what is left. The headers are read from data; where they
+// cannot be followed (data too short, an encapsulation unknown here) they are taken to end eight bytes after the IP header.
+// Where gso or size is 0, or p is no IP packet, nothing changes. Unmerge does not allocate.
+func (p *Packet) Unmerge(data []byte, gso uint8, size uint16) {
+	if gso == 0 || size == 0 || p.Class > IPv6 || len(data) <= p.offset {
+		return
+	}
+	h := headers{data: data[p.offset:]}
+	h.walk(p.Class == IPv6, gso&^gsoECN)
+	total, end := int(p.Bytes), h.end
+	if total <= end {
+		return
+	}
+	payload := total - end
+	each := end + h.extra
+	n := (payload + int(size) - 1) / int(size)
+	p.Frames = uint64(n)
+	p.Bytes = uint64(n*each + payload)
+	p.Wire = uint64(n*(p.offset+p.tag+each) + payload)
+}
+
+// headers measures the headers, from the outermost IP header on, that each segment of a merged frame repeats.
+type headers struct {
+	data  []byte
+	end   int // where the payload begins
+	extra int // bytes that the headers of each segment have beyond those of the merged frame
+}
+
+// walk leaves in end the length of all headers up to and including the transport header of kind gso.
+func (h *headers) walk(six bool, gso uint8) {
+	off := 0
+	for range 8 { // tunnels in tunnels
+		proto, next, ok := h.ip(off, six)
+		h.end = next + 8
+		if !ok {
+			return
+		}
+		switch {
+		case gso == gsoUDP:
+			h.end = next // each fragment repeats the IP header only
+			if six {
+				h.extra += 8 // and has a fragment header
+			}
+			return
+		case proto == protoTCP:
+			if len(h.data) > next+12 {
+				h.end = next + int(h.data[next+12]>>4)*4
+			}
+			return
+		case proto == protoUDP && gso == gsoUDP4:
+			return
+		}
+		if off, six, ok = h.tunnel(next, proto); !ok {
+			return
+		}
+	}
+}
+
+// ip skips the IP header at off with its extension headers: what follows is of protocol proto and begins at next.
+func (h *headers) ip(off int, six bool) (proto byte, next int, ok bool) {
+	d := h.data
+	if !six {
+		if len(d) < off+20 {
+			return 0, off + 20, false
+		}
+		return d[off+9], off + int(d[off]&15)*4, true
+	}
+	if len(d) < off+40 {
+		return 0, off + 40, false
+	}
+	proto, next = d[off+6], off+40
+	for range 16 { // extension headers (RFC 8200, 4; AH: RFC 4302)
+		switch proto {
+		case protoHopByHop, protoRouting, protoOptions, protoFragment, protoAH:
+		default:
+			return proto, next, true
+		}
+		if len(d) < next+8 {
+			return proto, next, false
+		}
+		size := 8 + int(d[next+1])*8
+		switch proto {
+		case protoFragment:
+			size = 8
+		case protoAH:
+			size = 8 + int(d[next+1])*4
+		case protoHopByHop:
+			if size == 8 && d[next+2] == 0xc2 {
+				h.extra -= 8 // the jumbo payload option alone (RFC 2675): BIG TCP's own mark, which no segment carries
+			}
+		}
+		proto, next = d[next], next+size
+	}
+	return proto, next, true
+}
+
+// tunnel skips a tunnel's header at off: IP in IP (RFC 2003, 2473, 4213), GRE (RFC 2784, 2890) and VXLAN (RFC 7348).
+func (h *headers) tunnel(off int, proto byte) (next int, six, ok bool) {
+	d := h.data
+	ethernet := false
+	switch proto {
+	case protoIPv4:
+		return off, false, true
+	case protoIPv6:
+		return off, true, true
+	case protoGRE:
+		if len(d) < off+4 {
+			return 0, false, false
+		}
+		next = off + 4
+		for bit := byte(0x80); bit >= 0x10; bit >>= 1 { // checksum, (routing), key, sequence number: four bytes each
+			if d[off]&bit != 0 {
+				next += 4
+			}
+		}
+		switch be16(d, off+2) {
+		case etherIPv4:
+			return next, false, true
+		case etherIPv6:
+			return next, true, true
+		case 0x6558: // transparent Ethernet bridging
+			ethernet = true
+		}
+	case protoUDP:
+		if len(d) >= off+16 && be16(d, off+2) == 4789 {
+			next, ethernet = off+16, true
+		}
+	}
+	if !ethernet || len(d) < next+14 {
+		return 0, false, false
+	}
+	typ := be16(d, next+12)
+	return next + 14, typ == etherIPv6, typ == etherIPv4 || typ == etherIPv6
+}

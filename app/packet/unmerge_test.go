@@ -1,0 +1,179 @@
+package packet
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+)
+
+// flow describes segments as they are on the wire; the test merges them as the kernel does.
+type flow struct {
+	name    string
+	link    []byte // link header up to the IP header
+	outer   []byte // what lies between the link header and the inner IP header: a tunnel
+	six     bool
+	proto   byte
+	options int // bytes of TCP options
+	gso     uint8
+	tag     int
+}
+
+// packet builds the packet of n bytes of payload: link header, IP header, transport header, payload.
+func (f flow) packet(n int) []byte {
+	l4 := 20 + f.options
+	if f.proto == protoUDP {
+		l4 = 8
+	}
+	transport := make([]byte, l4+n)
+	if f.proto == protoTCP {
+		transport[12] = byte(l4/4) << 4
+	} else {
+		binary.BigEndian.PutUint16(transport[4:], uint16(l4+n))
+	}
+	b := append([]byte{}, f.link...)
+	start := len(b)
+	b = append(b, f.outer...)
+	inner := len(b)
+	if f.six {
+		b = append(b, with(ip6[:40], 6, f.proto)...)
+		if size := l4 + n; size < 1<<16 {
+			binary.BigEndian.PutUint16(b[inner+4:], uint16(size))
+		} else { // BIG TCP: no length, and a jumbo payload option (RFC 2675)
+			b[inner+4], b[inner+5], b[inner+6] = 0, 0, protoHopByHop
+			b = append(b, f.proto, 0, 0xc2, 4)
+			b = binary.BigEndian.AppendUint32(b, uint32(size+8))
+		}
+	} else {
+		b = append(b, with(ip4[:20], 9, f.proto)...)
+		if size := 20 + l4 + n; size < 1<<16 {
+			binary.BigEndian.PutUint16(b[inner+2:], uint16(size))
+		} else {
+			b[inner+2], b[inner+3] = 0, 0
+		}
+	}
+	b = append(b, transport...)
+	if len(f.outer) > 0 { // the outermost packet's own length
+		if f.outer[0]>>4 == 4 {
+			binary.BigEndian.PutUint16(b[start+2:], uint16(len(b)-start))
+		} else {
+			binary.BigEndian.PutUint16(b[start+4:], uint16(len(b)-start-40))
+		}
+	}
+	return b
+}
+
+// What Unmerge makes of a merged frame is what Decode makes of its segments one by one.
+func TestUnmerge(t *testing.T) {
+	ether := func(typ int) []byte { return join(macs, typ) }
+	outer4 := func(proto byte, more ...any) []byte { return join(with(ip4[:20], 9, proto), join(more...)) }
+	outer6 := func(proto byte, more ...any) []byte { return join(with(ip6[:40], 6, proto), join(more...)) }
+	flows := []flow{
+		{name: "tcp4", link: ether(0x0800), proto: protoTCP, gso: gsoTCP4},
+		{name: "tcp4 with timestamps", link: ether(0x0800), proto: protoTCP, options: 12, gso: gsoTCP4},
+		{name: "tcp4 with ECN", link: ether(0x0800), proto: protoTCP, gso: gsoTCP4 | gsoECN},
+		{name: "tcp6", link: ether(0x86dd), six: true, proto: protoTCP, options: 12, gso: gsoTCP6},
+		{name: "udp4", link: ether(0x0800), proto: protoUDP, gso: gsoUDP4},
+		{name: "udp6", link: ether(0x86dd), six: true, proto: protoUDP, gso: gsoUDP4},
+		{name: "tcp4, tag taken out", link: ether(0x0800), proto: protoTCP, gso: gsoTCP4, tag: 4},
+		{name: "tcp6, inner tag", link: join(macs, 0x8100, 7, 0x86dd), six: true, proto: protoTCP, gso: gsoTCP6},
+		{name: "tcp4 over pppoe", link: join(macs, 0x8864, "\x11\x00\x00\x01\x00\x00\x00\x21"), proto: protoTCP, gso: gsoTCP4},
+		{name: "tcp4 over ipv4", link: ether(0x0800), outer: outer4(protoIPv4), proto: protoTCP, gso: gsoTCP4},
+		{name: "tcp6 over ipv4", link: ether(0x0800), outer: outer4(protoIPv6), six: true, proto: protoTCP, gso: gsoTCP6},
+		{name: "tcp4 over ipv6", link: ether(0x86dd), outer: outer6(protoIPv4), proto: protoTCP, gso: gsoTCP4},
+		{name: "tcp4 over gre with key", link: ether(0x0800), outer: outer4(protoGRE, 0x2000, 0x0800, make([]byte, 4)), proto: protoTCP, gso: gsoTCP4},
+		{name: "tcp6 over gre", link: ether(0x0800), outer: outer4(protoGRE, 0, 0x86dd), six: true, proto: protoTCP, gso: gsoTCP6},
+		{name: "tcp4 over gre ethernet", link: ether(0x0800), outer: outer4(protoGRE, 0, 0x6558, macs, 0x0800), proto: protoTCP, gso: gsoTCP4},
+		{name: "tcp6 over vxlan", link: ether(0x0800), outer: outer4(protoUDP, 4789, 4789, make([]byte, 12), macs, 0x86dd), six: true, proto: protoTCP, gso: gsoTCP6},
+		{name: "tcp6 behind extension headers", link: ether(0x86dd), six: true, proto: protoTCP, gso: gsoTCP6,
+			outer: outer6(protoOptions, []byte{protoRouting, 1}, make([]byte, 14), []byte{protoIPv6, 0}, make([]byte, 6))},
+	}
+	random := rand.New(rand.NewPCG(2, 3))
+	for _, f := range flows {
+		t.Run(f.name, func(t *testing.T) {
+			for range 300 {
+				size := 1 + random.IntN(1500)
+				payload := size + 1 + random.IntN(40*size)
+				if len(f.outer) > 0 {
+					payload = min(payload, 60000) // an outer header has a length of its own
+				}
+				if f.proto == protoUDP {
+					payload = min(payload, 65000)
+				}
+				if payload <= size {
+					continue
+				}
+				var p, one Packet
+				var frames, bytes, wire uint64
+				for left := payload; left > 0; left -= size {
+					segment := f.packet(min(left, size))
+					one.Decode(LinkEthernet, segment, len(segment)+f.tag, f.tag)
+					frames++
+					bytes += one.Bytes
+					wire += one.Wire
+				}
+				merged := f.packet(payload)
+				p.Decode(LinkEthernet, merged[:min(len(merged), 200)], len(merged)+f.tag, f.tag)
+				p.Unmerge(merged[:min(len(merged), 200)], f.gso, uint16(size))
+				if p.Frames != frames || p.Bytes != bytes || p.Wire != wire {
+					t.Fatalf("%d bytes in segments of %d: got %d frames, %d bytes, %d on the wire, want %d, %d, %d",
+						payload, size, p.Frames, p.Bytes, p.Wire, frames, bytes, wire)
+				}
+				if n := testing.AllocsPerRun(1, func() { p.Unmerge(merged, f.gso, uint16(size)) }); n != 0 {
+					t.Fatalf("Unmerge: %v allocations", n)
+				}
+			}
+		})
+	}
+}
+
+// UFO: one datagram stands for IP fragments (RFC 791, RFC 8200 4.5), each with an IP header, in IPv6 with a fragment header too.
+func TestUnmergeFragments(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		six    bool
+		each   uint64 // bytes of headers that each fragment has
+		header uint64 // bytes of IP header in the merged frame
+	}{{"ipv4", false, 20, 20}, {"ipv6", true, 48, 40}} {
+		t.Run(tt.name, func(t *testing.T) {
+			link := join(macs, 0x0800)
+			if tt.six {
+				link = join(macs, 0x86dd)
+			}
+			merged := flow{link: link, six: tt.six, proto: protoUDP}.packet(4992) // 5,000 with the UDP header
+			var p Packet
+			p.Decode(LinkEthernet, merged, len(merged), 0)
+			p.Unmerge(merged, gsoUDP, 1480)
+			if want := 4*tt.each + 5000; p.Frames != 4 || p.Bytes != want || p.Wire != want+4*14 {
+				t.Errorf("got %d frames, %d bytes, %d on the wire, want 4, %d, %d", p.Frames, p.Bytes, p.Wire, want, want+4*14)
+			}
+		})
+	}
+}
+
+// What is not merged, or is no IP packet, stays as it is; what can't be followed still counts about right.
+func TestUnmergeNothing(t *testing.T) {
+	frame := flow{link: join(macs, 0x0800), proto: protoTCP}.packet(3000)
+	arp := join(macs, 0x0806, make([]byte, 46))
+	for _, tt := range []struct {
+		name  string
+		frame []byte
+		gso   uint8
+		size  uint16
+	}{{"no offload", frame, 0, 1448}, {"no size", frame, gsoTCP4, 0}, {"no IP", arp, gsoTCP4, 10}, {"one segment", frame, gsoTCP4, 3000}} {
+		t.Run(tt.name, func(t *testing.T) {
+			var p Packet
+			p.Decode(LinkEthernet, tt.frame, len(tt.frame), 0)
+			was := p
+			p.Unmerge(tt.frame, tt.gso, tt.size)
+			if p != was {
+				t.Errorf("got %+v, want %+v", p, was)
+			}
+		})
+	}
+	var p Packet
+	p.Decode(LinkEthernet, frame[:34], len(frame), 0) // the TCP header was not stored
+	p.Unmerge(frame[:34], gsoTCP4, 1000)
+	if p.Frames != 4 {
+		t.Errorf("got %d frames of a cut one, want 4", p.Frames)
+	}
+}
