@@ -1,0 +1,267 @@
+package traffic
+
+import (
+	"net/netip"
+	"sync"
+)
+
+// A Table counts what one source of packets says of the hosts of a LAN. One goroutine counts; any other may Drain.
+//
+// There is no lock per packet: the counting goroutine holds the table from Begin to End, which is a batch of packets, and
+// counts into a page that is its own. Drain takes the page away and leaves an empty one, which is a pointer written;
+// it then reads at leisure what each host has gained. So what is read is consistent, and reading costs the counting nothing.
+//
+// A host is admitted when it first sends or receives, up to the limit, and gets a slot. What the hosts beyond the limit move
+// is counted together in slot 0.
+type Table struct {
+	limit int
+
+	mu    sync.Mutex // guards all below; held by the counting goroutine for a batch, by others for a moment
+	lan   *LAN
+	flat  []uint32 // by place: slot of each address of the flat prefixes; 0: not admitted
+	flats []net4   // those of lan
+	// onlyFlat: no IPv4 prefix but those of flats.
+	onlyFlat bool
+	index    [NumFamilies]index // slots of the hosts that are not in flat
+	hosts    []known            // by slot; only appended to
+	page     *page
+
+	draining sync.Mutex // guards empty: one Drain at a time
+	empty    *page
+}
+
+type known struct {
+	addr   Addr
+	family Family
+}
+
+// A page is what was counted since the last Drain.
+type page struct {
+	hosts   []entry  // by slot
+	dirty   []uint32 // the slots that have counted
+	network Network
+}
+
+// An entry is what one host has moved. It is two cache lines: the address and what was sent, then what was received.
+type entry struct {
+	addr    Addr // of the host, to compare: zero until first looked up in this page
+	out     [3]Count
+	in      [2]Count
+	outWire uint64
+	inWire  uint64
+	dirty   uint64
+	_       uint64
+}
+
+const minPage = 256 // entries that a page begins with
+
+// NewTable returns a table of at most limit hosts of the LAN.
+func NewTable(lan *LAN, limit int) *Table {
+	t := &Table{limit: limit, hosts: make([]known, 1), page: &page{}, empty: &page{}}
+	t.page.grow(minPage)
+	t.SetLAN(lan)
+	return t
+}
+
+// SetLAN changes which addresses are ours. What was counted stays counted.
+func (t *Table) SetLAN(lan *LAN) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lan = lan
+	t.flats, t.onlyFlat = lan.flats, len(lan.flats) == len(lan.four)
+	t.flat = make([]uint32, lan.places)
+	t.index = [NumFamilies]index{newIndex(t.limit), newIndex(t.limit)}
+	for i, h := range t.hosts[1:] {
+		where := host
+		if h.family == IPv4 {
+			where = lan.locate4(uint32(h.addr.Lo))
+		}
+		t.place(h.family, h.addr, where, uint32(i+1))
+	}
+}
+
+// place notes the slot of a host; where is what the LAN says of it.
+func (t *Table) place(f Family, a Addr, where int, slot uint32) {
+	if where >= 0 {
+		t.flat[where] = slot
+		return
+	}
+	t.index[f].insert(a, slot, func(s uint32) Addr { return t.hosts[s].addr })
+}
+
+// Begin takes the table for a batch of Count. End must follow soon.
+func (t *Table) Begin() { t.mu.Lock() }
+
+// End gives the table back.
+func (t *Table) End() { t.mu.Unlock() }
+
+// Count counts packets from src to dst that are bytes long together, IP headers included, in frames of wire bytes. It must be
+// called between Begin and End, and allocates only to admit a host.
+func (t *Table) Count(f Family, src, dst Addr, bytes, wire, packets uint64) {
+	var s, d int
+	if f == IPv4 {
+		s, d = t.find4(src), t.find4(dst)
+	} else {
+		s, d = t.find6(src), t.find6(dst)
+	}
+	p := t.page
+	scope := Elsewhere
+	if s >= 0 {
+		switch {
+		case d >= 0:
+			scope = Local
+		case d == group:
+			scope = Multicast
+		default:
+			scope = Internet
+		}
+		e := &p.hosts[s]
+		if e.dirty == 0 {
+			e.dirty = 1
+			p.dirty = append(p.dirty, uint32(s))
+		}
+		e.outWire += wire
+		e.out[scope].Bytes += bytes
+		e.out[scope].Packets += packets
+	} else if d >= 0 {
+		scope = Internet
+	}
+	if d >= 0 {
+		e := &p.hosts[d]
+		if e.dirty == 0 {
+			e.dirty = 1
+			p.dirty = append(p.dirty, uint32(d))
+		}
+		e.inWire += wire
+		e.in[scope&1].Bytes += bytes
+		e.in[scope&1].Packets += packets
+	}
+	n := &p.network[f&1][scope]
+	n.Bytes += bytes
+	n.Packets += packets
+}
+
+// find4 is the slot of an IPv4 host; below 0 it is no host, and the number is what the LAN says of it.
+func (t *Table) find4(a Addr) int {
+	v := uint32(a.Lo)
+	for i := range t.flats {
+		n := &t.flats[i]
+		if bits := v ^ n.base; bits <= n.host {
+			if slot := t.flat[n.place+int(bits)]; slot != 0 {
+				return int(slot)
+			}
+			return t.find4Slow(a) // not admitted, or the place of a network or broadcast address
+		}
+	}
+	if t.onlyFlat && v < groups {
+		return far
+	}
+	return t.find4Slow(a)
+}
+
+func (t *Table) find4Slow(a Addr) int {
+	switch where := t.lan.locate4(uint32(a.Lo)); {
+	case where == host:
+		return t.find(IPv4, a)
+	case where < 0:
+		return where
+	case t.flat[where] != 0:
+		return int(t.flat[where])
+	default:
+		return t.admit(IPv4, a, where)
+	}
+}
+
+// find6 is the same for IPv6.
+func (t *Table) find6(a Addr) int {
+	if where := t.lan.locate6(a); where != host {
+		return where
+	}
+	return t.find(IPv6, a)
+}
+
+// find is the slot of a host that is not in the flat part.
+func (t *Table) find(f Family, a Addr) int {
+	x, p := &t.index[f], t.page
+	mask := uint32(len(x.cells) - 1)
+	slots := uint32(1)<<x.slotBits - 1
+	i, tag := x.start(a)
+	for {
+		c := x.cells[i&mask]
+		if c == 0 {
+			return t.admit(f, a, host)
+		}
+		if c&^slots == tag {
+			slot := c&slots - 1
+			e := &p.hosts[slot]
+			if e.addr == a {
+				return int(slot)
+			}
+			if e.addr == (Addr{}) && t.hosts[slot].addr == a {
+				e.addr = a
+				return int(slot)
+			}
+		}
+		i++
+	}
+}
+
+// admit gives a host a slot, or that of the overflow when the table is full.
+func (t *Table) admit(f Family, a Addr, where int) int {
+	if len(t.hosts) > t.limit {
+		return 0
+	}
+	slot := uint32(len(t.hosts))
+	t.hosts = append(t.hosts, known{a, f})
+	t.place(f, a, where, slot)
+	if int(slot) >= len(t.page.hosts) {
+		t.page.grow(min(2*len(t.page.hosts), t.limit+1))
+	}
+	t.page.hosts[slot].addr = a
+	return int(slot)
+}
+
+func (p *page) grow(n int) {
+	p.hosts = append(make([]entry, 0, n), p.hosts...)[:n]
+}
+
+// Drain calls gained for each host that sent or received since the last Drain, with what it gained; the zero netip.Addr stands
+// for the hosts beyond the limit. It returns what the network as a whole gained. Both are of the same batches of packets.
+// The Totals are valid until gained returns.
+func (t *Table) Drain(gained func(host netip.Addr, gain *Totals)) Network {
+	t.draining.Lock()
+	defer t.draining.Unlock()
+	t.mu.Lock()
+	for len(t.empty.hosts) < len(t.page.hosts) {
+		n := len(t.page.hosts)
+		t.mu.Unlock() // not to make the counting wait
+		t.empty.hosts = make([]entry, n)
+		t.mu.Lock()
+	}
+	full, hosts := t.page, t.hosts
+	t.page = t.empty
+	t.mu.Unlock()
+
+	var gain Totals
+	for _, slot := range full.dirty {
+		e := &full.hosts[slot]
+		gain = Totals{Out: e.out, In: e.in, OutWire: e.outWire, InWire: e.inWire}
+		*e = entry{addr: e.addr}
+		var addr netip.Addr
+		if slot != 0 {
+			addr = hosts[slot].addr.netip(hosts[slot].family)
+		}
+		gained(addr, &gain)
+	}
+	network := full.network
+	full.dirty, full.network = full.dirty[:0], Network{}
+	t.empty = full
+	return network
+}
+
+// Hosts is the number of hosts that were admitted, and the limit.
+func (t *Table) Hosts() (hosts, limit int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.hosts) - 1, t.limit
+}

@@ -1,0 +1,310 @@
+package traffic
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func count(t *Table, src, dst string, bytes uint64) {
+	s, d := netip.MustParseAddr(src), netip.MustParseAddr(dst)
+	f := IPv4
+	if s.Is6() {
+		f = IPv6
+	}
+	t.Begin()
+	t.Count(f, addrFrom(s), addrFrom(d), bytes, bytes+14, 1)
+	t.End()
+}
+
+// drain sums what a table gives up.
+func drain(t *Table, hosts map[netip.Addr]Totals, network *Network) {
+	n := t.Drain(func(host netip.Addr, gain *Totals) {
+		sum := hosts[host]
+		sum.Add(gain)
+		hosts[host] = sum
+	})
+	network.Add(&n)
+}
+
+func TestTable(t *testing.T) {
+	table := NewTable(NewLAN(prefixes("192.168.2.0/24", "fe80::/10")), 100)
+	count(table, "192.168.2.7", "8.8.8.8", 100)
+	count(table, "8.8.8.8", "192.168.2.7", 1000)
+	count(table, "192.168.2.7", "192.168.2.8", 10)
+	count(table, "192.168.2.7", "192.168.2.7", 1)
+	count(table, "192.168.2.7", "192.168.2.255", 20)
+	count(table, "192.168.2.8", "239.255.255.250", 30)
+	count(table, "192.168.2.8", "255.255.255.255", 40)
+	count(table, "0.0.0.0", "255.255.255.255", 50)
+	count(table, "1.1.1.1", "8.8.8.8", 60)
+	count(table, "fe80::1", "ff02::1", 70)
+	count(table, "fe80::1", "2001:db8::1", 80)
+	hosts, network := map[netip.Addr]Totals{}, Network{}
+	drain(table, hosts, &network)
+	want := map[netip.Addr]Totals{
+		netip.MustParseAddr("192.168.2.7"): {Out: [3]Count{{100, 1}, {11, 2}, {20, 1}}, In: [2]Count{{1000, 1}, {1, 1}}, OutWire: 131 + 4*14, InWire: 1001 + 2*14},
+		netip.MustParseAddr("192.168.2.8"): {Out: [3]Count{Multicast: {70, 2}}, In: [2]Count{Local: {10, 1}}, OutWire: 70 + 2*14, InWire: 10 + 14},
+		netip.MustParseAddr("fe80::1"):     {Out: [3]Count{{80, 1}, {}, {70, 1}}, OutWire: 150 + 2*14},
+	}
+	if d := cmp.Diff(want, hosts, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" {
+		t.Errorf("hosts (-want +got):\n%s", d)
+	}
+	wantNetwork := Network{IPv4: {{1100, 2}, {11, 2}, {90, 3}, {110, 2}}, IPv6: {{80, 1}, {}, {70, 1}, {}}}
+	if d := cmp.Diff(wantNetwork, network); d != "" {
+		t.Errorf("network (-want +got):\n%s", d)
+	}
+	if got, want := network.Total(), (Count{1461, 11}); got != want {
+		t.Errorf("total %v, want %v", got, want)
+	}
+	if n, limit := table.Hosts(); n != 3 || limit != 100 {
+		t.Errorf("%d hosts of %d, want 3 of 100", n, limit)
+	}
+	drain(table, hosts, &network)
+	if d := cmp.Diff(wantNetwork, network); d != "" {
+		t.Errorf("drained twice (-want +got):\n%s", d)
+	}
+}
+
+// model counts by the rules as shared/captures states them, with netip and maps.
+type model struct {
+	prefixes []netip.Prefix
+	hosts    map[netip.Addr]Totals
+	network  Network
+}
+
+func (m *model) is(a netip.Addr) (host, group bool) {
+	if a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+		return false, true
+	}
+	if a.IsUnspecified() {
+		return false, false
+	}
+	var best netip.Prefix
+	for _, p := range m.prefixes {
+		if p.Contains(a) && (!best.IsValid() || p.Bits() > best.Bits()) {
+			best = p
+		}
+	}
+	if !best.IsValid() {
+		return false, false
+	}
+	if best.Addr().Is4() && best.Bits() <= 30 {
+		after := a.Next()
+		if a == best.Masked().Addr() || !after.IsValid() || !best.Contains(after) {
+			return false, true
+		}
+	}
+	return true, false
+}
+
+func (m *model) count(src, dst netip.Addr, bytes, wire, packets uint64) {
+	from, _ := m.is(src)
+	to, group := m.is(dst)
+	scope := Elsewhere
+	switch {
+	case from && group:
+		scope = Multicast
+	case from && to:
+		scope = Local
+	case from || to:
+		scope = Internet
+	}
+	f := IPv4
+	if src.Is6() {
+		f = IPv6
+	}
+	m.network[f][scope].add(Count{bytes, packets})
+	if from {
+		h := m.hosts[src]
+		h.Out[scope].add(Count{bytes, packets})
+		h.OutWire += wire
+		m.hosts[src] = h
+	}
+	if to {
+		h := m.hosts[dst]
+		h.In[scope].add(Count{bytes, packets})
+		h.InWire += wire
+		m.hosts[dst] = h
+	}
+}
+
+// Whatever the prefixes, and however often it is drained and its prefixes change in between, a table counts what the model counts.
+func TestTableIsModel(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 7))
+	pool := prefixes("192.168.0.0/16", "192.168.2.0/24", "192.168.2.16/30", "192.168.2.20/31", "10.0.0.0/8", "10.1.0.0/16", "0.0.0.0/0",
+		"172.16.0.0/12", "224.0.0.0/4", "240.0.0.0/8", "fe80::/10", "2001:db8::/64", "2001:db8::/32", "::/0", "2001:db8::5/128", "ff00::/8")
+	for round := range 100 {
+		var chosen []netip.Prefix
+		for range 1 + random.IntN(6) {
+			chosen = append(chosen, pool[random.IntN(len(pool))])
+		}
+		m := &model{prefixes: chosen, hosts: map[netip.Addr]Totals{}}
+		table := NewTable(NewLAN(chosen), 100000)
+		got, network := map[netip.Addr]Totals{}, Network{}
+		address := func(six bool) netip.Addr {
+			p := pool[random.IntN(len(pool))]
+			for p.Addr().Is6() != six {
+				p = pool[random.IntN(len(pool))]
+			}
+			b := p.Addr().AsSlice()
+			edge := []byte{0, 255}[random.IntN(2)]
+			kind := random.IntN(4)
+			for i := range b {
+				if i*8 >= p.Bits() {
+					switch kind {
+					case 0, 1:
+						b[i] = byte(random.IntN(4)) * 85
+					case 2:
+						b[i] = edge
+					case 3:
+						b[i] |= edge >> (p.Bits() % 8)
+					}
+				}
+			}
+			a, _ := netip.AddrFromSlice(b)
+			return a
+		}
+		for range 2000 {
+			six := random.IntN(2) == 0
+			src, dst := address(six), address(six)
+			bytes, wire, packets := random.Uint64N(1<<40), random.Uint64N(1<<40), 1+random.Uint64N(40)
+			m.count(src, dst, bytes, wire, packets)
+			table.Begin()
+			f := IPv4
+			if six {
+				f = IPv6
+			}
+			table.Count(f, addrFrom(src), addrFrom(dst), bytes, wire, packets)
+			table.End()
+			switch random.IntN(300) {
+			case 0:
+				drain(table, got, &network)
+			case 1:
+				m.prefixes = append(m.prefixes, pool[random.IntN(len(pool))])
+				table.SetLAN(NewLAN(m.prefixes))
+			}
+		}
+		drain(table, got, &network)
+		drain(table, got, &network)
+		if d := cmp.Diff(m.hosts, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" {
+			t.Fatalf("round %d, prefixes %v: hosts (-want +got):\n%s", round, m.prefixes, d)
+		}
+		if d := cmp.Diff(m.network, network); d != "" {
+			t.Fatalf("round %d, prefixes %v: network (-want +got):\n%s", round, m.prefixes, d)
+		}
+	}
+}
+
+// Hosts beyond the limit are counted together; nothing of what they move is lost, and the table grows no more.
+func TestTableOverflow(t *testing.T) {
+	table := NewTable(NewLAN(prefixes("10.0.0.0/8", "192.168.0.0/16", "2001:db8::/32")), 1000)
+	hosts, network := map[netip.Addr]Totals{}, Network{}
+	const each = 30000
+	for i := range each {
+		count(table, fmt.Sprintf("10.%d.%d.7", i>>8, i&255), "8.8.8.8", 100)
+		count(table, "8.8.8.8", fmt.Sprintf("192.168.%d.%d", i>>7, i&127+1), 10)
+		count(table, fmt.Sprintf("2001:db8::%x", i+1), "2620::1", 1)
+		if i%7000 == 0 {
+			drain(table, hosts, &network)
+		}
+	}
+	drain(table, hosts, &network)
+	if len(hosts) != 1001 {
+		t.Errorf("%d hosts, want 1000 and the overflow", len(hosts))
+	}
+	var out, in uint64
+	for _, h := range hosts {
+		out += h.Sent().Bytes
+		in += h.Received().Bytes
+	}
+	if out != each*101 || in != each*10 || network.Total().Bytes != each*111 {
+		t.Errorf("%d out, %d in, %d in all, want %d, %d, %d", out, in, network.Total().Bytes, each*101, each*10, each*111)
+	}
+	if n, _ := table.Hosts(); n != 1000 {
+		t.Errorf("%d hosts", n)
+	}
+	if n := len(table.page.hosts) + len(table.empty.hosts); n > 2*1001 {
+		t.Errorf("%d entries for 1000 hosts", n)
+	}
+}
+
+// One goroutine counts while others read: run with -race.
+func TestTableConcurrent(t *testing.T) {
+	table := NewTable(NewLAN(prefixes("192.168.0.0/16")), 65536)
+	hosts, network := map[netip.Addr]Totals{}, Network{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	for range 2 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				mu.Lock()
+				drain(table, hosts, &network)
+				mu.Unlock()
+				table.Hosts()
+			}
+		})
+	}
+	const n = 50000
+	for i := range n {
+		if i%64 == 0 {
+			table.Begin()
+		}
+		table.Count(IPv4, addrFrom(netip.AddrFrom4([4]byte{192, 168, byte(i >> 8), byte(i)})), Addr{Lo: 8<<24 | 1}, 10, 24, 1)
+		if i%64 == 63 || i == n-1 {
+			table.End()
+		}
+	}
+	close(done)
+	wg.Wait()
+	drain(table, hosts, &network)
+	if got := network.Total(); got != (Count{n * 10, n}) {
+		t.Errorf("got %v, want %d packets", got, n)
+	}
+}
+
+func TestCountDoesNotAllocate(t *testing.T) {
+	table := NewTable(NewLAN(prefixes("192.168.2.0/24", "10.0.0.0/8", "2001:db8::/64")), 10000)
+	pairs := [][2]string{{"192.168.2.7", "8.8.8.8"}, {"10.0.0.1", "10.0.0.2"}, {"2001:db8::1", "2620::1"}, {"1.1.1.1", "8.8.8.8"}}
+	all := func() {
+		for _, p := range pairs {
+			s, d := netip.MustParseAddr(p[0]), netip.MustParseAddr(p[1])
+			f := IPv4
+			if s.Is6() {
+				f = IPv6
+			}
+			table.Count(f, addrFrom(s), addrFrom(d), 100, 114, 1)
+		}
+	}
+	for range 2 { // both pages
+		all()
+		table.Drain(func(netip.Addr, *Totals) {})
+	}
+	if n := testing.AllocsPerRun(1000, all); n != 0 {
+		t.Errorf("Count: %v allocations", n)
+	}
+	if n := testing.AllocsPerRun(10, func() { all(); table.Drain(func(netip.Addr, *Totals) {}) }); n > 1 {
+		t.Errorf("Drain: %v allocations", n)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for got, want := range map[string]string{
+		Internet.String(): "internet", Local.String(): "lan", Multicast.String(): "multicast", Elsewhere.String(): "other", NumScopes.String(): "invalid",
+		IPv4.String(): "ipv4", IPv6.String(): "ipv6",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

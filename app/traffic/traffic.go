@@ -1,0 +1,124 @@
+// Package traffic keeps who moved how much: counters per address, and which addresses are ours. It knows nothing of frames,
+// names or devices.
+package traffic
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+// Scope is where a packet went, seen from the LAN.
+type Scope uint8
+
+// The scopes.
+const (
+	Internet  Scope = iota // one end is a host of the LAN, the other is not
+	Local                  // both ends are hosts of the LAN
+	Multicast              // from a host of the LAN to a group: multicast, or a broadcast address
+	Elsewhere              // no end is a host of the LAN
+	NumScopes
+)
+
+// String returns the name of the scope as metrics show it.
+func (s Scope) String() string {
+	return [...]string{"internet", "lan", "multicast", "other", "invalid"}[min(s, NumScopes)]
+}
+
+// A Count is a number of IP packets and the bytes in them, IP headers included, link headers not.
+type Count struct{ Bytes, Packets uint64 }
+
+func (c *Count) add(o Count) {
+	c.Bytes += o.Bytes
+	c.Packets += o.Packets
+}
+
+// Totals are what one host, or several, sent and received.
+type Totals struct {
+	Out     [3]Count // sent, by scope: Internet, Local, Multicast
+	In      [2]Count // received, by scope: Internet, Local; what is sent to a group has no receiver
+	OutWire uint64   // bytes on the wire of the frames sent, link headers included
+	InWire  uint64   // of the frames received
+}
+
+// Add adds o to t.
+func (t *Totals) Add(o *Totals) {
+	for s := range t.Out {
+		t.Out[s].add(o.Out[s])
+	}
+	for s := range t.In {
+		t.In[s].add(o.In[s])
+	}
+	t.OutWire += o.OutWire
+	t.InWire += o.InWire
+}
+
+// Sent is the sum over the scopes of what was sent.
+func (t *Totals) Sent() Count { return sum(t.Out[:]) }
+
+// Received is the sum over the scopes of what was received.
+func (t *Totals) Received() Count { return sum(t.In[:]) }
+
+func sum(counts []Count) (total Count) {
+	for _, c := range counts {
+		total.add(c)
+	}
+	return total
+}
+
+// An Addr is an IP address as two numbers: of IPv6 the first and the last eight bytes, of IPv4 the four bytes in Lo.
+type Addr struct{ Hi, Lo uint64 }
+
+func addrFrom(a netip.Addr) Addr {
+	if a.Is4() {
+		b := a.As4()
+		return Addr{Lo: uint64(binary.BigEndian.Uint32(b[:]))}
+	}
+	b := a.As16()
+	return Addr{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
+}
+
+func (a Addr) netip(f Family) netip.Addr {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], a.Hi)
+	binary.BigEndian.PutUint64(b[8:], a.Lo)
+	if f == IPv4 {
+		return netip.AddrFrom4([4]byte(b[12:]))
+	}
+	return netip.AddrFrom16(b)
+}
+
+// Family is the version of IP.
+type Family uint8
+
+// The families.
+const (
+	IPv4 Family = iota
+	IPv6
+	NumFamilies
+)
+
+// String returns the name of the family as metrics show it.
+func (f Family) String() string { return [...]string{"ipv4", "ipv6", "invalid"}[min(f, NumFamilies)] }
+
+// Network counts every IP packet once, whether or not an end of it is ours.
+type Network [NumFamilies][NumScopes]Count
+
+// Add adds o to n.
+func (n *Network) Add(o *Network) {
+	for f := range n {
+		for s := range n[f] {
+			n[f][s].add(o[f][s])
+		}
+	}
+}
+
+// Total is the sum over families and scopes.
+func (n *Network) Total() Count {
+	var c Count
+	for f := range n {
+		for s := range n[f] {
+			c.add(n[f][s])
+		}
+	}
+	return c
+}
