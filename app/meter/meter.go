@@ -1,0 +1,111 @@
+// Package meter is the loop: it takes frames from a source, asks packet who talks to whom in them, and tells traffic.
+// It knows nothing of names, devices or who reads the numbers.
+package meter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"gonetmon/app/capture"
+	"gonetmon/app/packet"
+	"gonetmon/app/traffic"
+)
+
+// A Source lends frames: capture.Ring or capture.File.
+type Source interface {
+	// Next fills the batch with at least one frame, which are valid until the next call, or returns io.EOF.
+	Next(batch []capture.Frame) (int, error)
+	// Stop makes Next return io.EOF when it has handed over what had come. It may be called by any goroutine.
+	Stop()
+}
+
+// A Class counts the frames of one class, as they were on the wire.
+type Class struct {
+	Frames uint64
+	Bytes  uint64 // link headers included, FCS not
+}
+
+// Classes are the counts of all classes.
+type Classes [packet.NumClasses]Class
+
+// A Meter counts the frames of one source into one table.
+type Meter struct {
+	// Why, if set before Run, is called for each frame that has no IP packet, with the reason as packet.Packet.Key words it.
+	// It is meant for capture files: a call for each such frame costs more than counting them all.
+	Why func(class packet.Class, key string, wire uint64)
+
+	source  Source
+	table   *traffic.Table
+	classes [packet.NumClasses]struct{ frames, bytes atomic.Uint64 }
+}
+
+// New returns a meter that will count the frames of source into table.
+func New(source Source, table *traffic.Table) *Meter {
+	return &Meter{source: source, table: table}
+}
+
+// batch is how many frames are counted at a time: enough that the table's lock and the call for more cost nothing for each,
+// few enough that their descriptions stay in the first-level cache.
+const batch = 64
+
+// Run counts until the source ends, or ctx: then it stops the source and counts what that still has. It returns nil unless
+// the source failed.
+func (m *Meter) Run(ctx context.Context) error {
+	cancel := context.AfterFunc(ctx, m.source.Stop)
+	defer cancel()
+	var (
+		frames [batch]capture.Frame
+		p      packet.Packet
+	)
+	for {
+		n, err := m.source.Next(frames[:])
+		if n > 0 {
+			m.count(&p, frames[:n])
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("meter: %w", err)
+		}
+	}
+}
+
+// count is the hot path: it does not allocate, log or look at the clock, and takes one lock for the whole batch.
+func (m *Meter) count(p *packet.Packet, frames []capture.Frame) {
+	var classes Classes
+	m.table.Begin()
+	for i := range frames {
+		f := &frames[i]
+		p.Decode(f.Link, f.Data, f.Wire, f.Tag)
+		if f.Merge.Type != 0 {
+			p.Unmerge(f.Data, f.Merge.Type, f.Merge.Size)
+		}
+		c := &classes[p.Class]
+		c.Frames += p.Frames
+		c.Bytes += p.Wire
+		if p.Class <= packet.IPv6 {
+			m.table.Count(traffic.Family(p.Class), traffic.Addr(p.Src), traffic.Addr(p.Dst), p.Bytes, p.Wire, p.Frames)
+		} else if m.Why != nil {
+			m.Why(p.Class, p.Key(), p.Wire)
+		}
+	}
+	m.table.End()
+	for i := range classes {
+		if classes[i].Frames != 0 {
+			m.classes[i].frames.Add(classes[i].Frames)
+			m.classes[i].bytes.Add(classes[i].Bytes)
+		}
+	}
+}
+
+// Classes returns the frames counted so far. Any goroutine may call it.
+func (m *Meter) Classes() (all Classes) {
+	for i := range all {
+		all[i] = Class{m.classes[i].frames.Load(), m.classes[i].bytes.Load()}
+	}
+	return all
+}

@@ -1,0 +1,192 @@
+package meter
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net/netip"
+	"testing"
+
+	"gonetmon/app/capture"
+	"gonetmon/app/packet"
+	"gonetmon/app/testnet"
+	"gonetmon/app/traffic"
+)
+
+// slice is a source of frames from memory.
+type slice struct {
+	frames []capture.Frame
+	err    error
+	after  func() // called when the frames are used up, if set; Stop then ends the waiting
+	stop   chan struct{}
+}
+
+func (s *slice) Next(batch []capture.Frame) (int, error) {
+	n := copy(batch, s.frames)
+	s.frames = s.frames[n:]
+	if n > 0 {
+		return n, nil
+	}
+	if s.after != nil {
+		s.after()
+		<-s.stop
+	}
+	return 0, s.err
+}
+
+func (s *slice) Stop() { close(s.stop) }
+
+func ethernet(data []byte) capture.Frame {
+	return capture.Frame{Data: data, Wire: len(data), Link: packet.LinkEthernet}
+}
+
+var (
+	home = netip.MustParseAddr("192.168.2.7")
+	away = netip.MustParseAddr("198.51.100.1")
+	lan  = traffic.NewLAN([]netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("2001:db8:2:1::/64")})
+)
+
+// The classes of packet and the families of traffic begin with the same two.
+func TestFamilies(t *testing.T) {
+	if traffic.Family(packet.IPv4) != traffic.IPv4 || traffic.Family(packet.IPv6) != traffic.IPv6 {
+		t.Error("IPv4 and IPv6 have other numbers in packet than in traffic")
+	}
+}
+
+func TestRun(t *testing.T) {
+	merged := ethernet(testnet.UDP(home, away, 4000))
+	merged.Merge = capture.Merge{Type: 5, Size: 1000} // VIRTIO_NET_HDR_GSO_UDP_L4: four datagrams
+	tagged := ethernet(testnet.UDP(away, home, 100))
+	tagged.Wire, tagged.Tag = tagged.Wire+4, 4
+	arp := make([]byte, 60)
+	arp[12], arp[13] = 8, 6
+	broken := testnet.UDP(home, away, 0)
+	broken[14] = 0x65
+	table := traffic.NewTable(lan, 100)
+	m := New(&slice{err: io.EOF, frames: []capture.Frame{merged, tagged, ethernet(arp), ethernet(broken), ethernet(arp[:12])}}, table)
+	var why []string
+	m.Why = func(class packet.Class, key string, _ uint64) { why = append(why, class.String()+" "+key) }
+	if err := m.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	var host traffic.Totals
+	network := table.Drain(func(a netip.Addr, n *traffic.Totals) {
+		if a != home {
+			t.Errorf("counted for %s", a)
+		}
+		host = *n
+	})
+	if got, want := network.Total(), (traffic.Count{Bytes: 4*28 + 4000 + 128, Packets: 5}); got != want {
+		t.Errorf("network %v, want %v", got, want)
+	}
+	if host.OutWire != 4*42+4000 || host.InWire != 142+4 {
+		t.Errorf("on the wire %d out, %d in", host.OutWire, host.InWire)
+	}
+	want := Classes{packet.IPv4: {5, 4*42 + 4000 + 146}, packet.ARP: {1, 60}, packet.Other: {1, 12}, packet.Malformed: {1, 60}}
+	if got := m.Classes(); got != want {
+		t.Errorf("classes %v, want %v", got, want)
+	}
+	if len(why) != 3 || why[0] != "arp 0x0806" || why[1] != "malformed version" || why[2] != "other short" {
+		t.Errorf("why: %q", why)
+	}
+}
+
+func TestRunStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &slice{err: io.EOF, frames: []capture.Frame{ethernet(testnet.UDP(home, away, 10))}, after: cancel, stop: make(chan struct{})}
+	m := New(s, traffic.NewTable(lan, 100))
+	if err := m.Run(ctx); err != nil {
+		t.Error(err)
+	}
+	if n := m.Classes()[packet.IPv4].Frames; n != 1 {
+		t.Errorf("%d frames counted, want 1", n)
+	}
+}
+
+func TestRunFails(t *testing.T) {
+	lost := errors.New("lost")
+	m := New(&slice{err: lost}, traffic.NewTable(lan, 100))
+	if err := m.Run(context.Background()); !errors.Is(err, lost) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// mix makes n frames as the lab's: two of ten IPv6, lengths 64, 590 and 1,514 as 7:4:1, of which 96 bytes are stored.
+func mix(n, hosts int, six, tagged bool) []capture.Frame {
+	frames := make([]capture.Frame, n)
+	for i := range frames {
+		var h, p netip.Addr
+		if six {
+			b := [16]byte{0x20, 1, 0x0d, 0xb8, 0, 2, 0, 1}
+			binary.BigEndian.PutUint64(b[8:], uint64(i%hosts+1)*0x9e3779b97f4a7c15)
+			h, p = netip.AddrFrom16(b), netip.AddrFrom16([16]byte{0x26, 0x20, 15: byte(i)})
+		} else {
+			h, p = netip.AddrFrom4([4]byte{192, 168, 2, byte(i*7%hosts) + 1}), netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)})
+		}
+		if i*2654435761>>7&1 == 0 {
+			h, p = p, h
+		}
+		var tags []uint16
+		if tagged {
+			tags = []uint16{7}
+		}
+		size := []int{64, 64, 64, 590, 64, 590, 64, 1514, 64, 590, 64, 590}[i%12]
+		if six {
+			size = max(size, 80)
+		}
+		f := testnet.UDP(h, p, size-62, tags...)
+		frames[i] = ethernet(append(make([]byte, 0, 96), f[:min(len(f), 96)]...))
+		frames[i].Wire = len(f)
+	}
+	return frames
+}
+
+func TestCountDoesNotAllocate(t *testing.T) {
+	for name, frames := range map[string][]capture.Frame{
+		"ipv4": mix(640, 200, false, false), "ipv6": mix(640, 200, true, false), "tagged": mix(640, 200, false, true), "tagged ipv6": mix(640, 200, true, true),
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := New(nil, traffic.NewTable(lan, 1000))
+			var p packet.Packet
+			all := func() {
+				for i := 0; i < len(frames); i += batch {
+					m.count(&p, frames[i:i+batch])
+				}
+			}
+			for range 2 { // admit the hosts, in both pages
+				all()
+				m.table.Drain(func(netip.Addr, *traffic.Totals) {})
+			}
+			if n := testing.AllocsPerRun(100, all); n != 0 {
+				t.Errorf("%v allocations in %d frames", n, len(frames))
+			}
+		})
+	}
+}
+
+func BenchmarkCount(b *testing.B) {
+	for _, bb := range []struct {
+		name   string
+		frames []capture.Frame
+	}{
+		{"ipv4-200-hosts", mix(8192, 200, false, false)},
+		{"ipv4-200-hosts-tagged", mix(8192, 200, false, true)},
+		{"ipv6-200-hosts", mix(8192, 200, true, false)},
+		{"ipv6-65536-hosts", mix(131072, 65536, true, false)},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			m := New(nil, traffic.NewTable(lan, 65536))
+			var p packet.Packet
+			b.ReportAllocs()
+			at := 0
+			for b.Loop() {
+				m.count(&p, bb.frames[at:at+batch])
+				if at += batch; at == len(bb.frames) {
+					at = 0
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batch, "ns/frame")
+		})
+	}
+}
