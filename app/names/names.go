@@ -1,0 +1,52 @@
+// Package names finds what to call an address. It asks, listens and remembers, and hands out clean names only; it knows
+// nothing of traffic, devices or pages, and nobody who counts ever waits for it.
+package names
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// Clean returns name in the one form in which names leave this room, and whether it has one: lower case, without the
+// trailing dot, only [a-z0-9._-], at most 253 bytes in labels of 1 to 63 (RFC 1035, 2.3.4). Everything else is refused
+// whole, never repaired: escapes of the presentation format (`\010`, `\"`) like raw bytes.
+//
+// This is what makes a name safe as an HTML text and attribute, as a label of a metric, in a log line and on a terminal.
+// What reads as an IP address, however padded with zeros, is refused too: it would pass for another device's address.
+func Clean(name string) (string, bool) {
+	name = strings.TrimSuffix(name, ".")
+	if len(name) < 1 || len(name) > 253 {
+		return "", false
+	}
+	label, lower, number := 0, true, true
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '.':
+			if label == 0 {
+				return "", false
+			}
+			label = 0
+			continue
+		case c >= '0' && c <= '9':
+		case c >= 'a' && c <= 'z', c == '-', c == '_':
+			number = false
+		case c >= 'A' && c <= 'Z':
+			number, lower = false, false
+		default:
+			return "", false
+		}
+		if label++; label > 63 {
+			return "", false
+		}
+	}
+	if label == 0 || number && strings.Contains(name, ".") {
+		return "", false
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return "", false
+	}
+	if lower {
+		return name, true
+	}
+	return strings.ToLower(name), true
+}

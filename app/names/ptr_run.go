@@ -1,0 +1,282 @@
+package names
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	maxInFlight = 8
+	wantedEvery = time.Second / 50
+	sweptEvery  = time.Second / 10
+	patience    = time.Minute // longest wait of a first lookup in the queue; then the host is shown without a name
+
+	minTTL     = time.Minute
+	maxTTL     = 24 * time.Hour
+	minRetry   = time.Minute // after a failed lookup, doubling
+	maxRetry   = time.Hour
+	sweepAgain = time.Hour // a swept host that nobody wants is asked no more often
+
+	never = time.Duration(1<<63 - 1)
+	nap   = time.Hour // longest sleep of Run; nothing depends on it
+)
+
+// A job is one lookup, with the server to start with.
+type job struct {
+	host   *host
+	server int
+	probe  bool
+	pace   place // whose rate pays for it
+}
+
+// Run asks until ctx ends; then it returns nil, and all its goroutines are gone. It may be run again.
+func (p *PTR) Run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	jobs := make(chan job)
+	for range maxInFlight {
+		workers.Go(func() {
+			for j := range jobs {
+				p.lookup(ctx, j)
+			}
+		})
+	}
+	defer workers.Wait()
+	defer close(jobs)
+
+	timer := time.NewTimer(nap)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		j, wait := p.next()
+		if j.host != nil {
+			jobs <- j // next counts who is in flight: a worker is free, or will be in a moment
+			continue
+		}
+		timer.Reset(min(wait, nap))
+		select {
+		case <-ctx.Done():
+		case <-p.wake:
+		case <-timer.C:
+		}
+	}
+	return nil
+}
+
+// next returns the lookup to do now, or how long to wait for one unless woken.
+func (p *PTR) next() (job, time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	s, open := p.open(0, now)
+	p.giveUp(now, open > now)
+	wait := never
+	if f := p.agenda[first]; len(f) > 0 {
+		wait = f[0].due + patience - now
+	}
+	if p.stats.InFlight == maxInFlight {
+		return job{}, wait
+	}
+	h, at := p.head(now)
+	if at = max(at, open); at > now {
+		return job{}, min(wait, at-now)
+	}
+
+	j := job{host: h, server: s, probe: p.take(s), pace: first}
+	every := wantedEvery
+	if h.place == sweep {
+		j.pace, every = sweep, sweptEvery
+	}
+	p.pace[j.pace] = now + every
+	p.put(h, flying, h.due)
+	p.stats.InFlight++
+	return j, 0
+}
+
+// giveUp answers the first lookups that have waited too long, or all when no server can be asked. They stay due.
+func (p *PTR) giveUp(now time.Duration, all bool) {
+	for len(p.agenda[first]) > 0 {
+		h := p.agenda[first][0]
+		if !all && h.due+patience > now {
+			return
+		}
+		h.owed = true
+		p.answer(h)
+		p.put(h, again, h.due)
+	}
+}
+
+// head returns the host whose turn is next, nil if there is none, and when.
+func (p *PTR) head(now time.Duration) (*host, time.Duration) {
+	if f := p.agenda[first]; len(f) > 0 {
+		return f[0], p.pace[first]
+	}
+	h, at := (*host)(nil), never
+	for len(p.agenda[again]) > 0 {
+		h, at = p.agenda[again][0], p.agenda[again][0].due
+		if at > now {
+			break
+		}
+		if p.awake(h, now) {
+			return h, p.pace[first]
+		}
+		p.rest(h, h.due, now)
+		h, at = nil, never
+	}
+	if s := p.agenda[sweep]; len(s) > 0 {
+		if t := max(s[0].due, p.pace[sweep]); t < at {
+			return s[0], t
+		}
+	}
+	return h, at
+}
+
+// awake reports whether a host is still to be kept fresh for having been wanted.
+func (p *PTR) awake(h *host, now time.Duration) bool {
+	return h.seen && (h.owed || now-h.wanted < idleAfter)
+}
+
+// rest puts a host where it waits until it is due again.
+func (p *PTR) rest(h *host, due, now time.Duration) {
+	switch {
+	case p.awake(h, now):
+		p.put(h, again, due)
+	case h.swept:
+		p.put(h, sweep, max(due, now+sweepAgain))
+	default:
+		p.put(h, nowhere, due)
+	}
+}
+
+// lookup asks one server after the other until one has answered, or none is left.
+func (p *PTR) lookup(ctx context.Context, j job) {
+	var a answer
+	sent, refused := 0, 0
+	for s, probe := j.server, j.probe; s >= 0; s, probe = p.after(s) {
+		addr := p.servers[s].addr
+		a = p.ask(ctx, addr, j.host.addr())
+		sent += a.sent
+		refused += a.refused
+		if ctx.Err() != nil {
+			p.release(s, probe)
+			break
+		}
+		if turned, up := p.report(s, probe, a.final || a.reason.answered()); turned && up {
+			p.log.Info("dns server is up", "server", addr)
+		} else if turned {
+			p.log.Warn("dns server is down", "server", addr, "reason", a.reason.String())
+		}
+		if a.final {
+			break
+		}
+	}
+	a.sent, a.refused = sent, refused
+	p.settle(j, a, ctx.Err() != nil)
+}
+
+// settle takes in how a lookup ended, and lets the host rest.
+func (p *PTR) settle(j job, a answer, cut bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.signal()
+	now, h := p.now(), j.host
+	p.stats.InFlight--
+	p.stats.Queries += uint64(a.sent)
+	p.stats.Refused += uint64(a.refused)
+	every := wantedEvery
+	if j.pace == sweep {
+		every = sweptEvery
+	}
+	p.pace[j.pace] += time.Duration(max(a.sent-1, 0)) * every
+	if cut {
+		p.putBack(h, now)
+		return
+	}
+	if a.reason != none {
+		p.stats.Failures[a.reason]++
+	}
+	due := now
+	h.owed = h.seen && a.silent()
+	switch {
+	case a.final:
+		h.fails = 0
+		due += min(max(a.ttl, minTTL), maxTTL)
+	case a.silent() && p.allDown(): // not this host's fault: its turn comes when a server is back
+	default:
+		due += min(minRetry<<h.fails, maxRetry)
+		h.fails = min(h.fails+1, 6)
+	}
+	if a.name != "" && a.name != h.name {
+		h.name = a.name
+		if h.answered {
+			p.change(h)
+		}
+	}
+	p.answer(h)
+	p.rest(h, due, now)
+}
+
+// putBack returns a host to where it was before a lookup that was cut short.
+func (p *PTR) putBack(h *host, now time.Duration) {
+	switch {
+	case !h.seen:
+		p.put(h, sweep, now)
+	case !h.answered:
+		p.put(h, first, now)
+	default:
+		p.put(h, again, now)
+	}
+}
+
+// open returns the first server from number n on that can be asked now, else -1 and from when on one can.
+func (p *PTR) open(n int, now time.Duration) (s int, at time.Duration) {
+	at = never
+	for i := n; i < len(p.servers); i++ {
+		t := p.servers[i].open()
+		if t <= now {
+			return i, t
+		}
+		at = min(at, t)
+	}
+	return -1, at
+}
+
+// take reserves a server for a query, and reports whether that is its probe.
+func (p *PTR) take(s int) (probe bool) {
+	p.servers[s].probing = p.servers[s].down
+	return p.servers[s].down
+}
+
+// after takes the next server that can be asked after s, or returns -1.
+func (p *PTR) after(s int) (next int, probe bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if next, _ = p.open(s+1, p.now()); next < 0 {
+		return -1, false
+	}
+	return next, p.take(next)
+}
+
+func (p *PTR) report(s int, probe, ok bool) (turned, up bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	turned = p.servers[s].report(ok, probe, p.now())
+	return turned, !p.servers[s].down
+}
+
+// release gives back a server whose query was cut short.
+func (p *PTR) release(s int, probe bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if probe {
+		p.servers[s].probing = false
+	}
+}
+
+func (p *PTR) allDown() bool {
+	for i := range p.servers {
+		if !p.servers[i].down {
+			return false
+		}
+	}
+	return true
+}
