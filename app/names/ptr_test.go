@@ -214,7 +214,7 @@ func TestNoServers(t *testing.T) {
 }
 
 func TestAddresses(t *testing.T) {
-	run(t, Config{Servers: servers1, Limit: 10}, func(_ int, _ netip.Addr) (answer, time.Duration) { return ok("x.lan", time.Hour), 0 }, func(p *PTR, f *peer) {
+	run(t, Config{Servers: servers1, Limit: 10}, func(_ int, _ netip.Addr) (answer, time.Duration) { return ok("x.lan", time.Hour), 0 }, func(p *PTR, _ *peer) {
 		p.Want(netip.MustParseAddr("::ffff:10.0.0.1"))
 		p.Want(netip.MustParseAddr("10.0.0.1"))
 		p.Want(netip.MustParseAddr("fe80::1%eth0"))
