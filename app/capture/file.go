@@ -38,6 +38,9 @@ type Info struct {
 	// Interfaces is how many interfaces were described so far, in all sections together; 1 in a pcap file.
 	Interfaces int
 
+	// First and Last are the times of the earliest and the latest record; zero if no record has a time.
+	First, Last time.Time
+
 	// Damage says to people what is wrong and where, in one phrase; it is "" when Status is "ok". Bytes are counted
 	// from 0 and, in a gzip file, in the unpacked data; records are counted from 1.
 	Damage string
@@ -62,6 +65,7 @@ type File struct {
 	stopped atomic.Bool
 
 	info Info
+	span span
 	end  error // what Next returns from now on
 	lent bool  // this call of Next has lent memory of in, which may not be refilled now
 	big  bool  // numbers are big-endian
@@ -69,8 +73,9 @@ type File struct {
 
 	// pcap
 	link    uint16
-	header  int   // bytes in front of each record's data
-	records int64 // read so far
+	header  int    // bytes in front of each record's data
+	ticks   uint64 // in a second
+	records int64  // read so far
 
 	// pcapng
 	interfaces []pcapngInterface // of this section
@@ -173,7 +178,9 @@ func (f *File) Info() Info {
 	if f == nil {
 		return Info{Format: "unknown", Status: "bad", Damage: ErrNoCapture.Error()}
 	}
-	return f.info
+	info := f.info
+	info.First, info.Last = f.span.times()
+	return info
 }
 
 // peek shows the next n bytes, or ends the reading if there are none such. It shows nothing and ends nothing when that

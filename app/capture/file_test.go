@@ -55,8 +55,9 @@ func TestFileSmall(t *testing.T) {
 			if d := cmp.Diff(want[name], got); d != "" {
 				t.Errorf("frames (-want +got):\n%s", d)
 			}
-			info := capture.Info{Format: f.Info().Format, Status: "ok", Interfaces: file.marks[len(file.marks)-1].interfaces}
-			if d := cmp.Diff(info, f.Info()); d != "" {
+			info := f.Info()
+			info.First, info.Last = time.Time{}, time.Time{} // tested by themselves
+			if d := cmp.Diff(capture.Info{Format: info.Format, Status: "ok", Interfaces: file.marks[len(file.marks)-1].interfaces}, info); d != "" {
 				t.Errorf("info (-want +got):\n%s", d)
 			}
 		})

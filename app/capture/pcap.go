@@ -8,11 +8,11 @@ func (f *File) openPcap(magic []byte) error {
 	for _, f.big = range []bool{false, true} {
 		switch f.u32(magic) {
 		case 0xa1b2c3d4:
-			f.info.Format, f.header = "pcap-us", 16
+			f.info.Format, f.header, f.ticks = "pcap-us", 16, 1e6
 		case 0xa1b23c4d:
-			f.info.Format, f.header = "pcap-ns", 16
+			f.info.Format, f.header, f.ticks = "pcap-ns", 16, 1e9
 		case 0xa1b2cd34:
-			f.info.Format, f.header = "pcap-modified", 24
+			f.info.Format, f.header, f.ticks = "pcap-modified", 24, 1e6
 		default:
 			continue
 		}
@@ -43,6 +43,7 @@ func (f *File) readRecord(frame *Frame) bool {
 	if b, ok = f.peek(f.header + int(stored)); !ok {
 		return false
 	}
+	f.span.add(uint64(f.u32(b))*f.ticks+uint64(f.u32(b[4:])), f.ticks, 0)
 	data := b[f.header:len(b):len(b)]
 	*frame = Frame{Data: data, Wire: wireLength(wire, len(data)), Link: f.link}
 	f.records++

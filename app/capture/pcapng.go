@@ -28,6 +28,9 @@ const (
 type pcapngInterface struct {
 	link uint16
 	snap uint32 // longest stored data; 0 is no limit
+
+	ticks  uint64 // of its clock in a second
+	offset int64  // seconds to be added to what its clock says
 }
 
 // readBlock passes over blocks up to the next packet and lends that, or ends the reading.
@@ -147,7 +150,9 @@ func (f *File) addInterface(b []byte, size uint32) {
 		f.damage("corrupt", "%s: more than %d interfaces", f.where(), maxInterfaces)
 		return
 	}
-	f.interfaces = append(f.interfaces, pcapngInterface{link: f.u16(b[8:]), snap: f.u32(b[12:])})
+	i := pcapngInterface{link: f.u16(b[8:]), snap: f.u32(b[12:])}
+	i.ticks, i.offset = f.clock(b[16:])
+	f.interfaces = append(f.interfaces, i)
 	f.info.Interfaces++
 }
 
@@ -183,8 +188,12 @@ func (f *File) packet(frame *Frame, kind uint32, b []byte, size uint32) bool {
 		f.damage("corrupt", "%s: captured length %d in a block of %d bytes", f.where(), stored, size)
 		return false
 	}
+	i := &f.interfaces[number]
+	if kind != simpleBlock {
+		f.span.add(uint64(f.u32(b[12:]))<<32|uint64(f.u32(b[16:])), i.ticks, i.offset)
+	}
 	data := b[start : start+stored : start+stored]
-	*frame = Frame{Data: data, Wire: wireLength(wire, len(data)), Link: f.interfaces[number].link}
+	*frame = Frame{Data: data, Wire: wireLength(wire, len(data)), Link: i.link}
 	return true
 }
 

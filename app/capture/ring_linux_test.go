@@ -12,7 +12,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -400,17 +399,10 @@ func TestRingDoesNotAllocate(t *testing.T) {
 
 // Without the right to, the error says so.
 func TestRingNeedsRights(t *testing.T) {
-	result := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread, which gives up its capabilities, ends with the goroutine
-		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-		var none [2]unix.CapUserData
-		if err := unix.Capset(&header, &none[0]); err != nil {
-			t.Error(err)
+	testnet.WithoutCapabilities(t, func() {
+		err := capture.NewRing(capture.RingConfig{Interface: "lo", Log: slog.Default()}).Open()
+		if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "open ring on lo: socket: ") {
+			t.Errorf("got %v", err)
 		}
-		result <- capture.NewRing(capture.RingConfig{Interface: "lo", Log: slog.Default()}).Open()
-	}()
-	if err := <-result; !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "open ring on lo: socket: ") {
-		t.Errorf("got %v", err)
-	}
+	})
 }
