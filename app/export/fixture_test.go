@@ -1,0 +1,124 @@
+package export
+
+import (
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gonetmon/app/capture"
+	"gonetmon/app/device"
+	"gonetmon/app/meter"
+	"gonetmon/app/names"
+	"gonetmon/app/packet"
+	"gonetmon/app/traffic"
+)
+
+var update = flag.Bool("update", false, "write the golden pages anew")
+
+// golden compares got with a file of testdata, or writes that.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+var start = time.Date(2026, 11, 23, 14, 3, 0, 0, time.UTC)
+
+func totals(outInternet, outLAN, outMulticast, inInternet, inLAN uint64) (t traffic.Totals) {
+	count := func(bytes uint64) traffic.Count { return traffic.Count{Bytes: bytes, Packets: (bytes + 999) / 1000} }
+	t.Out = [3]traffic.Count{count(outInternet), count(outLAN), count(outMulticast)}
+	t.In = [2]traffic.Count{count(inInternet), count(inLAN)}
+	return t
+}
+
+func addrs(texts ...string) (all []netip.Addr) {
+	for _, t := range texts {
+		all = append(all, netip.MustParseAddr(t))
+	}
+	return all
+}
+
+// home is a small network two minutes after the start.
+func home() *device.Snapshot {
+	s := &device.Snapshot{
+		Time: start.Add(2 * time.Minute), Start: start,
+		Devices: []device.Device{
+			{Name: "192.168.1.77", Source: device.SourceAddress, Hosts: addrs("192.168.1.77"),
+				Totals: totals(512, 0, 0, 0, 0), First: start.Add(3 * time.Second), Last: start.Add(4500 * time.Millisecond)},
+			{Name: "nas.fritz.box", Source: device.SourcePTR, Hosts: addrs("192.168.1.2", "fd00::2", "fe80::211:32ff:fe12:3456"),
+				Totals: totals(120_000, 8_400_000_000, 31_000, 2_400_000, 96_000_000),
+				First:  start.Add(time.Second), Last: start.Add(2 * time.Minute), InRate: 1_200_000, OutRate: 95_000_000},
+			{Name: "printer.fritz.box", Source: device.SourcePTR, Hosts: addrs("192.168.1.9")},
+			{Name: "tv.fritz.box", Source: device.SourcePTR, Hosts: addrs("192.168.1.30", "2001:db8::30"),
+				Totals: totals(9_800_000, 0, 4_100, 612_000_000, 0),
+				First:  start.Add(2 * time.Second), Last: start.Add(119 * time.Second), InRate: 3_100_000, OutRate: 48_000},
+		},
+		Overflow: totals(1000, 0, 0, 2000, 0),
+		Waiting:  totals(0, 0, 340, 0, 0),
+		Hosts:    8, Limit: 65536,
+	}
+	for scope := range s.Network[traffic.IPv4] {
+		s.Network[traffic.IPv4][scope] = traffic.Count{Bytes: uint64(scope+1) * 1e9, Packets: uint64(scope+1) * 1e6}
+		s.Network[traffic.IPv6][scope] = traffic.Count{Bytes: uint64(scope+1) * 1e6, Packets: uint64(scope+1) * 1e3}
+	}
+	return s
+}
+
+func meters() []meter.Status {
+	m := []meter.Status{
+		{Interface: "eth1", Stats: capture.Stats{Frames: 9_000_000, Drops: 12, Attached: 2, Up: true}},
+		{Interface: "eth2", Stats: capture.Stats{Attached: 0, Why: "no such interface"}},
+	}
+	for c := range m[0].Classes {
+		m[0].Classes[c] = meter.Class{Frames: uint64(packet.NumClasses) - uint64(c), Bytes: 100 * (uint64(packet.NumClasses) - uint64(c))}
+	}
+	m[1].Classes[packet.ARP] = meter.Class{Frames: 1, Bytes: 42}
+	return m
+}
+
+func lookups() names.Stats {
+	s := names.Stats{Queries: 41, Refused: 1, InFlight: 2, Waiting: 3, Remembered: 8}
+	s.Failures[names.Timeout] = 5
+	return s
+}
+
+// crowd is a network of n devices that all use all scopes.
+func crowd(n int) *device.Snapshot {
+	s := &device.Snapshot{Time: start.Add(time.Hour), Start: start, Hosts: n, Limit: n, Devices: make([]device.Device, n)}
+	for i := range s.Devices {
+		u := uint64(i)
+		s.Devices[i] = device.Device{
+			Name: fmt.Sprintf("device-%06d.home.example.net", i), Source: device.SourcePTR,
+			Hosts:  []netip.Addr{netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})},
+			Totals: totals(1e9+u, 2e9+u, 3e6+u, 4e9+u, 5e9+u),
+			First:  start.Add(time.Duration(i) * time.Millisecond), Last: start.Add(time.Hour),
+			InRate: float64(i), OutRate: float64(i) / 2,
+		}
+	}
+	return s
+}
+
+func ownPage(s *device.Snapshot) *Page {
+	return NewPage(PageConfig{
+		Snapshot: func() *device.Snapshot { return s },
+		Meters:   meters, Names: lookups,
+		Version: "v1.2.3", Revision: "0123456", Own: true,
+	})
+}

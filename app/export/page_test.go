@@ -1,0 +1,337 @@
+package export
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"gonetmon/app/device"
+	"gonetmon/app/meter"
+)
+
+func text(p *Page) string {
+	var b strings.Builder
+	p.WritePrometheus(&b)
+	return b.String()
+}
+
+func TestPage(t *testing.T) {
+	page := text(ownPage(home()))
+	golden(t, "page.txt", strings.ReplaceAll(page, runtime.Version(), "go1.26"))
+}
+
+// parse reads a page as strictly as Prometheus does, and refuses what Prometheus may let through: metadata that comes twice or
+// late, and two series of the same labels.
+func parse(t *testing.T, page string) map[string]*dto.MetricFamily {
+	t.Helper()
+	seen := map[string]bool{}
+	for line := range strings.Lines(page) {
+		if !strings.HasSuffix(line, "\n") {
+			t.Errorf("line without end: %q", line)
+		}
+		key := line[:strings.LastIndexByte(line, ' ')]
+		if strings.HasPrefix(line, "#") {
+			key = strings.Join(strings.Fields(line)[:3], " ")
+		}
+		if seen[key] {
+			t.Errorf("twice: %q", key)
+		}
+		seen[key] = true
+	}
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(page))
+	if err != nil {
+		t.Fatalf("parse: %v", err)
+	}
+	return families
+}
+
+var hostile = []string{
+	`quote"`, "new\nline", `back\slash`, "bad\xffutf8", "bad\xfeutf8", "bad\ufffdutf8", "bad\ufffdffutf8", "cut\xe2\x82", "nul\x00", "cr\r",
+	"<script>alert(1)</script>", "{{.}}", `"} 1` + "\nnode_bytes_total 7\n", `\`, `\\`, `\n`, `\"`, "", " ", "ünï", "\u2028", strings.Repeat("x", 300),
+}
+
+func hostileNetwork() *device.Snapshot {
+	s := home()
+	s.Devices = nil
+	for i, name := range hostile {
+		s.Devices = append(s.Devices, device.Device{Name: name, Source: name, Hosts: addrs(fmt.Sprint("10.0.0.", i)),
+			Totals: totals(uint64(i), 1, 2, 3, 4), First: start, Last: start})
+	}
+	return s
+}
+
+func labels(m *dto.Metric) map[string]string {
+	all := map[string]string{}
+	for _, l := range m.Label {
+		all[l.GetName()] = l.GetValue()
+	}
+	return all
+}
+
+func TestPageParses(t *testing.T) {
+	for name, s := range map[string]*device.Snapshot{
+		"empty": {}, "home": home(), "hostile": hostileNetwork(), "crowd": crowd(800),
+	} {
+		t.Run(name, func(t *testing.T) {
+			whole := NewPage(PageConfig{Snapshot: func() *device.Snapshot { return s }, Meters: meters, Names: lookups,
+				Version: `v"1`, Revision: "a\nb"})
+			families := parse(t, text(whole))
+			for _, want := range []string{"process_resident_memory_bytes", "go_goroutines", "gonetmon_build_info", "network_bytes_total"} {
+				if families[want] == nil {
+					t.Errorf("no family %s", want)
+				}
+			}
+			for name, f := range families {
+				if strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_") {
+					continue
+				}
+				if f.GetHelp() == "" || f.GetType() == dto.MetricType_UNTYPED {
+					t.Errorf("%s: help %q, type %v", name, f.GetHelp(), f.GetType())
+				}
+			}
+			if len(s.Devices) == 0 {
+				return
+			}
+			if got, want := len(families["node_bytes_total"].Metric), len(s.Devices); got != want {
+				t.Errorf("node_bytes_total: %d series, want %d", got, want)
+			}
+			sums, series := map[string]float64{}, map[string]int{}
+			for _, m := range families["gonetmon_device_bytes_total"].Metric {
+				device := labels(m)["device"]
+				sums[device] += m.GetCounter().GetValue()
+				series[device]++
+			}
+			for _, m := range families["node_bytes_total"].Metric {
+				l := labels(m)
+				if len(l) != 1 {
+					t.Errorf("node_bytes_total: labels %v", l)
+				}
+				if sum := sums[l["device"]]; sum != m.GetCounter().GetValue() || series[l["device"]] != 5 {
+					t.Errorf("%q: %v, but %d series sum up to %v", l["device"], m.GetCounter().GetValue(), series[l["device"]], sum)
+				}
+			}
+		})
+	}
+}
+
+// What is UTF-8 comes back as it was, and what is not stays different from all else.
+func TestPageLabels(t *testing.T) {
+	families := parse(t, text(ownPage(hostileNetwork())))
+	var got []string
+	for _, m := range families["node_bytes_total"].Metric {
+		got = append(got, labels(m)["device"])
+	}
+	want := append([]string(nil), hostile...)
+	copy(want[3:], []string{"bad\ufffdffutf8", "bad\ufffdfeutf8", "bad\ufffdef\ufffdbf\ufffdbdutf8", "bad\ufffdef\ufffdbf\ufffdbdffutf8", "cut\ufffde2\ufffd82"})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("devices (-want +got):\n%s", diff)
+	}
+}
+
+func TestPageWithoutLookupsOrCapture(t *testing.T) {
+	p := NewPage(PageConfig{Snapshot: home, Own: true})
+	for name := range parse(t, text(p)) {
+		if strings.HasPrefix(name, "gonetmon_dns") || strings.HasPrefix(name, "gonetmon_capture") {
+			t.Errorf("family %s", name)
+		}
+	}
+}
+
+func TestPageMergesMetersOfOneInterface(t *testing.T) {
+	p := NewPage(PageConfig{Snapshot: home, Own: true, Meters: nil})
+	p.cfg.Meters = func() []meter.Status { return append(meters(), meters()...) }
+	page := text(p)
+	parse(t, page)
+	for _, want := range []string{
+		`gonetmon_capture_up{interface="eth1"} 1`, `gonetmon_capture_up{interface="eth2"} 0`,
+		`gonetmon_capture_drops_total{interface="eth1"} 24`, `gonetmon_frames_total{class="ipv4"} 10`,
+	} {
+		if !strings.Contains(page, want+"\n") {
+			t.Errorf("no line %q", want)
+		}
+	}
+}
+
+func get(h http.Handler, method, encoding string) *http.Response {
+	r := httptest.NewRequest(method, "/metrics", nil)
+	if encoding != "" {
+		r.Header.Set("Accept-Encoding", encoding)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func body(t *testing.T, r *http.Response) string {
+	t.Helper()
+	in := io.Reader(r.Body)
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		z, err := gzip.NewReader(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		z.Multistream(false) // as browsers read
+		in = z
+	}
+	b, err := io.ReadAll(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestPageEncoding(t *testing.T) {
+	p := ownPage(crowd(300))
+	want := text(p)
+	for encoding, zipped := range map[string]bool{
+		"": false, "identity": false, "br": false, "gzip": true, "GZIP": true, "deflate, gzip;q=0.5": true, "gzip;q=0": false,
+		"gzip ; q=0.0": false, "*": true, "*;q=0": false, "gzip;q=0, *": false, "*, gzip;q=0": false, "*;q=0, gzip": true,
+		"gzip;q=x": false, "gzipped": false,
+	} {
+		t.Run(encoding, func(t *testing.T) {
+			for range 2 { // rendered, and again
+				r := get(p, "GET", encoding)
+				if got := r.Header.Get("Content-Encoding") == "gzip"; got != zipped {
+					t.Errorf("gzip: %v, want %v", got, zipped)
+				}
+				if got := r.Header.Get("Content-Type"); got != "text/plain; version=0.0.4; charset=utf-8" {
+					t.Errorf("Content-Type: %s", got)
+				}
+				if got := body(t, r); got != want {
+					t.Errorf("%d bytes that differ from the %d wanted", len(got), len(want))
+				}
+			}
+		})
+	}
+}
+
+func TestPageMethods(t *testing.T) {
+	p := ownPage(home())
+	if r := get(p, "HEAD", "gzip"); r.StatusCode != 200 || body(t, &http.Response{Body: r.Body}) != "" {
+		t.Errorf("HEAD: %s, or a body", r.Status)
+	}
+	for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS"} {
+		if r := get(p, method, ""); r.StatusCode != 405 || r.Header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s: %s, Allow %q", method, r.Status, r.Header.Get("Allow"))
+		}
+	}
+}
+
+// A hundred readers of one snapshot cost one rendering, and each gets all of it.
+func TestPageShared(t *testing.T) {
+	s := crowd(200)
+	p := ownPage(s)
+	want := text(p)
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() {
+			encoding := []string{"gzip", ""}[i%2]
+			if got := body(t, get(p, "GET", encoding)); got != want {
+				t.Errorf("%q: %d bytes that differ from the %d wanted", encoding, len(got), len(want))
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(p.renderings.all); n != 1 {
+		t.Errorf("%d renderings", n)
+	}
+}
+
+// What a reader was lent stays as it is while the world moves on, and slow readers can't fill the memory.
+func TestRenderingsHeld(t *testing.T) {
+	var now atomic.Pointer[device.Snapshot]
+	next := func() *device.Snapshot {
+		s := home()
+		s.Devices[0].Name = fmt.Sprint("device", time.Now().UnixNano())
+		now.Store(s)
+		return s
+	}
+	var c renderings
+	var held []*rendering
+	var texts []string
+	for range 3 * maxRenderings {
+		next()
+		r := c.take(now.Load, false)
+		held = append(held, r)
+		texts = append(texts, r.plain.String())
+	}
+	for i, r := range held {
+		if r.plain.String() != texts[i] {
+			t.Errorf("the bytes of rendering %d have changed", i)
+		}
+		if i >= maxRenderings && r != held[maxRenderings-1] {
+			t.Errorf("rendering %d is not the newest", i)
+		}
+	}
+	if len(c.all) != maxRenderings {
+		t.Errorf("%d renderings, want %d", len(c.all), maxRenderings)
+	}
+	for _, r := range held {
+		c.give(r)
+	}
+	s := next()
+	if r := c.take(now.Load, false); r.snapshot != s || !strings.Contains(r.plain.String(), s.Devices[0].Name) || len(c.all) != maxRenderings {
+		t.Errorf("given back, but not used again")
+	}
+}
+
+func TestPromtool(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		why := "no promtool on PATH: `promtool check metrics` not run"
+		if os.Getenv("GONETMON_TEST_KERNEL") == "1" {
+			t.Fatal(why)
+		}
+		t.Skip(why)
+	}
+	cmd := exec.Command(promtool, "check", "metrics")
+	cmd.Stdin = strings.NewReader(text(ownPage(home())))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func BenchmarkPage(b *testing.B) {
+	for _, n := range []int{200, 65536} {
+		s := crowd(n)
+		p := NewPage(PageConfig{Snapshot: func() *device.Snapshot { c := *s; return &c }, Meters: meters, Names: lookups})
+		b.Run(fmt.Sprintf("plain/%d", n), func(b *testing.B) { benchmark(b, func(w io.Writer) { p.WritePrometheus(w) }) })
+		b.Run(fmt.Sprintf("gzip/%d", n), func(b *testing.B) {
+			z := newZipper()
+			benchmark(b, func(w io.Writer) {
+				z.reset(w)
+				p.WritePrometheus(z)
+				z.end()
+			})
+		})
+		shared := NewPage(PageConfig{Snapshot: func() *device.Snapshot { return s }, Meters: meters, Names: lookups})
+		b.Run(fmt.Sprintf("again/%d", n), func(b *testing.B) { benchmark(b, func(w io.Writer) { shared.WritePrometheus(w) }) })
+	}
+}
+
+func benchmark(b *testing.B, write func(io.Writer)) {
+	b.ReportAllocs()
+	var size bytes.Buffer
+	write(&size)
+	b.SetBytes(int64(size.Len()))
+	for b.Loop() {
+		write(io.Discard)
+	}
+}

@@ -1,0 +1,151 @@
+package export
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gonetmon/app/device"
+)
+
+// A pile keeps what is written to it, write by write.
+type pile struct{ writes []string }
+
+func (p *pile) Write(b []byte) (int, error) {
+	p.writes = append(p.writes, string(b))
+	return len(b), nil
+}
+
+// later is s after some more traffic: one device more, one that has got another name, two that have had none.
+func later(s *device.Snapshot) *device.Snapshot {
+	n := *s
+	n.Time = s.Time.Add(time.Minute)
+	n.Devices = nil
+	for _, d := range s.Devices {
+		switch d.Name {
+		case "nas.fritz.box":
+			d.Hosts = nil // renamed
+		case "tv.fritz.box":
+			more := totals(1_000_000, 0, 0, 75_000_000, 0)
+			n.Devices = append(n.Devices, device.Device{Name: "storage.fritz.box", Source: device.SourcePTR,
+				Hosts: addrs("192.168.1.2", "fd00::2"), Totals: totals(0, 900_000_000, 0, 0, 1)})
+			d.Totals.Add(&more)
+		}
+		n.Devices = append(n.Devices, d)
+	}
+	n.Devices = append(n.Devices, device.Device{Name: strings.Repeat("x", 50) + ".fritz.box", Source: device.SourcePTR,
+		Hosts: addrs("2001:db8:1234:5678:9abc:def0:1234:5678"), Totals: totals(999, 0, 0, 0, 0)})
+	return &n
+}
+
+func TestReport(t *testing.T) {
+	first := home()
+	s := first
+	var out pile
+	r := NewReport(&out, time.Minute, func() *device.Snapshot { return s })
+	r.Print(first.Time)
+	s = later(first)
+	r.Print(s.Time)
+	r.Print(s.Time.Add(time.Minute)) // nothing was counted since
+	quiet := *s
+	quiet.Time = quiet.Time.Add(time.Minute)
+	s = &quiet
+	r.Print(s.Time)
+	if len(out.writes) != 4 {
+		t.Errorf("%d writes, want one for each print", len(out.writes))
+	}
+	golden(t, "report.txt", strings.Join(out.writes, "---\n"))
+}
+
+func TestReportRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		began := time.Now()
+		s := &device.Snapshot{Start: began}
+		var out pile
+		r := NewReport(&out, time.Minute, func() *device.Snapshot {
+			n := *s
+			n.Time = time.Now()
+			return &n
+		})
+		done := make(chan error)
+		go func() { done <- r.Run(ctx) }()
+		time.Sleep(3*time.Minute + 30*time.Second)
+		synctest.Wait()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		r.Print(time.Now())
+		var want []string
+		for _, at := range []struct {
+			after time.Duration
+			span  string
+		}{{time.Minute, "1m0s"}, {2 * time.Minute, "1m0s"}, {3 * time.Minute, "1m0s"}, {210 * time.Second, "30s"}} {
+			want = append(want, began.Add(at.after).Format(time.DateTime)+"  "+at.span+"  no traffic\n")
+		}
+		if diff := cmp.Diff(want, out.writes); diff != "" {
+			t.Errorf("reports (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestReportOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		var out pile
+		if err := NewReport(&out, 0, home).Run(ctx); err != nil || len(out.writes) != 0 {
+			t.Errorf("error %v, reports %q", err, out.writes)
+		}
+	})
+}
+
+func TestWriteTable(t *testing.T) {
+	var b bytes.Buffer
+	WriteTable(&b, home())
+	golden(t, "table.txt", b.String())
+	for line := range strings.Lines(b.String()) {
+		if len(line) > 101 {
+			t.Errorf("%d columns: %s", len(line)-1, line)
+		}
+	}
+}
+
+func TestTableIsPrintable(t *testing.T) {
+	var b bytes.Buffer
+	WriteTable(&b, hostileNetwork())
+	for i, c := range b.Bytes() {
+		if c != '\n' && (c < ' ' || c > '~') {
+			t.Fatalf("byte %#x at %d of\n%s", c, i, b.String())
+		}
+	}
+	if got, want := strings.Count(b.String(), "\n"), len(hostile)+3; got != want { // heading, titles, overflow
+		t.Errorf("%d lines, want %d", got, want)
+	}
+}
+
+func TestUnits(t *testing.T) {
+	for n, want := range map[uint64]string{
+		0: "0 B", 1: "1 B", 999: "999 B", 1000: "1.00 kB", 1234: "1.23 kB", 9994: "9.99 kB", 9995: "10.0 kB", 12_345: "12.3 kB",
+		99_949: "99.9 kB", 99_950: "100 kB", 123_456: "123 kB", 999_499: "999 kB", 999_500: "1.00 MB", 1e9: "1.00 GB", 1e12: "1.00 TB",
+		1e15: "1.00 PB", 1e18: "1.00 EB", math.MaxUint64: "18.4 EB",
+	} {
+		if got := inBytes(n); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+	for r, want := range map[float64]string{
+		0: "0 bit/s", 0.01: "0 bit/s", 1: "8 bit/s", 124.9: "999 bit/s", 124.95: "1.00 kbit/s", 5187.5: "41.5 kbit/s", 125e6: "1.00 Gbit/s",
+	} {
+		if got := inBits(r); got != want {
+			t.Errorf("%v: %q, want %q", r, got, want)
+		}
+	}
+}

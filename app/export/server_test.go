@@ -1,0 +1,327 @@
+package export
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// serve runs a server on a port of its own until the test ends, and checks that it leaves nothing behind.
+func serve(t *testing.T, cfg ServerConfig, change func(*Server)) *Server {
+	t.Helper()
+	before := runtime.NumGoroutine()
+	if cfg.Addr == "" {
+		cfg.Addr = "127.0.0.1:0"
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = ownPage(home())
+	}
+	if cfg.Web == nil {
+		cfg.Web = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<p>hello") })
+	}
+	s := NewServer(cfg)
+	if change != nil {
+		change(s)
+	}
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		for range 200 {
+			if runtime.NumGoroutine() <= before {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		stacks := make([]byte, 1<<16)
+		t.Errorf("%d goroutines before, %d after\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
+	})
+	return s
+}
+
+func TestServerAnswers(t *testing.T) {
+	sick := errors.New("eth1: no such interface")
+	s := serve(t, ServerConfig{Ready: func() error { return sick }}, nil)
+	for _, c := range []struct {
+		name, method, path string
+		status             int
+		body               string // or its beginning
+	}{
+		{"page", "GET", "", 200, "<p>hello"},
+		{"page head", "HEAD", "", 200, ""},
+		{"page with query", "GET", "?sort=now", 200, "<p>hello"},
+		{"metrics", "GET", "metrics", 200, "# HELP node_bytes_total"},
+		{"healthy", "GET", "healthz", 200, "ok\n"},
+		{"not ready", "GET", "readyz", 503, "eth1: no such interface\n"},
+		{"not ready head", "HEAD", "readyz", 503, ""},
+		{"unknown", "GET", "favicon.ico", 404, "404"},
+		{"below metrics", "GET", "metrics/x", 404, "404"},
+		{"profiles", "GET", "debug/pprof/", 404, "404"},
+		{"post page", "POST", "", 405, "Method"},
+		{"post metrics", "POST", "metrics", 405, "Method"},
+		{"delete health", "DELETE", "healthz", 405, "Method"},
+		{"post unknown", "POST", "unknown", 404, "404"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := http.NewRequest(c.method, s.URL()+c.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = got.Body.Close() }()
+			body, _ := io.ReadAll(got.Body)
+			if got.StatusCode != c.status || !strings.HasPrefix(string(body), c.body) || c.body == "" && len(body) > 0 {
+				t.Errorf("%s %.80q, want %d %q", got.Status, body, c.status, c.body)
+			}
+			if got.Header.Get("X-Content-Type-Options") != "nosniff" || got.Header.Get("Referrer-Policy") != "no-referrer" {
+				t.Errorf("headers: %v", got.Header)
+			}
+		})
+	}
+}
+
+// Two servers can't have one port, and main can tell.
+func TestListenTaken(t *testing.T) {
+	first := serve(t, ServerConfig{}, nil)
+	second := NewServer(ServerConfig{Addr: first.listener.Addr().String(), Web: http.NotFoundHandler(), Metrics: http.NotFoundHandler()})
+	if err := second.Listen(); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestURL(t *testing.T) {
+	for addr, want := range map[string]string{
+		"127.0.0.1:8080": "http://127.0.0.1:8080/", "0.0.0.0:8080": "http://127.0.0.1:8080/", "[::]:8080": "http://[::1]:8080/",
+		":8080": "http://127.0.0.1:8080/", "192.168.1.5:80": "http://192.168.1.5:80/", "[fe80::1%eth0]:80": "http://[fe80::1%25eth0]:80/",
+		"localhost:8080": "http://localhost:8080/",
+	} {
+		s := NewServer(ServerConfig{Addr: addr, Web: http.NotFoundHandler(), Metrics: http.NotFoundHandler()})
+		if got := s.URL(); got != want {
+			t.Errorf("%s: %s, want %s", addr, got, want)
+		}
+	}
+	for _, addr := range []string{"0.0.0.0:0", ":0", "127.0.0.1:0"} {
+		s := serve(t, ServerConfig{Addr: addr}, nil)
+		if !strings.HasPrefix(s.URL(), "http://127.0.0.1:") {
+			t.Errorf("listening on %s: %s", addr, s.URL())
+		}
+		r, err := http.Get(s.URL() + "healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Body.Close()
+	}
+}
+
+// A client that says nothing, or says it byte by byte, or does not read, is cut off.
+func TestSlowClients(t *testing.T) {
+	page := ownPage(crowd(12_000)) // larger than the socket buffers
+	_ = text(page)
+	for name, c := range map[string]struct {
+		say  string
+		read bool
+	}{
+		"silent":  {"", true},
+		"headers": {"GET /metrics HTTP/1.1\r\nHost: x\r\n", true},
+		"body":    {"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n", true},
+		"idle":    {"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", true},
+		"deaf":    {"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gone := make(chan struct{})
+			metrics := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer close(gone)
+				page.ServeHTTP(w, r)
+			})
+			s := serve(t, ServerConfig{Metrics: metrics}, func(s *Server) {
+				h := &s.http
+				for _, limit := range []*time.Duration{&h.ReadHeaderTimeout, &h.ReadTimeout, &h.WriteTimeout, &h.IdleTimeout} {
+					if *limit == 0 {
+						t.Error("a time without limit")
+					}
+					*limit = 300 * time.Millisecond
+				}
+			})
+			conn, err := net.Dial("tcp", s.listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			_, _ = io.WriteString(conn, c.say)
+			if !c.read {
+				select {
+				case <-gone:
+				case <-time.After(5 * time.Second):
+					t.Error("still served after 5 s")
+				}
+				return
+			}
+			_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+			if _, err := io.Copy(io.Discard, conn); errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
+				t.Error("still connected after 5 s")
+			}
+		})
+	}
+}
+
+func isTimeout(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout()
+}
+
+func TestLargeHeaderIsRefused(t *testing.T) {
+	s := serve(t, ServerConfig{}, nil)
+	conn, err := net.Dial("tcp", s.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	go func() {
+		_, _ = fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n", strings.Repeat("x", 64<<10))
+	}()
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if !strings.HasPrefix(line, "HTTP/1.1 431 ") {
+		t.Errorf("%q, %v", line, err)
+	}
+}
+
+func TestConnectionsAreLimited(t *testing.T) {
+	s := serve(t, ServerConfig{}, nil)
+	var held []net.Conn
+	for range maxConnections {
+		conn, err := net.Dial("tcp", s.listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		held = append(held, conn)
+	}
+	ask := func(conn net.Conn, wait time.Duration) error {
+		_, _ = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+		_ = conn.SetReadDeadline(time.Now().Add(wait))
+		_, err := bufio.NewReader(conn).ReadString('\n')
+		return err
+	}
+	if err := ask(held[maxConnections-1], 5*time.Second); err != nil {
+		t.Errorf("the last within the limit: %v", err)
+	}
+	more, err := net.Dial("tcp", s.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = more.Close() }()
+	if err := ask(more, 200*time.Millisecond); !isTimeout(err) {
+		t.Errorf("one beyond the limit: %v, want no answer yet", err)
+	}
+	_ = held[0].Close()
+	if err := ask(more, 5*time.Second); err != nil {
+		t.Errorf("when another has left: %v", err)
+	}
+}
+
+// A request that is being answered when the end comes gets its answer; one that takes too long does not hold the end up.
+func TestShutdown(t *testing.T) {
+	for name, takes := range map[string]time.Duration{"answer": 200 * time.Millisecond, "hung": 2500 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked := make(chan struct{})
+			s := NewServer(ServerConfig{Addr: "127.0.0.1:0", Metrics: http.NotFoundHandler(),
+				Web: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					close(asked)
+					time.Sleep(takes)
+					_, _ = io.WriteString(w, "late")
+				})})
+			if err := s.Listen(); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error)
+			go func() { ended <- s.Run(ctx) }()
+			answer := make(chan string)
+			go func() {
+				r, err := http.Get(s.URL())
+				if err != nil {
+					answer <- "none"
+					return
+				}
+				defer func() { _ = r.Body.Close() }()
+				body, _ := io.ReadAll(r.Body)
+				answer <- string(body)
+			}()
+			<-asked
+			cancel()
+			began := time.Now()
+			if err := <-ended; err != nil {
+				t.Errorf("Run: %v", err)
+			}
+			if took := time.Since(began); took > 3*time.Second {
+				t.Errorf("Run took %v to end", took)
+			}
+			want := "late"
+			if takes > shutdownAt {
+				want = "none"
+			}
+			if got := <-answer; got != want {
+				t.Errorf("answer %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestRunFails(t *testing.T) {
+	s := NewServer(ServerConfig{Addr: "127.0.0.1:0", Web: http.NotFoundHandler(), Metrics: http.NotFoundHandler()})
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.listener.Close()
+	if err := s.Run(t.Context()); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestErrorLogIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		l := &errorLog{log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}}))}
+		for range 1000 {
+			_, _ = io.WriteString(l, "http: panic serving\n")
+		}
+		time.Sleep(errorEvery)
+		_, _ = io.WriteString(l, "again\n")
+		want := "level=WARN msg=\"http server\" error=\"http: panic serving\" skipped=0\n" +
+			"level=WARN msg=\"http server\" error=again skipped=999\n"
+		if diff := cmp.Diff(want, out.String()); diff != "" {
+			t.Errorf("log (-want +got):\n%s", diff)
+		}
+	})
+}
