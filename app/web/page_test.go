@@ -1,0 +1,303 @@
+package web
+
+import (
+	"encoding/xml"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"gonetmon/app/capture"
+	"gonetmon/app/device"
+	"gonetmon/app/meter"
+	"gonetmon/app/packet"
+	"gonetmon/app/traffic"
+)
+
+var update = flag.Bool("update", false, "write the golden pages anew")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+func get(cfg Config, query string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	NewPage(cfg).ServeHTTP(w, httptest.NewRequest("GET", "/"+query, nil))
+	return w
+}
+
+// styleless is a page without its style, which has a file of its own.
+func styleless(page string) string { return strings.Replace(page, pageCSS, "", 1) }
+
+func TestPage(t *testing.T) {
+	sickConfig := healthyConfig()
+	sickConfig.Meters, sickConfig.Names = sick, lookupsBad
+	for name, cfg := range map[string]Config{
+		"home": healthyConfig(), "sick": sickConfig,
+		"empty": {Snapshot: func() *device.Snapshot { return &device.Snapshot{Time: now, Start: start, Limit: 65536} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			golden(t, name+".html", styleless(get(cfg, "").Body.String()))
+		})
+	}
+}
+
+var hostile = []string{
+	`quote"`, "apos'", "<script>alert(1)</script>", "</style><script>", "{{.}}", `{{template "x"}}`, "<img src=x onerror=alert(1)>",
+	"-->", "bad\xffutf8", "new\nline", "&amp;", `"><svg onload=alert(1)>.evil`, "javascript:alert(1)", "\u202eright", "",
+}
+
+// Whatever a name is, the page has the same elements and attributes as with a good one.
+func TestPageEscapes(t *testing.T) {
+	page := func(name string) string {
+		s := home()
+		for i := range s.Devices {
+			s.Devices[i].Name = name
+		}
+		m := sick()
+		m[0].Interface, m[1].Interface, m[1].Why = name, name, name
+		cfg := healthyConfig()
+		cfg.Snapshot, cfg.Version = func() *device.Snapshot { return s }, name
+		cfg.Meters = func() []meter.Status { return m }
+		return get(cfg, "").Body.String()
+	}
+	want := structure(t, page("good"))
+	if len(want) < 200 {
+		t.Errorf("only %d tokens", len(want))
+	}
+	for _, name := range hostile {
+		if diff := cmp.Diff(want, structure(t, page(name))); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// structure lists the tags of a page, with the names of their attributes.
+func structure(t *testing.T, page string) (tags []string) {
+	t.Helper()
+	for z := html.NewTokenizer(strings.NewReader(page)); ; {
+		switch z.Next() {
+		case html.ErrorToken:
+			if !errors.Is(z.Err(), io.EOF) {
+				t.Error(z.Err())
+			}
+			return tags
+		case html.StartTagToken, html.EndTagToken, html.SelfClosingTagToken:
+			token := z.Token()
+			tag := token.Data
+			for _, a := range token.Attr {
+				tag += " " + a.Key
+			}
+			tags = append(tags, tag)
+		}
+	}
+}
+
+// Every element is closed, as far as HTML wants it to be.
+func TestPageIsWellFormed(t *testing.T) {
+	d := xml.NewDecoder(strings.NewReader(styleless(get(healthyConfig(), "").Body.String())))
+	d.Strict = false
+	d.AutoClose = xml.HTMLAutoClose
+	d.Entity = xml.HTMLEntity
+	for {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The browser accepts the style that the page has, and nothing else.
+func TestPageHeaders(t *testing.T) {
+	w := get(healthyConfig(), "")
+	policy := w.Header().Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'", "style-src 'sha256-"} {
+		if !strings.Contains(policy, want) {
+			t.Errorf("policy %q lacks %s", policy, want)
+		}
+	}
+	for name, want := range map[string]string{
+		"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+		"Content-Length": fmt.Sprint(w.Body.Len()), "Cache-Control": "no-store",
+	} {
+		if got := w.Header().Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	page := w.Body.String()
+	if !strings.Contains(page, "<style>"+pageCSS+"</style>") {
+		t.Error("the style is not the one that the policy allows")
+	}
+	for _, forbidden := range []string{"<script", " style=", "http://", "https://", "ZgotmplZ"} {
+		// The icon names the namespace of SVG, which nobody fetches.
+		if strings.Contains(strings.Replace(page, "http://www.w3.org/2000/svg", "", 1), forbidden) {
+			t.Errorf("the page has %q", forbidden)
+		}
+	}
+}
+
+var cells = regexp.MustCompile(`<span class="name">([^<]*)<`)
+
+func order(page string) string {
+	var all []string
+	for _, m := range cells.FindAllStringSubmatch(page, -1) {
+		all = append(all, m[1])
+	}
+	return strings.Join(all, " ")
+}
+
+func TestPageSorts(t *testing.T) {
+	const idle = " brother-printer guest-tablet"
+	for query, want := range map[string]string{
+		"": "ben-laptop nas chromecast-wohnzimmer annas-iphone doorbell roku-ultra pi 192.168.178.1 alexa-kitchen thermostat 192.168.178.77 garage-esp32",
+		"?sort=now": "nas ben-laptop chromecast-wohnzimmer annas-iphone 192.168.178.1 pi alexa-kitchen doorbell roku-ultra thermostat " +
+			"192.168.178.77 garage-esp32",
+		"?sort=name": "192.168.178.1 192.168.178.77 alexa-kitchen annas-iphone ben-laptop chromecast-wohnzimmer doorbell garage-esp32 nas pi " +
+			"roku-ultra thermostat",
+		"?sort=<x>": "ben-laptop nas chromecast-wohnzimmer annas-iphone doorbell roku-ultra pi 192.168.178.1 alexa-kitchen thermostat 192.168.178.77 garage-esp32",
+	} {
+		if got := order(get(healthyConfig(), query).Body.String()); got != want+idle {
+			t.Errorf("%q:\n got %s\nwant %s", query, got, want+idle)
+		}
+	}
+}
+
+func TestPagePauses(t *testing.T) {
+	const tag = `<meta http-equiv="refresh" content="5">`
+	if page := get(healthyConfig(), "?sort=now").Body.String(); !strings.Contains(page, tag) ||
+		!strings.Contains(page, `href="?pause=1&amp;sort=now">pause`) {
+		t.Error("the page does not refresh itself, or can't be paused")
+	}
+	if page := get(healthyConfig(), "?sort=now&pause").Body.String(); strings.Contains(page, "http-equiv") ||
+		!strings.Contains(page, `href="?sort=now">resume`) {
+		t.Error("the paused page refreshes itself, or can't be resumed")
+	}
+}
+
+func crowd(n int) *device.Snapshot {
+	s := &device.Snapshot{Time: now, Start: start, Hosts: n, Limit: n + 1}
+	for i := range n {
+		s.Devices = append(s.Devices, dev(fmt.Sprintf("d%06d.lan", i), 0, float64(i), 0, totals(uint64(i)*1000, 0, 0, 0, 0),
+			netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String()))
+	}
+	return s
+}
+
+func TestPageIsBounded(t *testing.T) {
+	s := crowd(maxRows + 11)
+	page := get(Config{Snapshot: func() *device.Snapshot { return s }}, "").Body.String()
+	if n := len(cells.FindAllString(page, -1)); n != maxRows {
+		t.Errorf("%d rows, want %d", n, maxRows)
+	}
+	if want := "and 11 more devices, 55.0" + hard + "kB together"; !strings.Contains(page, want) { // 0 + 1 + … + 10 kB
+		t.Errorf("no %q", want)
+	}
+}
+
+// What keeps gonetmon from counting is said first, and in words.
+func TestNotices(t *testing.T) {
+	up := func(frames uint64) func() []meter.Status {
+		return func() []meter.Status {
+			m := []meter.Status{{Interface: "eth1", Stats: capture.Stats{Up: true, Frames: frames}}}
+			m[0].Classes[packet.IPv4].Frames = frames
+			return m
+		}
+	}
+	down := func(why string) func() []meter.Status {
+		return func() []meter.Status { return []meter.Status{{Interface: "eth1", Stats: capture.Stats{Why: why}}} }
+	}
+	with := func(scope traffic.Scope) func() *device.Snapshot {
+		return func() *device.Snapshot {
+			s := &device.Snapshot{Time: now, Start: start, Limit: 10}
+			s.Network[traffic.IPv4][scope].Bytes = 1000
+			return s
+		}
+	}
+	none := func() *device.Snapshot { return &device.Snapshot{Time: now, Start: start, Limit: 10} }
+	for _, c := range []struct {
+		name string
+		cfg  Config
+		want string // "" for no notice
+	}{
+		{"all well", Config{Snapshot: with(traffic.Internet), Meters: up(5), Prefixes: lan}, ""},
+		{"nothing known", Config{Snapshot: none}, ""},
+		{"no interface", Config{Snapshot: none, Meters: down("no such interface")}, "Nothing is heard from eth1: no such interface."},
+		{"down", Config{Snapshot: none, Meters: down("interface is down")}, "switched off"},
+		{"no carrier", Config{Snapshot: none, Meters: down("interface has no carrier (is the cable plugged in?)")}, "by itself"},
+		{"no prefix", Config{Snapshot: with(traffic.Elsewhere), Meters: up(5), Prefixes: func() []netip.Prefix { return nil }}, "GONETMON_CIDR"},
+		{"no frames", Config{Snapshot: none, Meters: up(0), Prefixes: lan}, "No traffic has been seen on eth1 yet."},
+		{"no IP", Config{Snapshot: none, Meters: up(5), Prefixes: lan}, "none of it is IP."},
+		{"not ours", Config{Snapshot: with(traffic.Elsewhere), Meters: up(5), Prefixes: lan}, "none of it is of your addresses."},
+		{"drops", Config{Snapshot: home, Meters: sick, Prefixes: lan}, "GONETMON_RING_SIZE"},
+		{"full", Config{Snapshot: func() *device.Snapshot { s := home(); s.Limit = s.Hosts; return s }, Meters: up(5)}, "The limit of 31 addresses"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			page := get(c.cfg, "").Body.String()
+			main := page[strings.Index(page, "<main>"):strings.Index(page, "<section")]
+			if got := strings.Contains(main, `class="notice`); got != (c.want != "") || !strings.Contains(main, c.want) {
+				t.Errorf("notices: %s, want %q", main, c.want)
+			}
+		})
+	}
+}
+
+func TestUnits(t *testing.T) {
+	plain := strings.NewReplacer(hard, " ", narrow, "_")
+	for want, got := range map[string]string{
+		"0 B": inBytes(0), "999 B": inBytes(999), "1.00 kB": inBytes(1000), "10.0 kB": inBytes(9995), "999 kB": inBytes(999_499),
+		"1.00 MB": inBytes(999_500), "18.4 EB": inBytes(1<<64 - 1), "0 bit/s": inBits(0), "41.5 kbit/s": inBits(5187.5),
+		"7": grouped(7), "999": grouped(999), "1_000": grouped(1000), "12_345_678": grouped(12_345_678),
+		"0 s": span(-time.Second), "59 s": span(59 * time.Second), "1 min": span(time.Minute), "3 h 12 min": span(3*time.Hour + 12*time.Minute + 5),
+		"2 d 4 h": span(52 * time.Hour), "now": ago(now.Add(-9*time.Second), now), "10 s ago": ago(now.Add(-10*time.Second), now),
+		"59 min ago": ago(now.Add(-time.Hour+1), now), "3 h ago": ago(now.Add(-3*time.Hour), now), "9 d ago": ago(now.Add(-9*24*time.Hour), now),
+		"14:03": clock(start, now), "23 Nov 14:03": clock(start, now.Add(24*time.Hour)), "0 %": percent(0, 0), "< 0.1 %": percent(1, 1e6),
+		"9.9 %": percent(99, 1000), "10 %": percent(100, 1000), "100 %": percent(1, 1),
+	} {
+		if got = plain.Replace(got); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func BenchmarkPage(b *testing.B) {
+	for _, n := range []int{20, 65536} {
+		s := crowd(n)
+		p := NewPage(Config{Snapshot: func() *device.Snapshot { return s }, Meters: healthy, Names: lookupsWell, Prefixes: lan})
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				w := httptest.NewRecorder()
+				p.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+				if w.Code != http.StatusOK {
+					b.Fatal(w.Code)
+				}
+			}
+		})
+	}
+}

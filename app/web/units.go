@@ -1,0 +1,106 @@
+package web
+
+import (
+	"strconv"
+	"time"
+)
+
+const (
+	narrow = "\u202f" // a narrow space that does not break: between digits
+	hard   = "\u00a0" // a space that does not break: before a unit
+)
+
+// inBytes returns n with a decimal unit and three significant digits: "0 B", "12.3 MB".
+func inBytes(n uint64) string { return scaled(float64(n), "B") }
+
+// inBits returns a rate of bytes per second in bits per second: "41.5 kbit/s".
+func inBits(bytesPerSecond float64) string { return scaled(bytesPerSecond*8, "bit/s") }
+
+func scaled(v float64, unit string) string {
+	if v < 999.5 {
+		return strconv.FormatFloat(v, 'f', 0, 64) + hard + unit
+	}
+	const prefixes = "kMGTPE"
+	i := 0
+	for v /= 1000; v >= 999.5 && i < len(prefixes)-1; i++ {
+		v /= 1000
+	}
+	decimals := 0
+	switch {
+	case v < 9.995:
+		decimals = 2
+	case v < 99.95:
+		decimals = 1
+	}
+	return strconv.FormatFloat(v, 'f', decimals, 64) + hard + prefixes[i:i+1] + unit
+}
+
+// grouped returns n with its digits in groups of three.
+func grouped(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + narrow + s[i:]
+	}
+	return s
+}
+
+// span returns a duration in its two largest units: "45 s", "3 h 12 min".
+func span(d time.Duration) string {
+	two := func(n time.Duration, unit string, rest time.Duration, small string) string {
+		s := strconv.FormatInt(int64(n), 10) + hard + unit
+		if rest > 0 {
+			s += " " + strconv.FormatInt(int64(rest), 10) + hard + small
+		}
+		return s
+	}
+	const day = 24 * time.Hour
+	switch d = max(d, 0); {
+	case d < time.Minute:
+		return two(d/time.Second, "s", 0, "")
+	case d < time.Hour:
+		return two(d/time.Minute, "min", d%time.Minute/time.Second, "s")
+	case d < day:
+		return two(d/time.Hour, "h", d%time.Hour/time.Minute, "min")
+	}
+	return two(d/day, "d", d%day/time.Hour, "h")
+}
+
+// ago returns how long before now t was, in its largest unit.
+func ago(t, now time.Time) string {
+	const recent = 10 * time.Second
+	d := now.Sub(t)
+	for _, u := range []struct {
+		is   time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}} {
+		if d >= u.is && d >= recent {
+			return strconv.FormatInt(int64(d/u.is), 10) + hard + u.name + " ago"
+		}
+	}
+	return "now"
+}
+
+// clock returns t as the wall clock shows it, with the date if that is not today's.
+func clock(t, now time.Time) string {
+	if t.YearDay() == now.YearDay() && t.Year() == now.Year() {
+		return t.Format("15:04")
+	}
+	return t.Format("2 Jan 15:04")
+}
+
+// percent returns part of whole, with more digits where it is little.
+func percent(part, whole uint64) string {
+	if whole == 0 {
+		return "0" + hard + "%"
+	}
+	switch p := 100 * float64(part) / float64(whole); {
+	case p == 0:
+		return "0" + hard + "%"
+	case p < 0.1:
+		return "<" + hard + "0.1" + hard + "%"
+	case p < 9.95:
+		return strconv.FormatFloat(p, 'f', 1, 64) + hard + "%"
+	default:
+		return strconv.FormatFloat(p, 'f', 0, 64) + hard + "%"
+	}
+}
