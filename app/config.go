@@ -1,0 +1,166 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/kelseyhightower/envconfig"
+)
+
+// config is what the environment says, and the only thing that knows of it. Each field is the variable GONETMON_ and its name in
+// capitals; desc and example are for people.
+type config struct {
+	Interface      interfaces `default:"auto" example:"eth1" desc:"Interfaces to listen to, a list. auto: the one of the default route. One that does not exist yet is waited for."`
+	CIDR           prefixes   `default:"auto" example:"192.168.2.0/24,fe80::/10" desc:"Whose addresses are devices, a list of IPv4 and IPv6 prefixes. auto: those of the interface, or if it has no address (a mirror port) those of the interface of the default route. For replay, auto is the private ranges."`
+	Addr           address    `default:"127.0.0.1" example:"0.0.0.0" desc:"Address to serve the page and the metrics on. Everybody who reaches it can read them."`
+	Port           port       `default:"8080" example:"8081" desc:"Port to serve them on; 0: any free one."`
+	DNSServers     servers    `split_words:"true" default:"auto" example:"192.168.2.1" desc:"DNS servers to ask for the names of devices, a list of addresses, each with :port if it is not 53. auto: those of /etc/resolv.conf. none: don't ask."`
+	ReportInterval interval   `split_words:"true" default:"1m" example:"5m" desc:"How often the table of devices with traffic is printed; 0: never."`
+	MaxHosts       hosts      `split_words:"true" default:"65536" example:"10000" desc:"Most addresses to count one by one; what the others move is counted together."`
+	RingSize       size       `split_words:"true" default:"8MiB" example:"32MiB" desc:"Memory for frames that wait to be counted, for each interface. More bridges longer stalls of a busy machine."`
+	LogLevel       level      `split_words:"true" default:"info" example:"debug" desc:"What to log: debug, info, warn or error."`
+}
+
+const prefix = "GONETMON"
+
+// A variable is one field of config for people to read.
+type variable struct {
+	name, value, standard, example, desc string
+}
+
+// variables lists the fields of c in their order. The names are those that envconfig gives them.
+func (c *config) variables() []variable {
+	var vars []variable
+	v := reflect.ValueOf(c).Elem()
+	for i, name := range variableNames() {
+		tag := v.Type().Field(i).Tag
+		vars = append(vars, variable{name, fmt.Sprint(v.Field(i).Interface()), tag.Get("default"), tag.Get("example"), tag.Get("desc")})
+	}
+	return vars
+}
+
+// variableNames lists the variables' names in the order of config's fields.
+func variableNames() []string {
+	var b strings.Builder
+	if err := envconfig.Usagef(prefix, &config{}, &b, "{{range .}}{{usage_key .}}\n{{end}}"); err != nil {
+		panic("config: " + err.Error())
+	}
+	return strings.Fields(b.String())
+}
+
+// loadConfig reads the environment. A variable that is set but empty counts as not set, as compose passes it.
+func loadConfig() (*config, error) {
+	var c config
+	known := variableNames()
+	for _, name := range known {
+		if v, set := os.LookupEnv(name); set && strings.TrimSpace(v) == "" {
+			if err := os.Unsetenv(name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, entry := range os.Environ() {
+		name, value, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, prefix+"_") && !slices.Contains(known, name) {
+			return nil, fmt.Errorf("%s=%q: no such variable; did you mean %s? `gonetmon config` lists all", name, value, nearest(name, known))
+		}
+	}
+	err := envconfig.Process(prefix, &c)
+	var wrong *envconfig.ParseError
+	if errors.As(err, &wrong) {
+		i := slices.Index(known, wrong.KeyName)
+		return nil, fmt.Errorf("%s=%q: %w; for example %s=%s", wrong.KeyName, wrong.Value, wrong.Err, wrong.KeyName, c.variables()[max(i, 0)].example)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// nearest is the name that takes the fewest changes to make of name.
+func nearest(name string, names []string) string {
+	return slices.MinFunc(names, func(a, b string) int { return distance(name, a) - distance(name, b) })
+}
+
+// distance is the Levenshtein distance.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// print writes every variable, its value and its meaning.
+func (c *config) print(w io.Writer) error {
+	return c.write(w, func(v variable) string { return v.name + "=" + v.value })
+}
+
+// example writes .env.example: everything as it is without it, to be uncommented and changed.
+func (c *config) example(w io.Writer) error {
+	_, err := io.WriteString(w, "# Copy this file to .env and change what you need; without a line, or with an empty value, the default holds.\n\n")
+	if err != nil {
+		return err
+	}
+	return c.write(w, func(v variable) string { return "#" + v.name + "=" + v.example })
+}
+
+func (c *config) write(w io.Writer, line func(variable) string) error {
+	for i, v := range c.variables() {
+		blank := "\n"
+		if i == 0 {
+			blank = ""
+		}
+		if _, err := fmt.Fprintf(w, "%s# %s\n# Default: %s. Example: %s\n%s\n", blank, wrap(v.desc, 110, "\n# "), v.standard, v.example, line(v)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// markdown writes the table of the variables for README.
+func (c *config) markdown(w io.Writer) error {
+	b := []byte("| variable | default | what |\n|---|---|---|\n")
+	for _, v := range c.variables() {
+		b = fmt.Appendf(b, "| `%s` | `%s` | %s For example `%s`. |\n", v.name, v.standard, v.desc, v.example)
+	}
+	_, err := w.Write(b)
+	return err
+}
+
+// wrap breaks text into lines of at most width bytes.
+func wrap(text string, width int, newline string) string {
+	var b strings.Builder
+	line := 0
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case line+1+len(word) > width:
+			b.WriteString(newline)
+			line = 0
+		default:
+			b.WriteByte(' ')
+			line++
+		}
+		b.WriteString(word)
+		line += len(word)
+	}
+	return b.String()
+}

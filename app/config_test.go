@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write .env.example and README's table of variables anew")
+
+// environment makes the variables of the test the only ones.
+func environment(t *testing.T, variables ...string) {
+	t.Helper()
+	for _, v := range os.Environ() {
+		if name, value, _ := strings.Cut(v, "="); strings.HasPrefix(name, prefix+"_") {
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.Setenv(name, value) })
+		}
+	}
+	for _, v := range variables {
+		name, value, _ := strings.Cut(v, "=")
+		t.Setenv(name, value)
+	}
+}
+
+func TestLoadConfig(t *testing.T) {
+	tests := []struct {
+		name      string
+		variables []string
+		want      map[string]string // what differs from the defaults
+		wrong     string            // or the error
+	}{
+		{"nothing set", nil, nil, ""},
+		{"all empty, as compose passes them", []string{"GONETMON_INTERFACE=", "GONETMON_CIDR= ", "GONETMON_PORT=", "GONETMON_DNS_SERVERS=", "GONETMON_RING_SIZE="}, nil, ""},
+		{"another program's PORT", []string{"PORT=1", "CIDR=x"}, nil, ""},
+		{"lists", []string{"GONETMON_INTERFACE=eth1, eth2", "GONETMON_CIDR=192.168.2.17/24 fe80::/10", "GONETMON_DNS_SERVERS=192.168.2.1,[::1]:5353,fe80::1%eth0"},
+			map[string]string{"GONETMON_INTERFACE": "eth1,eth2", "GONETMON_CIDR": "192.168.2.0/24,fe80::/10", "GONETMON_DNS_SERVERS": "192.168.2.1:53,[::1]:5353,[fe80::1%eth0]:53"}, ""},
+		{"others", []string{"GONETMON_ADDR=[::]", "GONETMON_PORT= 81 ", "GONETMON_REPORT_INTERVAL=90m", "GONETMON_MAX_HOSTS=5", "GONETMON_RING_SIZE=1024 KiB", "GONETMON_LOG_LEVEL=WARN"},
+			map[string]string{"GONETMON_ADDR": "::", "GONETMON_PORT": "81", "GONETMON_REPORT_INTERVAL": "1h30m", "GONETMON_MAX_HOSTS": "5", "GONETMON_RING_SIZE": "1MiB", "GONETMON_LOG_LEVEL": "warn"}, ""},
+		{"off", []string{"GONETMON_DNS_SERVERS=none", "GONETMON_REPORT_INTERVAL=0"}, map[string]string{"GONETMON_DNS_SERVERS": "none", "GONETMON_REPORT_INTERVAL": "0s"}, ""},
+		{"a typo", []string{"GONETMON_INTERFAC=eth1"}, nil, `GONETMON_INTERFAC="eth1": no such variable; did you mean GONETMON_INTERFACE? ` + "`gonetmon config` lists all"},
+		{"a typo, empty", []string{"GONETMON_CIDRS="}, nil, "GONETMON_CIDR?"},
+		{"a long name", []string{"GONETMON_INTERFACE=averylonginterface"}, nil, `GONETMON_INTERFACE="averylonginterface": "averylonginterface" can't be the name of an interface (at most 15 letters, no / and no :); for example GONETMON_INTERFACE=eth1`},
+		{"auto and another", []string{"GONETMON_INTERFACE=auto,eth1"}, nil, `"auto" can't stand beside others`},
+		{"twice", []string{"GONETMON_INTERFACE=eth1,eth1"}, nil, `"eth1" stands there twice`},
+		{"only commas", []string{"GONETMON_INTERFACE=,"}, nil, "is empty"},
+		{"no prefix length", []string{"GONETMON_CIDR=192.168.2.1"}, nil, `GONETMON_CIDR="192.168.2.1": "192.168.2.1" has no prefix length; for example GONETMON_CIDR=192.168.2.0/24,fe80::/10`},
+		{"no prefix", []string{"GONETMON_CIDR=192.168.2.0/33"}, nil, `"192.168.2.0/33" is not a prefix`},
+		{"a mapped prefix", []string{"GONETMON_CIDR=::ffff:192.168.2.0/120"}, nil, "write it as IPv4"},
+		{"auto and a prefix", []string{"GONETMON_CIDR=192.168.2.0/24,auto"}, nil, "can't stand beside"},
+		{"no address", []string{"GONETMON_ADDR=localhost"}, nil, `GONETMON_ADDR="localhost": not an IP address; for example GONETMON_ADDR=0.0.0.0`},
+		{"no port", []string{"GONETMON_PORT=http"}, nil, `GONETMON_PORT="http": not a port number (0 to 65535); for example GONETMON_PORT=8081`},
+		{"port too high", []string{"GONETMON_PORT=65536"}, nil, "not a port number"},
+		{"no server", []string{"GONETMON_DNS_SERVERS=dns.lan"}, nil, `"dns.lan" is not an IP address, or an address and a port`},
+		{"server with port 0", []string{"GONETMON_DNS_SERVERS=1.1.1.1:0"}, nil, "has port 0"},
+		{"none and a server", []string{"GONETMON_DNS_SERVERS=none,1.1.1.1"}, nil, "can't stand beside"},
+		{"no duration", []string{"GONETMON_REPORT_INTERVAL=60"}, nil, "not a duration (a number and s, m or h); for example GONETMON_REPORT_INTERVAL=5m"},
+		{"duration too short", []string{"GONETMON_REPORT_INTERVAL=10ms"}, nil, "less than 1s"},
+		{"negative duration", []string{"GONETMON_REPORT_INTERVAL=-1m"}, nil, "less than 1s"},
+		{"no hosts", []string{"GONETMON_MAX_HOSTS=0"}, nil, "not a number from 1 to 1048576"},
+		{"no size", []string{"GONETMON_RING_SIZE=8MB"}, nil, "not a size (a number, with KiB, MiB or GiB behind it)"},
+		{"size too small", []string{"GONETMON_RING_SIZE=1"}, nil, "not from 512KiB to 1GiB"},
+		{"size too large", []string{"GONETMON_RING_SIZE=9999999999GiB"}, nil, "not from 512KiB to 1GiB"},
+		{"no level", []string{"GONETMON_LOG_LEVEL=loud"}, nil, "not debug, info, warn or error"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			environment(t, tt.variables...)
+			c, err := loadConfig()
+			if tt.wrong != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.wrong) || strings.Contains(err.Error(), "\n") {
+					t.Fatalf("got error %v, want %s", err, tt.wrong)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]string{}
+			for _, v := range c.variables() {
+				if v.value != v.standard {
+					got[v.name] = v.value
+				}
+			}
+			if len(got) == 0 {
+				got = nil
+			}
+			if d := cmp.Diff(tt.want, got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// What `gonetmon config` prints can be read again, and says the same.
+func TestConfigPrint(t *testing.T) {
+	environment(t, "GONETMON_CIDR=192.168.2.0/24", "GONETMON_DNS_SERVERS=192.168.2.1:53")
+	c, err := loadConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first, second bytes.Buffer
+	if err := c.print(&first); err != nil {
+		t.Fatal(err)
+	}
+	var variables []string
+	for line := range strings.Lines(first.String()) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			variables = append(variables, line)
+		}
+	}
+	environment(t, variables...)
+	if c, err = loadConfig(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.print(&second); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(first.String(), second.String()); d != "" {
+		t.Errorf("(-first +second):\n%s", d)
+	}
+}
+
+// Each example in the table of variables is a good value.
+func TestConfigExamples(t *testing.T) {
+	for _, v := range (&config{}).variables() {
+		t.Run(v.name, func(t *testing.T) {
+			environment(t, v.name+"="+v.example)
+			if _, err := loadConfig(); err != nil {
+				t.Error(err)
+			}
+			if v.desc == "" || v.standard == "" || v.example == "" || v.example == v.standard {
+				t.Errorf("%+v", v)
+			}
+		})
+	}
+}
+
+// .env.example and README's table are what the program says of itself; -update writes them.
+func TestConfigDocumented(t *testing.T) {
+	environment(t)
+	c, err := loadConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var env, table bytes.Buffer
+	if err := c.example(&env); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.markdown(&table); err != nil {
+		t.Fatal(err)
+	}
+	const envPath, readmePath, head = "../.env.example", "../README.md", "| variable | default | what |\n"
+	readme, err := os.ReadFile(readmePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := bytes.Index(readme, []byte(head))
+	if begin < 0 {
+		t.Fatalf("README has no table of variables, which begins with %q", head)
+	}
+	end := begin + bytes.Index(readme[begin:], []byte("\n\n")) + 1
+	if *update {
+		if err := os.WriteFile(envPath, env.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(readmePath, slices.Concat(readme[:begin], table.Bytes(), readme[end:]), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	written, err := os.ReadFile(envPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(env.String(), string(written)); d != "" {
+		t.Errorf(".env.example is not current, run go test ./app -run Documented -update (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(table.String(), string(readme[begin:end])); d != "" {
+		t.Errorf("README's table is not current, run go test ./app -run Documented -update (-want +got):\n%s", d)
+	}
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gonetmon/app/capture"
+	"gonetmon/app/export"
+	"gonetmon/app/meter"
+	"gonetmon/app/packet"
+	"gonetmon/app/testnet"
+	"gonetmon/app/traffic"
+)
+
+// joined makes two namespaces: what is sent on in0 of there arrives on mon0 of here.
+func joined(t *testing.T) (here, there *testnet.Namespace) {
+	t.Helper()
+	here, there = testnet.NewNamespace(t), testnet.NewNamespace(t)
+	testnet.Veth(there, "in0", here, "mon0")
+	return here, there
+}
+
+// sent is a source of frames from memory: what the file says of them, as opposed to what the wire does.
+type sent struct{ frames [][]byte }
+
+func (s *sent) Next(batch []capture.Frame) (int, error) {
+	if len(s.frames) == 0 {
+		return 0, io.EOF
+	}
+	batch[0] = capture.Frame{Data: s.frames[0], Wire: len(s.frames[0]), Link: packet.LinkEthernet}
+	s.frames = s.frames[1:]
+	return 1, nil
+}
+
+func (s *sent) Stop() {}
+
+// counted is what the frames come to, as the metrics that must show it, and in all.
+func counted(t *testing.T, frames [][]byte, cidrs []netip.Prefix) map[string]float64 {
+	t.Helper()
+	table := traffic.NewTable(traffic.NewLAN(cidrs), 65536)
+	m := meter.New(&sent{frames}, table)
+	if err := m.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]float64{}
+	network := table.Drain(func(host netip.Addr, n *traffic.Totals) {
+		for s, c := range n.Out {
+			labels := fmt.Sprintf(`{device="%s",direction="out",scope="%s"}`, host, traffic.Scope(s))
+			want["gonetmon_device_bytes_total"+labels] = float64(c.Bytes)
+			want["gonetmon_device_packets_total"+labels] = float64(c.Packets)
+		}
+		for s, c := range n.In {
+			labels := fmt.Sprintf(`{device="%s",direction="in",scope="%s"}`, host, traffic.Scope(s))
+			want["gonetmon_device_bytes_total"+labels] = float64(c.Bytes)
+			want["gonetmon_device_packets_total"+labels] = float64(c.Packets)
+		}
+		want[fmt.Sprintf(`node_bytes_total{device="%s"}`, host)] = float64(n.Sent().Bytes + n.Received().Bytes)
+	})
+	for f := range network {
+		for s, c := range network[f] {
+			want[fmt.Sprintf(`gonetmon_network_bytes_total{family="%s",scope="%s"}`, traffic.Family(f), traffic.Scope(s))] = float64(c.Bytes)
+		}
+	}
+	for i, c := range m.Classes() {
+		want[fmt.Sprintf(`gonetmon_frames_total{class="%s"}`, packet.Class(i))] = float64(c.Frames)
+		want[fmt.Sprintf(`gonetmon_frame_bytes_total{class="%s"}`, packet.Class(i))] = float64(c.Bytes)
+	}
+	want["network_bytes_total"] = float64(network.Total().Bytes)
+	return want
+}
+
+// same fails the test where the page does not show exactly what was wanted, or shows a device that was not.
+func same(t *testing.T, got, want map[string]float64) {
+	t.Helper()
+	for series, v := range want {
+		if got[series] != v {
+			t.Errorf("%s is %.0f, want %.0f", series, got[series], v)
+		}
+	}
+	for series, v := range got {
+		if _, ok := want[series]; !ok && strings.HasPrefix(series, "node_bytes_total{") {
+			t.Errorf("%s is %.0f, want none", series, v)
+		}
+	}
+}
+
+// ethernetFrames are the Ethernet frames of a capture, in their length on the wire, and how many others there are.
+func ethernetFrames(t *testing.T, path string) (frames [][]byte, others int) {
+	t.Helper()
+	const longest = 65535 + 14 // of a veth's MTU
+	f, err := capture.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	batch := make([]capture.Frame, 64)
+	for {
+		n, err := f.Next(batch)
+		for _, b := range batch[:n] {
+			if b.Link != packet.LinkEthernet || b.Wire > longest {
+				others++
+				continue
+			}
+			frames = append(frames, append(append(make([]byte, 0, b.Wire), b.Data...), make([]byte, b.Wire-len(b.Data))...))
+		}
+		if errors.Is(err, io.EOF) {
+			return frames, others
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Each capture replayed into a real interface at 50,000 frames a second gives the figures that the file gives.
+func TestLiveIsFile(t *testing.T) {
+	testnet.NeedKernel(t)
+	dir, tallies := expected(t)
+	replayed := 0
+	for name, tally := range tallies {
+		t.Run(name, func(t *testing.T) {
+			frames, others := ethernetFrames(t, filepath.Join(dir, name))
+			if len(frames) == 0 {
+				t.Logf("no Ethernet frames that an interface takes, %d others", others)
+				return
+			}
+			replayed++
+			here, there := joined(t)
+			var cidrs []string
+			for _, c := range tally.CIDRs {
+				cidrs = append(cidrs, c.String())
+			}
+			p := start(t, here, "GONETMON_CIDR="+strings.Join(cidrs, ","))
+			s := testnet.NewSender(there, "in0")
+			s.SendAll(frames, 50000)
+			got := p.heard(s.Sent)
+			if n := got[`gonetmon_capture_packets_total{interface="mon0"}`]; n != float64(s.Sent) {
+				t.Errorf("%.0f frames counted, %d sent", n, s.Sent)
+			}
+			want := counted(t, frames, tally.CIDRs)
+			if others == 0 && want["network_bytes_total"] != float64(tally.Totals.IPBytes) {
+				t.Errorf("the frames have %.0f bytes, the file %d", want["network_bytes_total"], tally.Totals.IPBytes)
+			}
+			same(t, got, want)
+		})
+	}
+	if len(tallies) == 27 && replayed < 21 {
+		t.Errorf("only %d captures were replayed", replayed)
+	}
+}
+
+// expected reads the shared captures' folder and what the oracle says of each.
+func expected(t *testing.T) (dir string, tallies map[string]*export.Tally) {
+	t.Helper()
+	dir = os.Getenv("GONETMON_CAPTURES")
+	files, err := filepath.Glob(filepath.Join(dir, "expected", "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dir == "" || len(files) == 0 {
+		if os.Getenv("GONETMON_TEST_KERNEL") == "1" {
+			t.Fatalf("GONETMON_CAPTURES=%q: no captures with expected counts there", dir)
+		}
+		t.Skip("set GONETMON_CAPTURES to a folder of capture files with expected/NAME.json beside them")
+	}
+	tallies = map[string]*export.Tally{}
+	for _, f := range files {
+		tallies[strings.TrimSuffix(filepath.Base(f), ".json")] = readTally(t, f)
+	}
+	return dir, tallies
+}
+
+// Tagged frames count as they were on the wire, whatever of the tags the kernel takes out.
+func TestLiveTags(t *testing.T) {
+	here, there := joined(t)
+	p := start(t, here, "GONETMON_CIDR=192.168.2.0/24,fe80::/10")
+	home, away := netip.MustParseAddr("192.168.2.7"), netip.MustParseAddr("198.51.100.1")
+	var frames [][]byte
+	for i := range 1000 {
+		for depth := range 5 {
+			var tags []uint16
+			for d := range depth {
+				tags = append(tags, uint16(d+1))
+			}
+			frames = append(frames, testnet.UDP(home, away, i, tags...), testnet.UDP(away, home, i, tags...),
+				testnet.UDP(netip.MustParseAddr("fe80::7"), netip.MustParseAddr("ff02::1"), i, tags...))
+		}
+	}
+	s := testnet.NewSender(there, "in0")
+	s.SendAll(frames, 50000)
+	same(t, p.heard(s.Sent), counted(t, frames, []netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("fe80::/10")}))
+}
+
+// A daemon that stands still loses frames, but not the count of them.
+func TestLiveOverflow(t *testing.T) {
+	here, there := joined(t)
+	p := start(t, here, "GONETMON_RING_SIZE=512KiB")
+	s := testnet.NewSender(there, "in0")
+	frames := testnet.Conversation(20000)
+	s.SendAll(frames, 50000)
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	s.SendAll(frames, 0)
+	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	s.SendAll(frames, 50000)
+	m := p.heard(s.Sent)
+	read, dropped := uint64(m[`gonetmon_capture_packets_total{interface="mon0"}`]), uint64(m[`gonetmon_capture_drops_total{interface="mon0"}`])
+	if read+dropped != s.Sent || dropped == 0 {
+		t.Errorf("%d read + %d dropped = %d, %d sent", read, dropped, read+dropped, s.Sent)
+	}
+	if status, body := p.get("healthz"); status != 200 {
+		t.Errorf("healthz: %d %s", status, body)
+	}
+}
+
+// SIGTERM while frames come: each that was sent before it is counted or is a drop, and the process ends at once and well.
+func TestLiveStop(t *testing.T) {
+	here, there := joined(t)
+	s := testnet.NewSender(there, "in0")
+	frames := testnet.Conversation(5000)
+	var longest time.Duration
+	for run := range 100 {
+		p := start(t, here, "GONETMON_REPORT_INTERVAL=0")
+		before, bytes := s.Sent, uint64(0)
+		for _, f := range frames[:1+rand.IntN(len(frames))] {
+			s.Send(f)
+			bytes += testnet.IPBytes(f)
+		}
+		status, took := p.stop()
+		longest = max(longest, took)
+		read, dropped := p.logged("stopped", "frames"), p.logged("stopped", "drops")
+		if sent := s.Sent - before; status != 0 || read+dropped != sent || dropped == 0 && p.logged("counted", "bytes") != bytes {
+			t.Errorf("run %d: status %d, %d read + %d dropped, %d sent; %d bytes counted, %d sent", run, status, read, dropped, sent, p.logged("counted", "bytes"), bytes)
+		}
+	}
+	t.Logf("100 stops, the longest %v", longest)
+}

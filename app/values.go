@@ -1,0 +1,262 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// The types of config's fields. Each says in Decode what is wrong with a value, and in String how it is written.
+
+const auto = "auto"
+
+// list splits a value at commas and white space. word may stand alone only.
+func list(value string, words ...string) ([]string, error) {
+	parts := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	for i, p := range parts {
+		if slices.Contains(words, p) && len(parts) > 1 {
+			return nil, fmt.Errorf("%q can't stand beside others", p)
+		}
+		if slices.Contains(parts[:i], p) {
+			return nil, fmt.Errorf("%q stands there twice", p)
+		}
+	}
+	if len(parts) == 0 {
+		return nil, errors.New("is empty")
+	}
+	return parts, nil
+}
+
+// interfaces are names of interfaces; empty means auto.
+type interfaces []string
+
+func (v *interfaces) Decode(value string) error {
+	parts, err := list(value, auto)
+	if err != nil {
+		return err
+	}
+	if parts[0] == auto {
+		*v = nil
+		return nil
+	}
+	for _, p := range parts {
+		if len(p) > 15 || strings.ContainsAny(p, "/:") || p == "." || p == ".." {
+			return fmt.Errorf("%q can't be the name of an interface (at most 15 letters, no / and no :)", p)
+		}
+	}
+	*v = parts
+	return nil
+}
+
+func (v interfaces) String() string { return orAuto(strings.Join(v, ",")) }
+
+func orAuto(s string) string {
+	if s == "" {
+		return auto
+	}
+	return s
+}
+
+// prefixes are prefixes of addresses; empty means auto.
+type prefixes []netip.Prefix
+
+func (v *prefixes) Decode(value string) error {
+	parts, err := list(value, auto)
+	if err != nil {
+		return err
+	}
+	if parts[0] == auto {
+		*v = nil
+		return nil
+	}
+	var all prefixes
+	for _, part := range parts {
+		p, err := netip.ParsePrefix(part)
+		switch {
+		case err != nil && !strings.Contains(part, "/"):
+			return fmt.Errorf("%q has no prefix length", part)
+		case err != nil:
+			return fmt.Errorf("%q is not a prefix", part)
+		case p.Addr().Is4In6():
+			return fmt.Errorf("%q is an IPv4 prefix in IPv6 clothes; write it as IPv4", part)
+		}
+		all = append(all, p.Masked())
+	}
+	*v = all
+	return nil
+}
+
+func (v prefixes) String() string {
+	var s []string
+	for _, p := range v {
+		s = append(s, p.String())
+	}
+	return orAuto(strings.Join(s, ","))
+}
+
+// address is an IP address to listen on.
+type address struct{ netip.Addr }
+
+func (v *address) Decode(value string) error {
+	a, err := netip.ParseAddr(strings.Trim(strings.TrimSpace(value), "[]"))
+	if err != nil {
+		return errors.New("not an IP address")
+	}
+	v.Addr = a
+	return nil
+}
+
+// port is a TCP port.
+type port uint16
+
+func (v *port) Decode(value string) error {
+	n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 16)
+	if err != nil {
+		return errors.New("not a port number (0 to 65535)")
+	}
+	*v = port(n)
+	return nil
+}
+
+// servers are DNS servers.
+type servers struct {
+	list []netip.AddrPort
+	none bool
+}
+
+func (v *servers) Decode(value string) error {
+	parts, err := list(value, auto, "none")
+	if err != nil {
+		return err
+	}
+	*v = servers{none: parts[0] == "none"}
+	if v.none || parts[0] == auto {
+		return nil
+	}
+	for _, part := range parts {
+		server, err := netip.ParseAddrPort(part)
+		if err != nil {
+			addr, err := netip.ParseAddr(strings.Trim(part, "[]"))
+			if err != nil {
+				return fmt.Errorf("%q is not an IP address, or an address and a port", part)
+			}
+			server = netip.AddrPortFrom(addr, 53)
+		}
+		if server.Port() == 0 {
+			return fmt.Errorf("%q has port 0", part)
+		}
+		v.list = append(v.list, server)
+	}
+	return nil
+}
+
+func (v servers) String() string {
+	if v.none {
+		return "none"
+	}
+	var s []string
+	for _, server := range v.list {
+		s = append(s, server.String())
+	}
+	return orAuto(strings.Join(s, ","))
+}
+
+// interval is a time of at least a second, or 0 for never.
+type interval time.Duration
+
+func (v *interval) Decode(value string) error {
+	d, err := time.ParseDuration(strings.TrimSpace(value))
+	switch {
+	case err != nil:
+		return errors.New("not a duration (a number and s, m or h)")
+	case d != 0 && d < time.Second:
+		return errors.New("less than 1s")
+	}
+	*v = interval(d)
+	return nil
+}
+
+func (v interval) String() string {
+	s := time.Duration(v).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// hosts is a number of hosts.
+type hosts int
+
+const mostHosts = 1 << 20
+
+func (v *hosts) Decode(value string) error {
+	n, err := strconv.Atoi(strings.TrimSpace(value))
+	if err != nil || n < 1 || n > mostHosts {
+		return fmt.Errorf("not a number from 1 to %d", mostHosts)
+	}
+	*v = hosts(n)
+	return nil
+}
+
+// size is a number of bytes.
+type size int
+
+const (
+	leastRing = 512 << 10
+	mostRing  = 1 << 30
+)
+
+var sizeUnits = []struct {
+	name  string
+	bytes int
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
+
+func (v *size) Decode(value string) error {
+	number, unit := strings.TrimSpace(value), 1
+	for _, u := range sizeUnits {
+		if rest, ok := strings.CutSuffix(number, u.name); ok {
+			number, unit = strings.TrimSpace(rest), u.bytes
+			break
+		}
+	}
+	n, err := strconv.Atoi(number)
+	switch {
+	case err != nil:
+		return errors.New("not a size (a number, with KiB, MiB or GiB behind it)")
+	case n > mostRing/unit || n*unit < leastRing:
+		return fmt.Errorf("not from %s to %s", size(leastRing), size(mostRing))
+	}
+	*v = size(n * unit)
+	return nil
+}
+
+func (v size) String() string {
+	for _, u := range sizeUnits {
+		if n := int(v); n >= u.bytes && n%u.bytes == 0 {
+			return strconv.Itoa(n/u.bytes) + u.name
+		}
+	}
+	return strconv.Itoa(int(v))
+}
+
+// level is the least important thing to log.
+type level struct{ slog.Level }
+
+func (v *level) Decode(value string) error {
+	switch s := strings.ToLower(strings.TrimSpace(value)); s {
+	case "debug", "info", "warn", "error":
+		return v.UnmarshalText([]byte(s))
+	}
+	return errors.New("not debug, info, warn or error")
+}
+
+func (v level) String() string { return strings.ToLower(v.Level.String()) }
