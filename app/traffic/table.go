@@ -16,15 +16,15 @@ import (
 type Table struct {
 	limit int
 
-	mu    sync.Mutex // guards all below; held by the counting goroutine for a batch, by others for a moment
-	lan   *LAN
-	flat  []uint32 // by place: slot of each address of the flat prefixes; 0: not admitted
-	flats []net4   // those of lan
-	// onlyFlat: no IPv4 prefix but those of flats.
-	onlyFlat bool
-	index    [NumFamilies]index // slots of the hosts that are not in flat
-	hosts    []known            // by slot; only appended to
-	page     *page
+	mu     sync.Mutex // guards all below; held by the counting goroutine for a batch, by others for a moment
+	lan    *LAN
+	flat   []uint32           // by place: slot of each address of the flat prefixes; 0: not admitted
+	base   uint32             // of the first flat prefix, whose places begin at 0
+	host   uint32             // its host bits
+	others uint32             // IPv4 addresses below this are in no other prefix, nor groups
+	index  [NumFamilies]index // slots of the hosts that are not in flat
+	hosts  []known            // by slot; only appended to
+	page   *page
 
 	draining sync.Mutex // guards empty: one Drain at a time
 	empty    *page
@@ -68,8 +68,14 @@ func (t *Table) SetLAN(lan *LAN) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.lan = lan
-	t.flats, t.onlyFlat = lan.flats, len(lan.flats) == len(lan.four)
-	t.flat = make([]uint32, lan.places)
+	t.flat = make([]uint32, max(lan.places, 1))
+	t.base, t.host, t.others = groups, 0, 0 // no host has that address
+	if len(lan.flats) > 0 {
+		t.base, t.host = lan.flats[0].base, lan.flats[0].host
+	}
+	if len(lan.four) == len(lan.flats) && len(lan.four) <= 1 {
+		t.others = groups
+	}
 	t.index = [NumFamilies]index{newIndex(t.limit), newIndex(t.limit)}
 	for i, h := range t.hosts[1:] {
 		where := host
@@ -100,7 +106,12 @@ func (t *Table) End() { t.mu.Unlock() }
 func (t *Table) Count(f Family, src, dst Addr, bytes, wire, packets uint64) {
 	var s, d int
 	if f == IPv4 {
-		s, d = t.find4(src), t.find4(dst)
+		if s = t.near(uint32(src.Lo)); s == 0 {
+			s = t.find4(src)
+		}
+		if d = t.near(uint32(dst.Lo)); d == 0 {
+			d = t.find4(dst)
+		}
 	} else {
 		s, d = t.find6(src), t.find6(dst)
 	}
@@ -141,25 +152,20 @@ func (t *Table) Count(f Family, src, dst Addr, bytes, wire, packets uint64) {
 	n.Packets += packets
 }
 
-// find4 is the slot of an IPv4 host; below 0 it is no host, and the number is what the LAN says of it.
-func (t *Table) find4(a Addr) int {
-	v := uint32(a.Lo)
-	for i := range t.flats {
-		n := &t.flats[i]
-		if bits := v ^ n.base; bits <= n.host {
-			if slot := t.flat[n.place+int(bits)]; slot != 0 {
-				return int(slot)
-			}
-			return t.find4Slow(a) // not admitted, or the place of a network or broadcast address
-		}
+// near is the slot of an IPv4 host of the first flat prefix, far for an address below the groups if there is no other IPv4 prefix,
+// and 0 if find4 has to be asked. It is small enough to be inlined: nearly all packets of a home need no more.
+func (t *Table) near(v uint32) int {
+	if bits := v ^ t.base; bits <= t.host {
+		return int(t.flat[bits])
 	}
-	if t.onlyFlat && v < groups {
+	if v < t.others {
 		return far
 	}
-	return t.find4Slow(a)
+	return 0
 }
 
-func (t *Table) find4Slow(a Addr) int {
+// find4 is the slot of an IPv4 host; below 0 it is no host, and the number is what the LAN says of it.
+func (t *Table) find4(a Addr) int {
 	switch where := t.lan.locate4(uint32(a.Lo)); {
 	case where == host:
 		return t.find(IPv4, a)
