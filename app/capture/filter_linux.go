@@ -11,7 +11,7 @@ import (
 // nearly always does is cut behind its headers: 128 bytes hold Ethernet, the longest IPv4 header and the TCP header that
 // tells how long the headers of merged segments are. Where the header may lie anywhere, the frame is kept whole.
 const (
-	keepHeaders = 128
+	keepHeaders = 96
 	keepAll     = 1 << 18
 )
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -49,10 +50,13 @@ const (
 //
 // One goroutine calls Open, Next and Close; Stop and Stats are for any.
 type Ring struct {
-	cfg  RingConfig
-	fd   int // the packet socket
-	wake int // an eventfd, by which Stop wakes the reader
-	link int // a netlink socket that tells of changes of interfaces; -1 without
+	cfg   RingConfig
+	fd    int      // the packet socket
+	file  *os.File // the same, for the runtime's poller
+	conn  syscall.RawConn
+	woken func(uintptr) bool // wakeUp, made once
+	asked bool               // wakeUp has been, in this sleep
+	links *linkEvents        // nil without
 
 	memory    []byte
 	blockSize int
@@ -68,6 +72,7 @@ type Ring struct {
 	rejecting time.Time // when the stop began, for the reader; zero before
 
 	stopping atomic.Bool
+	changed  atomic.Bool // an interface has
 	frames   atomic.Uint64
 	packets  atomic.Uint64 // that the kernel says reached the socket, drops included
 	drops    atomic.Uint64
@@ -80,7 +85,8 @@ var starting = "not opened yet"
 
 // NewRing returns a ring that is not open.
 func NewRing(cfg RingConfig) *Ring {
-	r := &Ring{cfg: cfg, fd: -1, wake: -1, link: -1}
+	r := &Ring{cfg: cfg, fd: -1}
+	r.woken = r.wakeUp
 	r.why.Store(&starting)
 	return r
 }
@@ -95,15 +101,18 @@ func (r *Ring) Open() (err error) {
 		}
 	}()
 	// No protocol yet: a socket that is not bound must not hear all interfaces.
-	if r.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0); err != nil {
+	if r.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0); err != nil {
 		return fmt.Errorf("socket: %w", err)
 	}
-	if r.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		return fmt.Errorf("eventfd: %w", err)
+	r.file = os.NewFile(uintptr(r.fd), "packet socket")
+	if r.conn, err = r.file.SyscallConn(); err != nil {
+		return fmt.Errorf("socket: %w", err)
 	}
-	if r.link, err = openLinkEvents(); err != nil {
-		r.link = -1 // the look once a second must do
-	}
+	// Without them the look once a second must do.
+	r.links, _ = openLinkEvents(func() {
+		r.changed.Store(true)
+		r.poke()
+	})
 	if err := unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
 		return fmt.Errorf("TPACKET_V3: %w", err)
 	}
@@ -176,9 +185,12 @@ func (r *Ring) header() *unix.TpacketHdrV1 {
 
 func (r *Ring) status() *uint32 { return &r.header().Block_status }
 
+// ready says whether the kernel is done with the next block.
+func (r *Ring) ready() bool { return atomic.LoadUint32(r.status())&unix.TP_STATUS_USER != 0 }
+
 // take takes the next block if the kernel is done with it.
 func (r *Ring) take() bool {
-	if atomic.LoadUint32(r.status())&unix.TP_STATUS_USER == 0 {
+	if !r.ready() {
 		return false
 	}
 	h := r.header()
@@ -197,35 +209,53 @@ func (r *Ring) wait() error {
 			if done, err := r.stop(now); done {
 				return err
 			}
-		} else if now.Sub(r.checked) >= checkEvery {
+		} else if r.changed.Swap(false) || now.Sub(r.checked) >= checkEvery {
 			r.check(now)
 		}
 		if r.take() {
 			return nil
 		}
-		r.poll(max(0, checkEvery-now.Sub(r.checked)))
+		if r.rejecting.IsZero() {
+			r.sleep(max(0, checkEvery-now.Sub(r.checked)))
+		} else {
+			time.Sleep(retire / 4)
+		}
 	}
 }
 
-// poll waits for a block, a change of interfaces, a stop, or the time to pass.
-func (r *Ring) poll(atMost time.Duration) {
-	fds := [...]unix.PollFd{{Fd: int32(r.fd), Events: unix.POLLIN | unix.POLLERR}, {Fd: int32(r.wake), Events: unix.POLLIN}, {Fd: int32(r.link), Events: unix.POLLIN}}
-	if r.stopping.Load() {
-		fds[1].Fd, atMost = -1, retire/4 // it has been heard
+// sleep waits for a block, a change of interfaces, a stop, or the time to pass. It waits in the runtime's poller: a thread that
+// sits in poll(2) instead keeps the runtime's own watchdog awake, which doubles what idling costs.
+func (r *Ring) sleep(atMost time.Duration) {
+	_ = r.file.SetReadDeadline(time.Now().Add(atMost))
+	r.asked = false
+	err := r.conn.Read(r.woken)
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		if r.ready() {
+			return
+		}
 	}
-	if n, err := unix.Poll(fds[:], int(atMost.Milliseconds())+1); n <= 0 || err != nil {
-		return // the time has passed, or EINTR
+	// The interface may have gone down or away (ENETDOWN). Reading the error clears it; left unread it would wake every poll.
+	if code, err := unix.GetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_ERROR); err == nil && code != 0 {
+		r.changed.Store(true)
 	}
-	if fds[0].Revents&unix.POLLERR != 0 {
-		// The interface went down or away (ENETDOWN). Reading the error clears it; left unread it would wake every poll.
-		_, _ = unix.GetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-		r.checked = time.Time{}
-	}
-	if fds[2].Revents != 0 {
-		drainLinkEvents(r.link)
-		r.checked = time.Time{}
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		// After an event that was nothing but an error the runtime's poller takes no more orders until the next one.
+		fds := [...]unix.PollFd{{Fd: int32(r.fd), Events: unix.POLLIN}}
+		_, _ = unix.Poll(fds[:], int(min(atMost, 100*time.Millisecond).Milliseconds()))
 	}
 }
+
+// wakeUp is what conn.Read asks at once and after each event: true ends the sleep.
+func (r *Ring) wakeUp(uintptr) bool {
+	if r.asked {
+		return true
+	}
+	r.asked = true
+	return r.ready() || r.stopping.Load() || r.changed.Load()
+}
+
+// poke ends a sleep, or the next one before it begins. Any goroutine may.
+func (r *Ring) poke() { _ = r.file.SetReadDeadline(time.Unix(1, 0)) }
 
 // stop makes the socket deaf and then waits until all that it had heard has been handed over.
 func (r *Ring) stop(now time.Time) (done bool, err error) {
@@ -236,7 +266,7 @@ func (r *Ring) stop(now time.Time) (done bool, err error) {
 		}
 	}
 	// A block that is not full comes when the retire time has passed. A processor may have been in the old filter till now.
-	if now.Sub(r.rejecting) < retire || atomic.LoadUint32(r.status())&unix.TP_STATUS_USER != 0 {
+	if now.Sub(r.rejecting) < retire || r.ready() {
 		return false, nil
 	}
 	r.account()
@@ -264,8 +294,7 @@ func (r *Ring) account() {
 // Stop ends the reading: Next hands over what had come, and then io.EOF.
 func (r *Ring) Stop() {
 	r.stopping.Store(true)
-	one := [8]byte{0: 1, 7: 1}
-	_, _ = unix.Write(r.wake, one[:])
+	r.poke()
 }
 
 // Stats says what the ring has done.
@@ -288,11 +317,13 @@ func (r *Ring) Close() error {
 		errs = append(errs, unix.Munmap(r.memory))
 		r.memory = nil
 	}
-	for _, fd := range []*int{&r.fd, &r.wake, &r.link} {
-		if *fd >= 0 {
-			errs = append(errs, unix.Close(*fd))
-			*fd = -1
-		}
+	if r.links != nil {
+		errs = append(errs, r.links.close())
+		r.links = nil
+	}
+	if r.file != nil {
+		errs = append(errs, r.file.Close())
+		r.file = nil
 	}
 	return errors.Join(errs...)
 }
