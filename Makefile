@@ -2,6 +2,7 @@
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 FUZZTIME ?= 30s
+TESTFLAGS ?=
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
@@ -18,10 +19,10 @@ run: build ## build and run on the interface of the default route (as root: sudo
 
 test: ## run all tests; what needs root, captures or a program says so and is skipped
 	$(GO) vet ./...
-	$(GO) test ./...
+	$(GO) test $(TESTFLAGS) ./...
 
 race: ## run all tests with the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race $(TESTFLAGS) ./...
 
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
@@ -37,9 +38,8 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 lint: ## run golangci-lint, with the floors of the house
 	golangci-lint run ./...
 
-env: build ## write .env.example anew, and print the table of variables for README
-	env -i ./bin/gonetmon config > .env.example
-	env -i ./bin/gonetmon config --markdown
+env: ## write .env.example and README's table of variables anew
+	$(GO) test ./app -run TestConfigDocumented -update
 
 clean: ## remove what was built
 	rm -rf bin

@@ -75,7 +75,10 @@ func (d *daemon) open(stdout io.Writer) error {
 		registry.Names = d.ptr
 	}
 	d.registry = device.NewRegistry(registry)
-	d.report = export.NewReport(stdout, time.Duration(c.ReportInterval), d.registry.Snapshot)
+	d.report = export.NewReport(stdout, time.Duration(c.ReportInterval), func() *device.Snapshot {
+		d.registry.Fold(time.Now()) // to the moment, so that intervals are as long as they say
+		return d.registry.Snapshot()
+	})
 	d.server = d.newServer()
 	if err := d.server.Listen(); err != nil {
 		return d.explainListen(err)
@@ -143,9 +146,9 @@ func (d *daemon) serve(ctx context.Context) error {
 
 	<-ctx.Done()
 	meters.Wait()
-	d.registry.Fold(time.Now())
 	stopReading()
 	readers.Wait()
+	d.registry.Fold(time.Now())
 	if d.cfg.ReportInterval > 0 {
 		d.report.Print(time.Now())
 	}
