@@ -14,8 +14,9 @@ help: ## print the targets
 build: ## build bin/gonetmon, a static binary
 	$(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o bin/gonetmon ./app
 
-run: build ## build and run on the interface of the default route (as root: sudo make run)
-	./bin/gonetmon
+run: build ## build and run it as root, with the variables of .env if there is one
+	@set -a; if [ -f .env ]; then . ./.env; fi; \
+	if [ "$$(id -u)" = 0 ]; then exec ./bin/gonetmon; else echo "sudo, for the right to listen:"; exec sudo -E ./bin/gonetmon; fi
 
 test: ## run all tests; what needs root, captures or a program says so and is skipped
 	$(GO) vet ./...
