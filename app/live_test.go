@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -247,4 +249,43 @@ func TestLiveStop(t *testing.T) {
 		}
 	}
 	t.Logf("100 stops, the longest %v", longest)
+}
+
+// SIGTERM while frames keep coming: no frame that was sent before it is missing from the account, and none is in it that was not sent.
+func TestLiveStopUnderLoad(t *testing.T) {
+	here, there := joined(t)
+	s := testnet.NewSender(there, "in0")
+	frames := testnet.Conversation(5000)
+	var longest time.Duration
+	for run := range 100 {
+		p := start(t, here, "GONETMON_REPORT_INTERVAL=0")
+		var sent atomic.Uint64
+		var load sync.WaitGroup
+		stop := make(chan struct{})
+		load.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				s.Send(frames[i%len(frames)])
+				sent.Add(1)
+				if i%50 == 49 {
+					time.Sleep(500 * time.Microsecond)
+				}
+			}
+		})
+		time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond)
+		before := sent.Load()
+		status, took := p.stop()
+		close(stop)
+		load.Wait()
+		longest = max(longest, took)
+		read, dropped := p.logged("stopped", "frames"), p.logged("stopped", "drops")
+		if status != 0 || read+dropped < before || read+dropped > sent.Load() {
+			t.Errorf("run %d: status %d, %d read + %d dropped, %d sent before the signal, %d after the end", run, status, read, dropped, before, sent.Load())
+		}
+	}
+	t.Logf("100 stops under load, the longest %v", longest)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"gonetmon/app/capture"
@@ -157,4 +159,74 @@ func (d *daemon) serve(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// setLAN makes other addresses ours.
+func (d *daemon) setLAN(lan *traffic.LAN) {
+	for _, t := range d.taps {
+		t.table.SetLAN(lan)
+	}
+	d.sweep(lan)
+}
+
+// sweep has the names of the addresses of small prefixes looked up before they are seen.
+func (d *daemon) sweep(lan *traffic.LAN) {
+	if d.ptr == nil {
+		return
+	}
+	for _, p := range lan.Prefixes() {
+		d.ptr.Sweep(p)
+	}
+}
+
+// logTotals says what was counted in all, for the record and for those who check.
+func (d *daemon) logTotals() {
+	for _, s := range d.status() {
+		d.log.Info("stopped", "interface", s.Interface, "frames", s.Frames, "drops", s.Drops)
+	}
+	total := d.registry.Snapshot().Network.Total()
+	d.log.Info("counted", "bytes", total.Bytes, "packets", total.Packets)
+}
+
+func (d *daemon) close() {
+	for _, t := range d.taps {
+		if err := t.ring.Close(); err != nil {
+			d.log.Warn("close ring", "interface", t.name, "error", err)
+		}
+	}
+}
+
+// nameServers are the DNS servers to ask.
+func nameServers(s servers) []netip.AddrPort {
+	if s.none || len(s.list) > 0 {
+		return s.list
+	}
+	file, err := os.Open("/etc/resolv.conf")
+	if err != nil {
+		return nil // then there is nobody to ask
+	}
+	defer func() { _ = file.Close() }()
+	found, _ := names.ResolvConf(file)
+	return found
+}
+
+// advise tells how to give a right that is missing.
+func advise(err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return wrong{fmt.Errorf("%w: CAP_NET_RAW is missing; run as root (sudo), or `sudo setcap cap_net_raw+ep PATH/TO/gonetmon`, or in a container `cap_add: [NET_RAW]`", err)}
+	}
+	return err
+}
+
+// explainListen says which variable makes the listener fail.
+func (d *daemon) explainListen(err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return wrong{fmt.Errorf("GONETMON_PORT=%d: %w; choose another, for example GONETMON_PORT=%d", d.cfg.Port, err, d.cfg.Port+1)}
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return wrong{fmt.Errorf("GONETMON_ADDR=%s: %w; no interface has this address, for example GONETMON_ADDR=0.0.0.0", d.cfg.Addr, err)}
+	case errors.Is(err, os.ErrPermission):
+		return wrong{fmt.Errorf("GONETMON_PORT=%d: %w; ports below 1024 need CAP_NET_BIND_SERVICE, for example GONETMON_PORT=8080", d.cfg.Port, err)}
+	}
+	return err
 }

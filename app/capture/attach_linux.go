@@ -86,11 +86,11 @@ func (r *Ring) attach(n nic) error {
 	if err := unix.Bind(r.fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: n.index}); err != nil {
 		return fmt.Errorf("bind: %w", err)
 	}
-	r.bound = n
 	promiscuous := unix.PacketMreq{Ifindex: int32(n.index), Type: unix.PACKET_MR_PROMISC}
 	if err := unix.SetsockoptPacketMreq(r.fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &promiscuous); err != nil {
 		return fmt.Errorf("make promiscuous: %w", err)
 	}
+	r.bound = n
 	r.attached.Add(1)
 	return nil
 }

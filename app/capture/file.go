@@ -55,9 +55,8 @@ type Info struct {
 //
 // The first thing that cannot be true ends the reading: a captured length above 262,144; in pcapng also a block length
 // below the minimum of its type, not a multiple of four or unlike its copy at the block's end, an interface that was
-// not described, a version other than 1.0 and 1.2, and more than 65,536 interfaces in a section. What the capture rules
-// of the project (shared/captures/tools/oracle.py) do not have is this last bound, and damage in gzip, where they give
-// up the whole file as "bad": a File counts up to the damage and then is "cut" or "corrupt".
+// not described, a version other than 1.0 and 1.2, and more than 65,536 interfaces in a section. What came before counts, also
+// in a gzip file that is damaged: then it is "cut" or "corrupt" too.
 type File struct {
 	name    string
 	in      *bufio.Reader // unpacked

@@ -382,6 +382,65 @@ func TestRingLoopback(t *testing.T) {
 	}
 }
 
+// An interface without link headers (a tunnel) hands over IP packets, and the frames say so.
+func TestRingTunnel(t *testing.T) {
+	l := &link{here: testnet.NewNamespace(t)}
+	var tun int
+	l.here.Do(func() {
+		var err error
+		if tun, err = unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
+			t.Errorf("open tun: %v", err)
+			return
+		}
+		ifr, err := unix.NewIfreq("tun0")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		ifr.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+		if err := unix.IoctlIfreq(tun, unix.TUNSETIFF, ifr); err != nil {
+			t.Errorf("make tun: %v", err)
+		}
+	})
+	if t.Failed() {
+		t.FailNow()
+	}
+	defer func() { _ = unix.Close(tun) }()
+	r := l.open(t, "tun0", 1<<20) // which brings it up
+	defer func() { _ = r.Close() }()
+	var packets [][]byte
+	for _, src := range []netip.Addr{home, netip.MustParseAddr("2001:db8::7")} {
+		dst := away
+		if src.Is6() {
+			dst = netip.MustParseAddr("2620::1")
+		}
+		packets = append(packets, testnet.UDP(src, dst, 100)[14:])
+	}
+	for _, p := range packets {
+		if _, err := unix.Write(tun, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Stop()
+	batch := make([]capture.Frame, 8)
+	var got int
+	for {
+		n, err := r.Next(batch)
+		for _, f := range batch[:n] {
+			if want := packets[min(got, 1)]; f.Link != 101 || f.Wire != len(want) || !bytes.HasPrefix(want, f.Data) || len(f.Data) < 60 {
+				t.Errorf("got %+v, want link type 101 and the beginning of %x", f, want)
+			}
+			got++
+		}
+		if err != nil {
+			break
+		}
+	}
+	if got != len(packets) {
+		t.Errorf("got %d packets of %d", got, len(packets))
+	}
+}
+
 func TestRingDoesNotAllocate(t *testing.T) {
 	l := newLink(t)
 	r := l.open(t, "mon0", 8<<20)
