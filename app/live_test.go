@@ -44,6 +44,8 @@ func (s *sent) Next(batch []capture.Frame) (int, error) {
 	return 1, nil
 }
 
+func (s *sent) More() bool { return false }
+
 func (s *sent) Stop() {}
 
 // counted is what the frames come to, as the metrics that must show it, and in all.

@@ -140,6 +140,9 @@ func (f *File) Next(batch []Frame) (int, error) {
 	return len(batch), nil
 }
 
+// More says that Next would not have to wait, which of a file nobody knows.
+func (f *File) More() bool { return false }
+
 // read fills in one frame. When it does not, the file is at its end, or the next frame needs memory that is lent.
 func (f *File) read(frame *Frame) bool {
 	if f.stopped.Load() {

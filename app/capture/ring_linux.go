@@ -291,6 +291,9 @@ func (r *Ring) account() {
 	r.drops.Add(uint64(s.Drops))
 }
 
+// More says that frames are left of those that lay ready together, so that Next will not wait for them.
+func (r *Ring) More() bool { return r.left > 0 }
+
 // Stop ends the reading: Next hands over what had come, and then io.EOF.
 func (r *Ring) Stop() {
 	r.stopping.Store(true)

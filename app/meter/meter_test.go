@@ -35,6 +35,8 @@ func (s *slice) Next(batch []capture.Frame) (int, error) {
 	return 0, s.err
 }
 
+func (s *slice) More() bool { return len(s.frames) > 0 }
+
 func (s *slice) Stop() { close(s.stop) }
 
 func ethernet(data []byte) capture.Frame {
@@ -150,9 +152,13 @@ func TestCountDoesNotAllocate(t *testing.T) {
 			m := New(nil, traffic.NewTable(lan, 1000))
 			var p packet.Packet
 			all := func() {
+				m.table.Begin()
+				var classes Classes
 				for i := 0; i < len(frames); i += batch {
-					m.count(&p, frames[i:i+batch])
+					m.count(&p, frames[i:i+batch], &classes)
 				}
+				m.table.End()
+				m.publish(&classes)
 			}
 			for range 2 { // admit the hosts, in both pages
 				all()
@@ -180,12 +186,15 @@ func BenchmarkCount(b *testing.B) {
 			var p packet.Packet
 			b.ReportAllocs()
 			at := 0
+			var classes Classes
+			m.table.Begin()
 			for b.Loop() {
-				m.count(&p, bb.frames[at:at+batch])
+				m.count(&p, bb.frames[at:at+batch], &classes)
 				if at += batch; at == len(bb.frames) {
 					at = 0
 				}
 			}
+			m.table.End()
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batch, "ns/frame")
 		})
 	}
