@@ -72,7 +72,9 @@ func (d *daemon) open(stdout io.Writer) error {
 		d.taps = append(d.taps, t)
 		registry.Tables = append(registry.Tables, t.table)
 	}
-	if servers := nameServers(c.DNSServers); len(servers) > 0 {
+	if servers := nameServers(c.DNSServers); len(servers) == 0 && !c.DNSServers.none {
+		d.log.Warn("no DNS server is known, devices are called by their addresses; set GONETMON_DNS_SERVERS")
+	} else if len(servers) > 0 {
 		d.ptr = names.NewPTR(names.Config{Servers: servers, Limit: int(c.MaxHosts), Log: d.log})
 		registry.Names = d.ptr
 	}
