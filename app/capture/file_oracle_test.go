@@ -199,7 +199,7 @@ for line in sys.stdin:
 // TestFileOracle compares with the oracle on the captures and the small files, whole, cut and changed.
 func TestFileOracle(t *testing.T) {
 	if math.MaxInt == math.MaxInt32 {
-		t.Skip("a wire length of 2 GiB and more needs an int of 64 bits")
+		lacking(t, "a wire length of 2 GiB and more needs an int of 64 bits: run it on a 64-bit machine")
 	}
 	folder, paths := captures(t)
 	python, err := exec.LookPath("python3")
