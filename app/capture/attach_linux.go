@@ -33,7 +33,7 @@ func (r *Ring) check(now time.Time) {
 		return
 	}
 	if n.index != r.bound.index {
-		if n.flags&unix.IFF_UP == 0 {
+		if n.flags&unix.IFF_UP == 0 && !r.cfg.Control {
 			if err := bringUp(r.fd, r.cfg.Interface, n.flags); err != nil {
 				r.cfg.Log.Warn("can't bring the interface up, for which CAP_NET_ADMIN is needed", "interface", r.cfg.Interface, "error", err)
 			} else {
@@ -66,11 +66,7 @@ func (r *Ring) attach(n nic) error {
 		_ = unix.SetsockoptPacketMreq(r.fd, unix.SOL_PACKET, unix.PACKET_DROP_MEMBERSHIP, &promiscuous)
 		r.bound = nic{}
 	}
-	filter := ethernetFilter
-	if n.link() != linkEthernet {
-		filter = rawFilter
-	}
-	if err := setFilter(r.fd, filter()); err != nil {
+	if err := setFilter(r.fd, filterFor(n.link(), r.cfg.Control)); err != nil {
 		return err
 	}
 	// On a loopback interface each frame would be seen when it is sent and again when it arrives.

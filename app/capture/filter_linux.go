@@ -15,6 +15,19 @@ const (
 	keepAll     = 1 << 18
 )
 
+// filterFor is the filter for the frames of a link type: for all of them or for the control frames, which only Ethernet has.
+func filterFor(link uint16, control bool) []bpf.Instruction {
+	switch {
+	case link != linkEthernet && control:
+		return rejectFilter()
+	case link != linkEthernet:
+		return rawFilter()
+	case control:
+		return controlFilter()
+	}
+	return ethernetFilter()
+}
+
 // ethernetFilter keeps every frame, and of it as much as finding its IP header may need. It must not read behind the end of a
 // frame: the kernel would throw the frame away, unseen and uncounted. An Ethernet frame always has its 14 bytes.
 func ethernetFilter() []bpf.Instruction {

@@ -18,6 +18,7 @@ import (
 type RingConfig struct {
 	Interface string // its name; it need not exist yet
 	Size      int    // bytes of the ring, kernel memory; rounded to eight blocks of whole pages
+	Control   bool   // hear only control frames, whole: ARP, NDP, DHCP and mDNS; none if the interface isn't Ethernet
 	Log       *slog.Logger
 }
 
@@ -47,6 +48,9 @@ const (
 //
 // It stays with its interface through all that can happen to it: absent at first, down, up, renamed, deleted and made anew. It
 // is never the reader of other interfaces' frames. Every frame that reached the socket is handed over or counted as a drop.
+//
+// A ring for control frames stands beside another one on the same interface, and leaves it to that to bring the interface up and
+// to log. Frames that aren't for it never reach its socket.
 //
 // One goroutine calls Open, Next and Close; Stop and Stats are for any.
 type Ring struct {
@@ -85,6 +89,9 @@ var starting = "not opened yet"
 
 // NewRing returns a ring that is not open.
 func NewRing(cfg RingConfig) *Ring {
+	if cfg.Control {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	r := &Ring{cfg: cfg, fd: -1}
 	r.woken = r.wakeUp
 	r.why.Store(&starting)

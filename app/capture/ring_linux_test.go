@@ -36,7 +36,12 @@ func newLink(t *testing.T) *link {
 // open opens a ring in the namespace. The test closes it.
 func (l *link) open(t *testing.T, name string, size int) *capture.Ring {
 	t.Helper()
-	r := capture.NewRing(capture.RingConfig{Interface: name, Size: size, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	return l.openRing(t, capture.RingConfig{Interface: name, Size: size, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+}
+
+func (l *link) openRing(t *testing.T, cfg capture.RingConfig) *capture.Ring {
+	t.Helper()
+	r := capture.NewRing(cfg)
 	l.here.Do(func() {
 		if err := r.Open(); err != nil {
 			t.Error(err)
