@@ -1,0 +1,69 @@
+package main
+
+import (
+	"html"
+	"regexp"
+	"strings"
+)
+
+// maxName is the most bytes that a name may have.
+const maxName = 40
+
+// ascii spells letters that the registries have beyond ASCII with their nearest ones; what is neither here nor printable
+// ASCII becomes a space. Marks that mean something on a page, in a label or in a shell are left out.
+var ascii = strings.NewReplacer(
+	"À", "A", "Á", "A", "Â", "A", "Ã", "A", "Ä", "A", "Å", "A", "Æ", "AE", "Ą", "A", "à", "a", "á", "a", "â", "a", "ã", "a",
+	"ä", "a", "å", "a", "æ", "ae", "ą", "a", "ầ", "a", "Ç", "C", "Č", "C", "Ć", "C", "ç", "c", "č", "c", "ć", "c",
+	"Ď", "D", "ď", "d", "È", "E", "É", "E", "Ê", "E", "Ë", "E", "Ę", "E", "Ě", "E", "è", "e", "é", "e", "ê", "e", "ë", "e",
+	"ę", "e", "ě", "e", "ế", "e", "ệ", "e", "Ğ", "G", "ğ", "g", "Ì", "I", "Í", "I", "Î", "I", "Ï", "I", "İ", "I", "ì", "i",
+	"í", "i", "î", "i", "ï", "i", "ı", "i", "ị", "i", "Ł", "L", "ł", "l", "Ñ", "N", "Ń", "N", "ñ", "n", "ń", "n", "ň", "n",
+	"Ò", "O", "Ó", "O", "Ô", "O", "Õ", "O", "Ö", "O", "Ø", "O", "Ő", "O", "ò", "o", "ó", "o", "ô", "o", "õ", "o", "ö", "o",
+	"ø", "o", "ő", "o", "ổ", "o", "Œ", "OE", "œ", "oe", "Ř", "R", "ř", "r", "Ś", "S", "Ş", "S", "Š", "S", "ś", "s", "ş", "s",
+	"š", "s", "ß", "ss", "Ţ", "T", "ţ", "t", "Ť", "T", "ť", "t", "Ù", "U", "Ú", "U", "Û", "U", "Ü", "U", "Ů", "U", "Ű", "U",
+	"ù", "u", "ú", "u", "û", "u", "ü", "u", "ů", "u", "ű", "u", "Ý", "Y", "ý", "y", "Ź", "Z", "Ż", "Z", "Ž", "Z", "ź", "z",
+	"ż", "z", "ž", "z", "µ", "u",
+	"–", "-", "—", "-", "‘", "'", "’", "'", "`", "'", "，", ",", "（", "(", "）", ")", "№", "No",
+	"\u0300", "", "\u0301", "", "\u0303", "", "\u0308", "", "\u200b", "", "\u200e", "", "®", "", "«", "", "»", "", "“", "", "”", "",
+	`"`, "", "<", "", ">", "", `\`, "/",
+)
+
+// legal is the legal form at the end of a name. Those of two letters (AB, AG, BV, SA …) stay where they are: too often they
+// are a part of the name.
+var legal = regexp.MustCompile(`(?i)(,? an? .* company|[\s,.;&]*\b(` +
+	`gmbh\s*&\s*co\.?,?\s*kg|g?mbh|limited liability company|l\.l\.c|private limited|pvt\.?\s*ltd|inc|incorporated|incorporation|corp|corporate|corporation|co|company|` +
+	`ltd|limited|limted|llc|llp|plc|pte|pty|sdn|bhd|berhad|ltda|lda|bvba|kft|zrt|uab|jsc|aps|sarl|sas|` +
+	`s\.?\s?p\.?\s?a|s\.?\s?r\.?\s?l))[\s,.;&]*$`)
+
+// clean returns an organisation's name in printable ASCII without its legal form, in at most maxName bytes.
+func clean(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return ' '
+		}
+		return r
+	}, ascii.Replace(html.UnescapeString(name)))
+	name = strings.Join(strings.Fields(name), " ")
+	for {
+		at := legal.FindStringIndex(name)
+		if at == nil || at[0] == 0 {
+			break
+		}
+		name = name[:at[0]]
+	}
+	return strings.Trim(cut(name), " ,;&-/")
+}
+
+// cut returns the words of name that fit, without a bracket that is opened and no longer closed.
+func cut(name string) string {
+	if len(name) <= maxName {
+		return name
+	}
+	if at := strings.LastIndexByte(name[:maxName+1], ' '); at > maxName/2 {
+		name = name[:at]
+	}
+	name = name[:min(len(name), maxName)]
+	if at := strings.LastIndexByte(name, '('); at > 0 && !strings.Contains(name[at:], ")") {
+		name = name[:at]
+	}
+	return name
+}
