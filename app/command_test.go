@@ -65,6 +65,8 @@ func TestWrongInput(t *testing.T) {
 		{"argument too many", "", []string{"config", "all"}, `"all": no such command or argument`},
 		{"unknown flag", "", []string{"replay", "--yaml", empty}, `"--yaml": no such`},
 		{"two formats", "", []string{"replay", "--json", "--metrics", empty}, "--json and --metrics can't be asked for at once"},
+		{"two other formats", "", []string{"replay", "--devices", "--metrics", empty}, "--devices and --metrics can't be asked for at once"},
+		{"hosts file that is not there", "GONETMON_NAMES_FILE=/does/not/exist", []string{"replay", empty}, "GONETMON_NAMES_FILE=/does/not/exist: "},
 		{"no file", "", []string{"replay"}, "no FILE given; for example gonetmon replay capture.pcap"},
 		{"file that is no capture", "", []string{"replay", text}, "notes.txt: not a pcap or pcapng file"},
 		{"empty file", "", []string{"replay", empty}, "empty.pcap: not a pcap or pcapng file"},

@@ -10,18 +10,24 @@ import (
 	"strings"
 
 	"github.com/kelseyhightower/envconfig"
+
+	"gonetmon/app/device"
 )
 
 // config is what the environment says, and the only thing that knows of it. Each field is the variable GONETMON_ and its name in
 // capitals; desc and example are for people.
 type config struct {
 	Interface      interfaces `default:"auto" example:"eth1" desc:"Interfaces to listen to, a list. auto: the one of the default route. One that does not exist yet is waited for."`
-	CIDR           prefixes   `default:"auto" example:"192.168.2.0/24,fe80::/10" desc:"Whose addresses are devices, a list of IPv4 and IPv6 prefixes. auto: those of the interface, or if it has no address (a mirror port) those of the interface of the default route. For replay, auto is the private ranges."`
+	CIDR           prefixes   `default:"auto" example:"192.168.2.0/24,fe80::/10" desc:"Whose addresses are devices, a list of IPv4 and IPv6 prefixes. auto: those of the interface, or if it has no address (a mirror port) those of the interface of the default route. If no IPv6 prefix is listed, fe80::/10 and the prefixes that routers advertise are devices' too. For replay, auto is the private ranges and what routers advertise, and a list holds as it is."`
 	Addr           address    `default:"127.0.0.1" example:"0.0.0.0" desc:"Address to serve the page and the metrics on. Everybody who reaches it can read them."`
 	Port           port       `default:"8080" example:"8081" desc:"Port to serve them on; 0: any free one."`
 	DNSServers     servers    `split_words:"true" default:"auto" example:"192.168.2.1" desc:"DNS servers to ask for the names of devices, a list of addresses, each with :port if it is not 53. auto: those of /etc/resolv.conf. none: don't ask."`
+	Names          sources    `default:"file,ptr,dhcp,mdns" example:"file,dhcp,mdns" desc:"Where names of devices come from, best first: file (GONETMON_NAMES_FILE), ptr (the DNS servers), dhcp (what devices call themselves when they ask for an address), mdns (what they call themselves in multicast DNS). What is left out is not used."`
+	NamesFile      path       `split_words:"true" default:"none" example:"/etc/hosts" desc:"A file with names in the syntax of /etc/hosts, where a MAC may stand in place of an address. One name on several lines makes one device of them. It is read again when it changes."`
+	StripDomain    domains    `split_words:"true" default:"auto" example:"home.arpa,lan" desc:"Domains that names are shown without, where they stay unique: roku for roku.home.arpa. auto: the search domains of /etc/resolv.conf. none: show names in full. For replay, auto is none."`
 	ReportInterval interval   `split_words:"true" default:"1m" example:"5m" desc:"How often the table of devices with traffic is printed; 0: never."`
-	MaxHosts       hosts      `split_words:"true" default:"65536" example:"10000" desc:"Most addresses to count one by one; what the others move is counted together."`
+	MaxHosts       hosts      `split_words:"true" default:"65536" example:"10000" desc:"Most addresses to count one by one; what the others move is counted together. It also bounds what else is remembered: addresses that were only heard of, MACs, DNS names (each as many) and names of devices (twice as many). gonetmon_table_entries shows how full each is."`
+	ForgetAfter    age        `split_words:"true" default:"30d" example:"90d" desc:"How long a device stays that is not seen any more. Then its series end, and its bytes are in the totals only. 0: for ever."`
 	RingSize       size       `split_words:"true" default:"8MiB" example:"32MiB" desc:"Memory for frames that wait to be counted, for each interface. More bridges longer stalls of a busy machine."`
 	LogLevel       level      `split_words:"true" default:"info" example:"debug" desc:"What to log: debug, info, warn or error."`
 }
@@ -78,6 +84,10 @@ func loadConfig() (*config, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if c.NamesFile != "" && !slices.Contains(c.Names, device.SourceFile) {
+		return nil, fmt.Errorf("GONETMON_NAMES_FILE=%q: is not used, as GONETMON_NAMES=%s does not contain %s; for example GONETMON_NAMES=%s,%[2]s",
+			string(c.NamesFile), c.Names, device.SourceFile, device.SourceFile)
 	}
 	return &c, nil
 }

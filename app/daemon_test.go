@@ -201,9 +201,15 @@ func (p *process) heard(n uint64) map[string]float64 {
 		m = p.metrics()
 		return uint64(m[`gonetmon_capture_packets_total{interface="mon0"}`]+m[`gonetmon_capture_drops_total{interface="mon0"}`]) >= n
 	})
-	// What the ring handed over has been counted, and is folded within a second.
+	// What the ring handed over has been counted, is folded within a second, and shown when the devices have waited for their names.
+	// Who was only sent something over IPv6 is not shown at all.
 	time.Sleep(1100 * time.Millisecond)
-	return p.metrics()
+	for begin := time.Now(); time.Since(begin) < 5*time.Second; time.Sleep(100 * time.Millisecond) {
+		if m = p.metrics(); m["gonetmon_waiting_bytes"] == 0 {
+			break
+		}
+	}
+	return m
 }
 
 // stop sends SIGTERM and returns the exit status and how long it took.

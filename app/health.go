@@ -3,8 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
+	"gonetmon/app/export"
 	"gonetmon/app/meter"
 )
 
@@ -33,7 +36,7 @@ func (d *daemon) ready() error {
 			errs = append(errs, fmt.Errorf("%s: %s", s.Interface, s.Why))
 		}
 	}
-	if len(d.lan.current().Prefixes()) == 0 {
+	if !slices.ContainsFunc(d.lan.current().Prefixes(), func(p netip.Prefix) bool { return p != linkLocal }) {
 		errs = append(errs, errors.New("no local prefixes are known; set GONETMON_CIDR, for example GONETMON_CIDR=192.168.2.0/24"))
 	}
 	return errors.Join(errs...)
@@ -45,6 +48,23 @@ func (d *daemon) status() []meter.Status {
 		all[i] = meter.Status{Interface: t.name, Stats: t.ring.Stats(), Classes: t.meter.Classes()}
 	}
 	return all
+}
+
+// facts are what control frames have told so far.
+func (d *daemon) facts() (f export.Facts) {
+	for _, t := range d.taps {
+		f.Add(t.reader.Stats())
+		s := t.control.Stats()
+		f.Taps = append(f.Taps, export.ControlTap{Interface: t.name, Frames: s.Frames, Drops: s.Drops})
+	}
+	return f
+}
+
+func (d *daemon) controlDrops() (n uint64) {
+	for _, t := range d.facts().Taps {
+		n += t.Drops
+	}
+	return n
 }
 
 func (d *daemon) interfaces() []string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,22 +17,81 @@ import (
 	"gonetmon/app/traffic"
 )
 
-// lan keeps which addresses are ours: those configured, or those of interfaces, which may change while we run.
+const (
+	mostAnnounced = 32            // prefixes that routers advertise: a home has few
+	leastLife     = 2 * time.Hour // for which a prefix stays ours though a router takes it back: anybody could (RFC 4862, 5.5.3)
+)
+
+var linkLocal = netip.MustParsePrefix("fe80::/10")
+
+// lan keeps which addresses are ours: those configured, or those of interfaces, which may change while we run; and if no IPv6
+// prefix is configured, the link-local ones and those that routers advertise.
 type lan struct {
 	interfaces []string
-	fixed      bool
+	configured []netip.Prefix // none: those of the interfaces
+	six        bool           // as routers advertise
 	log        *slog.Logger
 	now        atomic.Pointer[traffic.LAN]
 	apply      func(*traffic.LAN) // told of each change
+
+	mu        sync.Mutex // guards what is below; held while a change is applied
+	base      []netip.Prefix
+	announced map[netip.Prefix]time.Time // until when each is ours
 }
 
 func newLAN(interfaces []string, configured []netip.Prefix, log *slog.Logger, apply func(*traffic.LAN)) *lan {
-	l := &lan{interfaces: interfaces, fixed: len(configured) > 0, log: log, apply: apply}
-	if !l.fixed {
-		configured = autoPrefixes(interfaces)
+	l := &lan{interfaces: interfaces, configured: configured, log: log, apply: apply, base: configured, announced: map[netip.Prefix]time.Time{}}
+	l.six = !slices.ContainsFunc(configured, func(p netip.Prefix) bool { return p.Addr().Is6() })
+	if len(configured) == 0 {
+		l.base = autoPrefixes(interfaces)
 	}
-	l.now.Store(traffic.NewLAN(configured))
+	l.now.Store(l.join(time.Now()))
 	return l
+}
+
+// join returns all that is ours.
+func (l *lan) join(now time.Time) *traffic.LAN {
+	all := slices.Clone(l.base)
+	if l.six {
+		all = append(all, linkLocal)
+	}
+	six := len(all)
+	for p, until := range l.announced {
+		if now.After(until) {
+			delete(l.announced, p)
+			continue
+		}
+		all = append(all, p)
+	}
+	slices.SortFunc(all[six:], func(a, b netip.Prefix) int { return cmp.Or(a.Addr().Compare(b.Addr()), a.Bits()-b.Bits()) })
+	return traffic.NewLAN(all)
+}
+
+// announce takes that a router says that a prefix is on the link for so long.
+func (l *lan) announce(p netip.Prefix, life time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	until, known := l.announced[p]
+	switch {
+	case !l.six, !known && (life == 0 || len(l.announced) >= mostAnnounced):
+		return
+	case life < leastLife && known:
+		life = max(life, min(leastLife, until.Sub(now)))
+	}
+	l.announced[p] = now.Add(life)
+	l.update(now)
+}
+
+// update tells of a change, if there is one.
+func (l *lan) update(now time.Time) {
+	next := l.join(now)
+	if slices.Equal(next.Prefixes(), l.current().Prefixes()) {
+		return
+	}
+	l.now.Store(next)
+	l.apply(next)
+	l.log.Info("local prefixes changed", "local", l.String())
 }
 
 // autoPrefixes are the prefixes of the interfaces; one without addresses is taken for a mirror port and has those of the
@@ -56,23 +117,20 @@ func (l *lan) run(ctx context.Context) error {
 	const every = 2 * time.Second
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for !l.fixed {
+	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case now := <-tick.C:
+			l.mu.Lock()
+			// None at all means that the interface is gone for a while: its devices are still ours.
+			if p := autoPrefixes(l.interfaces); len(l.configured) == 0 && len(p) > 0 {
+				l.base = p
+			}
+			l.update(now)
+			l.mu.Unlock()
 		}
-		next := traffic.NewLAN(autoPrefixes(l.interfaces))
-		// None at all means that the interface is gone for a while: its devices are still ours.
-		if p := next.Prefixes(); len(p) == 0 || slices.Equal(p, l.current().Prefixes()) {
-			continue
-		}
-		l.now.Store(next)
-		l.apply(next)
-		l.log.Info("local prefixes changed", "local", l.String())
 	}
-	<-ctx.Done()
-	return nil
 }
 
 // chooseInterfaces returns the interfaces to listen to.

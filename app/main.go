@@ -24,6 +24,7 @@ const usage = `gonetmon counts what every device in a network sends and receives
   gonetmon replay FILE...   count capture files (pcap, pcapng; also gzipped) and print the devices
          --json             print all counts of each file as JSON instead
          --metrics          print them as the Prometheus page instead
+         --devices          print every device with its addresses, MAC and vendor; with --json as JSON
   gonetmon healthcheck      ask the running gonetmon whether it is well: exit status 0 if it is
   gonetmon config           print every variable, its value and its meaning
          --markdown         as a table

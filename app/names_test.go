@@ -170,7 +170,7 @@ func TestHostileNames(t *testing.T) {
 	}
 	var m map[string]float64
 	p.until("all hosts on the page", func() bool { m = p.metrics(); return countDevices(m) == hosts })
-	p.until("names refused", func() bool { return p.metrics()["gonetmon_dns_names_refused_total"] >= float64(len(hostile)) })
+	p.until("names refused", func() bool { return p.metrics()[`gonetmon_names_refused_total{source="ptr"}`] >= float64(len(hostile)) })
 	for series := range m {
 		if strings.HasPrefix(series, "node_bytes_total{") && !strings.HasPrefix(series, `node_bytes_total{device="192.168.2.`) {
 			t.Errorf("an unexpected device: %s", series)

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 	"gonetmon/app/device"
 	"gonetmon/app/export"
 	"gonetmon/app/meter"
+	"gonetmon/app/names"
 	"gonetmon/app/traffic"
 )
 
@@ -24,67 +28,112 @@ var privateRanges = []netip.Prefix{
 	netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10"),
 }
 
+// What replay prints.
+const (
+	asTable       = ""
+	asMetrics     = "--metrics"
+	asTallies     = "--json"
+	asDevices     = "--devices"
+	asDevicesJSON = "--devices --json"
+)
+
 // replay counts capture files: as JSON each by itself, else together, as if one followed the other.
 func replay(c *config, args []string, stdout io.Writer) error {
-	var files []string
-	format := ""
-	for _, a := range args {
-		switch {
-		case a == "--json" || a == "--metrics":
-			if format != "" && format != a {
-				return wrong{fmt.Errorf("replay: %s and %s can't be asked for at once", format, a)}
-			}
-			format = a
-		case strings.HasPrefix(a, "-") && a != "-":
-			return unexpected(a)
-		default:
-			files = append(files, a)
-		}
+	files, format, err := replayArguments(args)
+	if err != nil {
+		return wrong{err}
 	}
-	if len(files) == 0 {
-		return wrong{errors.New("replay: no FILE given; for example gonetmon replay capture.pcap")}
+	r, err := newReplayed(c, format, stdout)
+	if err != nil {
+		return err
 	}
-	cidrs := []netip.Prefix(c.CIDR)
-	if len(cidrs) == 0 {
-		cidrs = privateRanges
-	}
-	lan := traffic.NewLAN(cidrs)
-	r := &replayed{lan: lan, table: traffic.NewTable(lan, int(c.MaxHosts)), perFile: format == "--json", stdout: stdout}
 	for _, name := range files {
 		if err := r.count(name); err != nil {
 			return err
 		}
 	}
-	registry := device.NewRegistry(device.Config{Tables: []*traffic.Table{r.table}, Limit: int(c.MaxHosts), Start: r.first})
-	registry.Fold(r.last)
-	s := registry.Snapshot()
+	r.registry.Fold(r.last)
+	r.registry.Settle()
+	s := r.registry.Snapshot()
 	r.overflow.Add(&s.Overflow)
 	if over := r.overflow.Sent().Bytes + r.overflow.Received().Bytes; over > 0 {
 		fmt.Fprintf(os.Stderr, "gonetmon: %d bytes are of hosts beyond GONETMON_MAX_HOSTS=%d\n", over, c.MaxHosts)
 	}
 	switch format {
-	case "":
+	case asTable:
 		export.WriteTable(stdout, s)
-	case "--metrics":
+	case asDevices:
+		export.WriteDevices(stdout, s)
+	case asDevicesJSON:
+		return export.WriteDevicesJSON(stdout, s)
+	case asMetrics:
 		v, revision := version()
 		export.NewPage(export.PageConfig{
-			Snapshot: registry.Snapshot, Meters: func() []meter.Status { return []meter.Status{{Classes: r.classes}} },
-			Version: v, Revision: revision, Own: true,
+			Snapshot: r.registry.Snapshot, Meters: func() []meter.Status { return []meter.Status{{Classes: r.classes}} },
+			Facts: func() export.Facts { return export.Facts{ReaderStats: r.reader.Stats()} }, Version: v, Revision: revision, Own: true,
 		}).WritePrometheus(stdout)
 	}
 	return nil
 }
 
+// replayArguments tells files from what is to be printed of them.
+func replayArguments(args []string) (files []string, format string, err error) {
+	asked := map[string]bool{}
+	for _, a := range args {
+		switch {
+		case a == asTallies || a == asMetrics || a == asDevices:
+			asked[a] = true
+		case strings.HasPrefix(a, "-") && a != "-":
+			return nil, "", unexpected(a)
+		default:
+			files = append(files, a)
+		}
+	}
+	switch {
+	case len(files) == 0:
+		return nil, "", errors.New("replay: no FILE given; for example gonetmon replay capture.pcap")
+	case asked[asMetrics] && len(asked) > 1:
+		return nil, "", fmt.Errorf("replay: %s can't be asked for at once", strings.Join(slices.Sorted(maps.Keys(asked)), " and "))
+	case asked[asDevices] && asked[asTallies]:
+		return files, asDevicesJSON, nil
+	}
+	for a := range asked {
+		format = a
+	}
+	return files, format, nil
+}
+
 // replayed is what was counted so far.
 type replayed struct {
-	lan      *traffic.LAN
-	table    *traffic.Table
-	classes  meter.Classes
-	perFile  bool // print each file's tally
-	overflow traffic.Totals
-	stdout   io.Writer
-	first    time.Time // of the earliest frame
-	last     time.Time // of the latest
+	lan       *traffic.LAN
+	table     *traffic.Table
+	reader    *names.Reader
+	registry  *device.Registry
+	announced []netip.Prefix // by routers, if that makes them ours; nil if not
+	classes   meter.Classes
+	perFile   bool // print each file's tally
+	overflow  traffic.Totals
+	stdout    io.Writer
+	last      time.Time // of the latest frame
+}
+
+func newReplayed(c *config, format string, stdout io.Writer) (*replayed, error) {
+	r := &replayed{reader: names.NewReader(), perFile: format == asTallies, stdout: stdout}
+	cidrs := []netip.Prefix(c.CIDR)
+	if len(cidrs) == 0 {
+		cidrs = privateRanges
+		r.announced = []netip.Prefix{}
+	}
+	r.lan = traffic.NewLAN(cidrs)
+	r.table = traffic.NewTable(r.lan, int(c.MaxHosts))
+	r.registry = device.NewRegistry(device.Config{Tables: []*traffic.Table{r.table}, Order: c.Names, Strip: c.StripDomain.list, Limit: int(c.MaxHosts)})
+	if c.NamesFile == "" {
+		return r, nil
+	}
+	if err := names.NewHostsFile(string(c.NamesFile), slog.New(slog.NewTextHandler(os.Stderr, nil)), r.registry.SetBook).Load(); err != nil {
+		return nil, explainNamesFile(c, err)
+	}
+	return r, nil
 }
 
 // count counts one file.
@@ -95,7 +144,11 @@ func (r *replayed) count(name string) error {
 	}
 	defer func() { _ = file.Close() }()
 	tally := export.NewTally(r.lan.Prefixes())
-	m := meter.New(&linkTally{file, tally.File.LinkTypes}, r.table)
+	var source meter.Source = &follower{File: file, replayed: r}
+	if r.perFile {
+		source = &linkTally{file, tally.File.LinkTypes}
+	}
+	m := meter.New(source, r.table)
 	if r.perFile {
 		m.Why = tally.Why
 	}
@@ -105,9 +158,6 @@ func (r *replayed) count(name string) error {
 	info := file.Info()
 	if info.Damage != "" {
 		fmt.Fprintf(os.Stderr, "gonetmon: %s: %s; what came before is counted\n", name, info.Damage)
-	}
-	if r.first.IsZero() || info.First.Before(r.first) && !info.First.IsZero() {
-		r.first = info.First
 	}
 	if info.Last.After(r.last) {
 		r.last = info.Last
@@ -120,7 +170,7 @@ func (r *replayed) count(name string) error {
 	if !r.perFile {
 		return nil
 	}
-	network := r.table.Drain(func(host netip.Addr, n *traffic.Totals) {
+	network := r.table.Drain(func(_ int, host netip.Addr, n *traffic.Totals) {
 		if !host.IsValid() {
 			r.overflow.Add(n)
 			return
@@ -129,6 +179,75 @@ func (r *replayed) count(name string) error {
 	})
 	tally.Finish(info, &network, &classes)
 	return tally.Write(r.stdout)
+}
+
+// learn takes the facts of a frame.
+func (r *replayed) learn(now time.Time, facts []names.Fact) {
+	for i := range facts {
+		f := &facts[i]
+		if f.Kind != names.OnLink || f.Life == 0 || r.announced == nil || len(r.announced) >= mostAnnounced || slices.Contains(r.announced, f.Prefix) {
+			continue
+		}
+		r.announced = append(r.announced, f.Prefix)
+		r.lan = traffic.NewLAN(append(slices.Clone(privateRanges), r.announced...))
+		r.table.SetLAN(r.lan)
+	}
+	r.registry.Learn(now, facts)
+}
+
+// A follower lends the frames of a file to a meter so that what a control frame says holds from that frame on, and not for what
+// was counted before.
+type follower struct {
+	*capture.File
+	*replayed
+	buffer [8]capture.Frame
+	rest   []capture.Frame // lent by the file, and not to the meter yet
+	facts  []names.Fact
+	folded time.Time
+}
+
+// Next lends frames up to the next control frame. Nothing holds the table meanwhile, as More says so.
+func (f *follower) Next(batch []capture.Frame) (int, error) {
+	if len(f.rest) == 0 {
+		n, err := f.File.Next(f.buffer[:min(len(batch), len(f.buffer))])
+		if err != nil {
+			return 0, err
+		}
+		f.rest = f.buffer[:n]
+	}
+	now := f.Info().Last
+	if now.Sub(f.folded) >= time.Second {
+		f.fold(now)
+	}
+	n := 1
+	f.hear(now, &f.rest[0])
+	for n < len(f.rest) && !capture.Control(&f.rest[n]) {
+		n++
+	}
+	copy(batch, f.rest[:n])
+	f.rest = f.rest[n:]
+	return n, nil
+}
+
+// More says no: the table must be free when a control frame comes.
+func (f *follower) More() bool { return false }
+
+func (f *follower) fold(now time.Time) {
+	f.folded = now
+	f.registry.Fold(now)
+}
+
+// hear takes what a frame says, if it is a control frame, after all that was counted before it.
+func (f *follower) hear(now time.Time, frame *capture.Frame) {
+	if !capture.Control(frame) {
+		return
+	}
+	f.facts = f.facts[:0]
+	f.reader.Read(frame.Link, frame.Data, func(fact names.Fact) { f.facts = append(f.facts, fact) })
+	if len(f.facts) > 0 {
+		f.fold(now)
+		f.learn(now, f.facts)
+	}
 }
 
 // linkTally counts the frames of a file by link type.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,12 +25,15 @@ import (
 	"gonetmon/app/web"
 )
 
-// A tap is one interface that is listened to.
+// A tap is one interface that is listened to: all of it is counted, and what control frames say is heard by a second ring.
 type tap struct {
-	name  string
-	ring  *capture.Ring
-	table *traffic.Table
-	meter *meter.Meter
+	name     string
+	ring     *capture.Ring
+	table    *traffic.Table
+	meter    *meter.Meter
+	control  *capture.Ring
+	reader   *names.Reader
+	listener *names.Listener
 }
 
 // A daemon is all that runs.
@@ -38,7 +42,8 @@ type daemon struct {
 	log      *slog.Logger
 	taps     []tap
 	lan      *lan
-	ptr      *names.PTR // nil: no lookups
+	ptr      *names.PTR       // nil: no lookups
+	file     *names.HostsFile // nil: none
 	registry *device.Registry
 	report   *export.Report
 	server   *export.Server
@@ -63,22 +68,34 @@ func (d *daemon) open(stdout io.Writer) error {
 		return wrong{err}
 	}
 	d.lan = newLAN(interfaces, c.CIDR, d.log, d.setLAN)
-	now := time.Now()
-	registry := device.Config{Limit: int(c.MaxHosts), Start: now}
-	for _, name := range interfaces {
-		t := tap{name: name, table: traffic.NewTable(d.lan.current(), int(c.MaxHosts))}
-		t.ring = capture.NewRing(capture.RingConfig{Interface: name, Size: int(c.RingSize), Log: d.log})
-		t.meter = meter.New(t.ring, t.table)
-		d.taps = append(d.taps, t)
-		registry.Tables = append(registry.Tables, t.table)
+	servers, search := resolver()
+	if c.DNSServers.none || len(c.DNSServers.list) > 0 {
+		servers = c.DNSServers.list
 	}
-	if servers := nameServers(c.DNSServers); len(servers) == 0 && !c.DNSServers.none {
-		d.log.Warn("no DNS server is known, devices are called by their addresses; set GONETMON_DNS_SERVERS")
-	} else if len(servers) > 0 {
+	if c.StripDomain.none || len(c.StripDomain.list) > 0 {
+		search = c.StripDomain.list
+	}
+	registry := device.Config{
+		Order: c.Names, Strip: search, Limit: int(c.MaxHosts), Patient: true, Forget: time.Duration(c.ForgetAfter), Start: time.Now(),
+	}
+	for _, name := range interfaces {
+		d.taps = append(d.taps, d.newTap(name))
+		registry.Tables = append(registry.Tables, d.taps[len(d.taps)-1].table)
+	}
+	switch asked := slices.Contains(c.Names, device.SourcePTR); {
+	case asked && len(servers) > 0:
 		d.ptr = names.NewPTR(names.Config{Servers: servers, Limit: int(c.MaxHosts), Log: d.log})
 		registry.Names = d.ptr
+	case asked && !c.DNSServers.none:
+		d.log.Warn("no DNS server is known, the reverse DNS names no devices; set GONETMON_DNS_SERVERS")
 	}
 	d.registry = device.NewRegistry(registry)
+	if c.NamesFile != "" {
+		d.file = names.NewHostsFile(string(c.NamesFile), d.log, d.registry.SetBook)
+		if err := d.file.Load(); err != nil {
+			return explainNamesFile(c, err)
+		}
+	}
 	d.report = export.NewReport(stdout, time.Duration(c.ReportInterval), func() *device.Snapshot {
 		d.registry.Fold(time.Now()) // to the moment, so that intervals are as long as they say
 		return d.registry.Snapshot()
@@ -88,11 +105,32 @@ func (d *daemon) open(stdout io.Writer) error {
 		return d.explainListen(err)
 	}
 	for _, t := range d.taps {
-		if err := t.ring.Open(); err != nil {
-			return advise(err)
+		for _, ring := range []*capture.Ring{t.ring, t.control} {
+			if err := ring.Open(); err != nil {
+				return advise(err)
+			}
 		}
 	}
 	return nil
+}
+
+func (d *daemon) newTap(name string) tap {
+	t := tap{name: name, table: traffic.NewTable(d.lan.current(), int(d.cfg.MaxHosts)), reader: names.NewReader()}
+	t.ring = capture.NewRing(capture.RingConfig{Interface: name, Size: int(d.cfg.RingSize), Log: d.log})
+	t.meter = meter.New(t.ring, t.table)
+	t.control = capture.NewRing(capture.RingConfig{Interface: name, Control: true, Log: d.log})
+	t.listener = names.NewListener(t.control, t.reader, d.learn)
+	return t
+}
+
+// learn takes what control frames say.
+func (d *daemon) learn(facts []names.Fact) {
+	for i := range facts {
+		if f := &facts[i]; f.Kind == names.OnLink {
+			d.lan.announce(f.Prefix, f.Life)
+		}
+	}
+	d.registry.Learn(time.Now(), facts)
 }
 
 func (d *daemon) newServer() *export.Server {
@@ -104,10 +142,11 @@ func (d *daemon) newServer() *export.Server {
 	return export.NewServer(export.ServerConfig{
 		Addr: net.JoinHostPort(d.cfg.Addr.String(), strconv.Itoa(int(d.cfg.Port))),
 		Metrics: export.NewPage(export.PageConfig{
-			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Version: v, Revision: revision,
+			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: d.facts, Version: v, Revision: revision,
 		}),
 		Web: web.NewPage(web.Config{
-			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Prefixes: func() []netip.Prefix { return d.lan.current().Prefixes() }, Version: v,
+			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: func() names.ReaderStats { return d.facts().ReaderStats },
+			ControlDrops: d.controlDrops, Prefixes: func() []netip.Prefix { return d.lan.current().Prefixes() }, Version: v,
 		}),
 		Healthy: d.healthy,
 		Ready:   d.ready,
@@ -130,10 +169,18 @@ func (d *daemon) serve(ctx context.Context) error {
 				fail(err)
 			}
 		})
+		meters.Go(func() {
+			if err := t.listener.Run(ctx); err != nil {
+				d.log.Warn("no more is learned of names and neighbours", "interface", t.name, "error", err)
+			}
+		})
 	}
 	runs := []func(context.Context) error{d.server.Run, d.registry.Run, d.lan.run}
 	if d.cfg.ReportInterval > 0 {
 		runs = append(runs, d.report.Run)
+	}
+	if d.file != nil {
+		runs = append(runs, d.file.Run)
 	}
 	if d.ptr != nil {
 		runs = append(runs, d.ptr.Run)
@@ -192,24 +239,20 @@ func (d *daemon) logTotals() {
 
 func (d *daemon) close() {
 	for _, t := range d.taps {
-		if err := t.ring.Close(); err != nil {
+		if err := errors.Join(t.ring.Close(), t.control.Close()); err != nil {
 			d.log.Warn("close ring", "interface", t.name, "error", err)
 		}
 	}
 }
 
-// nameServers are the DNS servers to ask.
-func nameServers(s servers) []netip.AddrPort {
-	if s.none || len(s.list) > 0 {
-		return s.list
-	}
+// resolver returns the DNS servers and search domains of this machine.
+func resolver() (servers []netip.AddrPort, search []string) {
 	file, err := os.Open("/etc/resolv.conf")
 	if err != nil {
-		return nil // then there is nobody to ask
+		return nil, nil // then there is nobody to ask
 	}
 	defer func() { _ = file.Close() }()
-	found, _ := names.ResolvConf(file)
-	return found
+	return names.ResolvConf(file)
 }
 
 // advise tells how to give a right that is missing.
@@ -218,6 +261,10 @@ func advise(err error) error {
 		return wrong{fmt.Errorf("%w: CAP_NET_RAW is missing; run as root (sudo), or `sudo setcap cap_net_raw+ep PATH/TO/gonetmon`, or in a container `cap_add: [NET_RAW]`", err)}
 	}
 	return err
+}
+
+func explainNamesFile(c *config, err error) error {
+	return wrong{fmt.Errorf("GONETMON_NAMES_FILE=%s: %w; it must be a readable file in the syntax of /etc/hosts, for example GONETMON_NAMES_FILE=/etc/hosts", c.NamesFile, err)}
 }
 
 // explainListen says which variable makes the listener fail.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,9 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"gonetmon/app/device"
+	"gonetmon/app/names"
 )
 
 // The types of config's fields. Each says in Decode what is wrong with a value, and in String how it is written.
@@ -56,12 +60,7 @@ func (v *interfaces) Decode(value string) error {
 
 func (v interfaces) String() string { return orAuto(strings.Join(v, ",")) }
 
-func orAuto(s string) string {
-	if s == "" {
-		return auto
-	}
-	return s
-}
+func orAuto(s string) string { return cmp.Or(s, auto) }
 
 // prefixes are prefixes of addresses; empty means auto.
 type prefixes []netip.Prefix
@@ -131,11 +130,11 @@ type servers struct {
 }
 
 func (v *servers) Decode(value string) error {
-	parts, err := list(value, auto, "none")
+	parts, err := list(value, auto, none)
 	if err != nil {
 		return err
 	}
-	*v = servers{none: parts[0] == "none"}
+	*v = servers{none: parts[0] == none}
 	if v.none || parts[0] == auto {
 		return nil
 	}
@@ -158,7 +157,7 @@ func (v *servers) Decode(value string) error {
 
 func (v servers) String() string {
 	if v.none {
-		return "none"
+		return none
 	}
 	var s []string
 	for _, server := range v.list {
@@ -191,6 +190,102 @@ func (v interval) String() string {
 		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
+}
+
+// age is a long time, in days if need be, or 0 for ever.
+type age time.Duration
+
+const day = 24 * time.Hour
+
+func (v *age) Decode(value string) error {
+	value = strings.TrimSpace(value)
+	if days, ok := strings.CutSuffix(value, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 15)
+		if err != nil {
+			return errors.New("not a number of days")
+		}
+		*v = age(time.Duration(n) * day)
+		return nil
+	}
+	var i interval
+	if err := i.Decode(value); err != nil {
+		return errors.New("not a duration of at least 1s (a number and d, h, m or s), nor 0")
+	}
+	*v = age(i)
+	return nil
+}
+
+func (v age) String() string {
+	if d := time.Duration(v); d != 0 && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
+	return interval(v).String()
+}
+
+// sources are those of names, best first.
+type sources []string
+
+func (v *sources) Decode(value string) error {
+	parts, err := list(value)
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if !slices.Contains(device.Sources, p) {
+			return fmt.Errorf("%q is none of %s", p, strings.Join(device.Sources, ", "))
+		}
+	}
+	*v = parts
+	return nil
+}
+
+func (v sources) String() string { return strings.Join(v, ",") }
+
+const none = "none"
+
+// path is the name of a file; empty means none.
+type path string
+
+func (v *path) Decode(value string) error {
+	if value = strings.TrimSpace(value); value == none {
+		value = ""
+	}
+	*v = path(value)
+	return nil
+}
+
+func (v path) String() string { return cmp.Or(string(v), none) }
+
+// domains are those that names are shown without.
+type domains struct {
+	list []string
+	none bool // even if resolv.conf has some
+}
+
+func (v *domains) Decode(value string) error {
+	parts, err := list(value, auto, none)
+	if err != nil {
+		return err
+	}
+	*v = domains{none: parts[0] == none}
+	if v.none || parts[0] == auto {
+		return nil
+	}
+	for _, p := range parts {
+		name, ok := names.Clean(strings.TrimPrefix(p, "."))
+		if !ok {
+			return fmt.Errorf("%q is not a domain", p)
+		}
+		v.list = append(v.list, name)
+	}
+	return nil
+}
+
+func (v domains) String() string {
+	if v.none {
+		return none
+	}
+	return orAuto(strings.Join(v.list, ","))
 }
 
 // hosts is a number of hosts.

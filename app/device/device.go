@@ -1,24 +1,33 @@
-// Package device is who is who: it joins addresses into devices and keeps each device's counters. It knows nothing of frames,
-// of how names are found, or of who reads the numbers.
+// Package device is who is who: it joins addresses into devices, by their MAC and by their name, and keeps each device's
+// counters. It knows nothing of frames, of how names are found, or of who reads the numbers.
 package device
 
 import (
 	"net/netip"
 	"time"
 
+	"gonetmon/app/names"
 	"gonetmon/app/traffic"
 )
 
 // Where the name of a device comes from.
 const (
+	SourceFile    = "file"    // the user's hosts file
 	SourcePTR     = "ptr"     // the reverse DNS
+	SourceDHCP    = "dhcp"    // what it calls itself when it asks for an address, or the server calls it
+	SourceMDNS    = "mdns"    // what it calls itself in multicast DNS
 	SourceAddress = "address" // there is none: the address itself
 )
 
+// Sources are those of names, in the order that is best for most.
+var Sources = []string{SourceFile, SourcePTR, SourceDHCP, SourceMDNS}
+
 // A Device is what a person would call one thing, at the moment of a Snapshot.
 type Device struct {
-	Name    string         // unique: a host name, or an IP address
-	Source  string         // where the name comes from: SourcePTR, SourceAddress
+	Name    string         // unique: a name, a name with an address behind it if another device has the name too, or an IP address
+	Source  string         // where the name comes from
+	MAC     names.MAC      // of its interface, or the first of several; zero if it is not known
+	Vendor  string         // who made the interface; "" if that is not known
 	Hosts   []netip.Addr   // its addresses, sorted; none if all have moved to another device. Not to be changed
 	Totals  traffic.Totals // since the start
 	First   time.Time      // when it first sent or received; zero if it has not
@@ -27,14 +36,23 @@ type Device struct {
 	OutRate float64
 }
 
-// A Snapshot is what is known at one moment. It does not change, and all of it is of the same packets.
+// A Snapshot is what is known at one moment. It does not change, and all of it is of the same packets: what the devices, the
+// overflow, the waiting and the forgotten have sent and received together is what all hosts have.
 type Snapshot struct {
-	Time     time.Time // of the snapshot
-	Start    time.Time // of the counting
-	Devices  []Device  // sorted by name
-	Network  traffic.Network
-	Overflow traffic.Totals // of the hosts beyond the limit, together
-	Waiting  traffic.Totals // of the hosts that are not shown yet, because their first name lookup goes on
-	Hosts    int            // known
-	Limit    int            // of hosts
+	Time      time.Time // of the snapshot
+	Start     time.Time // of the counting
+	Devices   []Device  // sorted by name
+	Network   traffic.Network
+	Overflow  traffic.Totals // of the hosts beyond the limit, together
+	Waiting   traffic.Totals // of the devices that are not shown yet, because their names are being found out
+	Forgotten traffic.Totals // of the devices that have been forgotten
+	Hosts     int            // known
+	Limit     int            // of hosts
+	Tables    []Table        // how full what is remembered is
+}
+
+// A Table is one of the tables of the registry, and how full it is.
+type Table struct {
+	Name        string
+	Used, Limit int // entries
 }

@@ -3,12 +3,12 @@ package device
 import (
 	"cmp"
 	"context"
-	"math"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
+	"gonetmon/app/names"
 	"gonetmon/app/traffic"
 )
 
@@ -22,55 +22,74 @@ type Namer interface {
 
 // Config is what a Registry needs.
 type Config struct {
-	Tables []*traffic.Table // what is counted; the registry is the only one to drain them
-	Names  Namer            // nil: every host is called by its address
-	Limit  int              // of hosts
-	Start  time.Time
+	Tables  []*traffic.Table // what is counted; the registry is the only one to drain them
+	Names   Namer            // nil: no lookups
+	Order   []string         // the sources of names that are used, best first; nil: Sources
+	Strip   []string         // domains that names are shown without, where they stay unique
+	Limit   int              // of hosts, and of each other thing that is remembered
+	Patient bool             // new devices are shown when their names are known, or after some seconds; otherwise by Settle
+	Forget  time.Duration    // how long a device stays that is not seen any more; 0: for ever
+	Start   time.Time        // zero: when the registry first hears of a time
 }
 
 const (
-	foldEvery = time.Second
-	patience  = 5 * time.Second // how long a new host waits for its first lookup before it is shown by its address
-	wantEvery = time.Minute     // how often the namer is told that a host is still there
-	rateOver  = 5 * time.Second // the time constant of the rates
-	noRate    = 1.0             // bytes per second below which a rate is over
-	perLimit  = 2               // devices per host of the limit: hosts that are renamed leave devices behind
+	foldEvery   = time.Second
+	patience    = 5 * time.Second  // how long a new device waits for its first lookup before it is shown
+	nameless    = 3 * time.Second  // how long one waits that has no name after it, in case that it introduces itself
+	wantEvery   = time.Minute      // how often the namer is told that a host is still there
+	settled     = 10 * time.Minute // how long another name must hold before a device is called by it
+	takeover    = 10 * time.Minute // how long a device must be silent before another one of its name is taken for it
+	forgetEvery = time.Minute      // how often devices are looked for that are to be forgotten, at least
+	perLimit    = 2                // series per host of the limit: devices that are renamed leave series behind
 )
 
-// A Registry joins hosts into devices: hosts of one name are one device. What a host gains belongs to the device that it
-// belongs to at that time, so that a device's counters never go back, and nothing is counted twice or lost.
+// A Registry joins hosts into devices. The hosts of one MAC are one device, unless the MAC speaks for others; so are hosts
+// without a known MAC that have one name, and all that has one name in the user's hosts file. What a host gains belongs to the
+// device that it belongs to at that time, and is counted under the name that this has at that time: so that no name's counters
+// ever go back, and nothing is counted twice or lost.
 type Registry struct {
 	cfg Config
 
-	mu       sync.Mutex // guards all below
-	hosts    map[netip.Addr]*host
-	devices  map[string]*device
-	order    []*device // devices sorted by name; nil when it must be made anew
-	waiting  []*host   // without a device yet, oldest first
-	active   []*device // with a rate
-	network  traffic.Network
-	overflow traffic.Totals
-	folded   time.Time
-	snapshot *Snapshot // of the last fold, once asked for
+	mu        sync.Mutex // guards all below
+	now       instant    // of the call that goes on
+	wall      time.Time
+	book      *names.Book
+	hosts     map[netip.Addr]*host
+	counted   int       // of hosts, those that have been counted: at most the limit
+	slots     [][]*host // those of each table, by slot
+	heard     []*host   // the others, at most the limit: longest known first
+	stations  map[names.MAC]*station
+	strangers []*station         // all of them, longest known first
+	files     map[string]*device // by name in the hosts file
+	called    map[string]*device // by each name that one of their hosts or stations has; may be out of date
+	series    map[string]*series
+	order     []*series // sorted by name; nil when it must be made anew
+	waiting   []*device // not shown yet, longest first
+	renaming  []*device // with another name than the one they are shown by, longest first
+	orphans   []*series // of no device any more, longest first
+	active    []*series // with a rate
+	network   traffic.Network
+	overflow  traffic.Totals
+	forgotten traffic.Totals
+	folded    time.Time
+	swept     instant
+	snapshot  *Snapshot // of the last fold, once asked for
 }
 
-type host struct {
-	addr    netip.Addr
-	device  *device
-	pending *traffic.Totals // what it has gained before it had a device
-	first   time.Time
-	wanted  time.Time
-}
-
-type device struct {
-	Device
-	in, out float64 // bytes gained in this fold
-	active  bool
-}
+// An instant is a time since the registry's start, on the monotonic clock where that is known: so that nothing is forgotten
+// because somebody sets the clock. It is never 0 or below.
+type instant time.Duration
 
 // NewRegistry returns a registry that knows nobody.
 func NewRegistry(cfg Config) *Registry {
-	return &Registry{cfg: cfg, hosts: map[netip.Addr]*host{}, devices: map[string]*device{}, folded: cfg.Start}
+	if cfg.Order == nil {
+		cfg.Order = Sources
+	}
+	return &Registry{
+		cfg: cfg, folded: cfg.Start, now: 1,
+		book: &names.Book{}, hosts: map[netip.Addr]*host{}, slots: make([][]*host, len(cfg.Tables)), stations: map[names.MAC]*station{},
+		files: map[string]*device{}, called: map[string]*device{}, series: map[string]*series{},
+	}
 }
 
 // Run folds what was counted into the devices, once a second, until ctx ends.
@@ -91,148 +110,109 @@ func (r *Registry) Run(ctx context.Context) error {
 func (r *Registry) Fold(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.clock(now)
 	r.snapshot = nil
 	if r.cfg.Names != nil {
-		r.cfg.Names.Drain(r.named)
+		r.cfg.Names.Drain(r.looked)
 	}
-	for _, t := range r.cfg.Tables {
-		n := t.Drain(func(addr netip.Addr, gain *traffic.Totals) { r.gained(now, addr, gain) })
+	for i, t := range r.cfg.Tables {
+		n := t.Drain(func(slot int, addr netip.Addr, gain *traffic.Totals) { r.gained(i, slot, addr, gain) })
 		r.network.Add(&n)
 	}
-	for len(r.waiting) > 0 && (r.waiting[0].device != nil || now.Sub(r.waiting[0].first) >= patience) {
-		r.show(r.waiting[0], "")
-		r.waiting[0] = nil
-		r.waiting = r.waiting[1:]
+	if r.cfg.Patient {
+		r.show(false)
+	} else if len(r.waiting) > 4*r.cfg.Limit {
+		r.waiting = slices.DeleteFunc(r.waiting, func(d *device) bool {
+			d.waits = d.waits && !d.void()
+			return !d.waits
+		})
 	}
-	r.rates(now.Sub(r.folded))
-	r.folded = now
+	r.rename()
+	r.forget()
+	if since := now.Sub(r.folded); since > 0 {
+		r.rates(since)
+		r.folded = now
+	}
+}
+
+// Settle shows every device that waits: nothing more will be learned.
+func (r *Registry) Settle() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.snapshot = nil
+	r.show(true)
+}
+
+// clock sets the time of the call that goes on. Times that go back, as in files, stand still.
+func (r *Registry) clock(now time.Time) {
+	if r.cfg.Start.IsZero() {
+		r.cfg.Start, r.folded = now, now
+	}
+	r.now = max(r.now, instant(now.Sub(r.cfg.Start)))
+	r.wall = now
 }
 
 // gained adds what a host has gained to its device.
-func (r *Registry) gained(now time.Time, addr netip.Addr, gain *traffic.Totals) {
-	h := r.hosts[addr]
+func (r *Registry) gained(table, slot int, addr netip.Addr, gain *traffic.Totals) {
+	var h *host
+	slots := r.slots[table]
+	if slot < len(slots) {
+		h = slots[slot]
+	}
 	if h == nil {
-		if h = r.meet(addr); h == nil {
+		if h = r.count(addr); h == nil {
 			r.overflow.Add(gain)
 			return
 		}
-		h.first = now
-		if r.cfg.Names == nil {
-			r.show(h, "")
-		} else {
-			r.waiting = append(r.waiting, h)
-		}
+		r.place(h, table, slot)
 	}
-	if r.cfg.Names != nil && now.Sub(h.wanted) >= wantEvery {
-		h.wanted = now
+	h.last = r.now
+	if !h.sent && gain.Sent().Packets > 0 {
+		h.sent = true
+	}
+	if r.cfg.Names != nil && r.now-h.wanted >= instant(wantEvery) {
+		h.wanted = r.now
 		r.cfg.Names.Want(addr)
 	}
 	d := h.device
-	if d == nil {
-		if h.pending == nil {
-			h.pending = &traffic.Totals{}
-		}
-		h.pending.Add(gain)
+	if d.series == nil {
+		h.hold(gain, r.wall)
+		r.wait(d)
 		return
 	}
-	d.add(gain, now, now)
-	d.in += float64(gain.Received().Bytes)
-	d.out += float64(gain.Sent().Bytes)
-	if !d.active {
-		d.active = true
-		r.active = append(r.active, d)
+	r.add(d.series, gain)
+}
+
+// place notes which host has a slot of a table.
+func (r *Registry) place(h *host, table, slot int) {
+	if n := slot + 1 - len(r.slots[table]); n > 0 {
+		r.slots[table] = append(r.slots[table], make([]*host, n)...)
+	}
+	if r.slots[table][slot] != h {
+		r.slots[table][slot] = h
+		h.places++
 	}
 }
 
-func (d *device) add(gain *traffic.Totals, first, last time.Time) {
-	d.Totals.Add(gain)
-	if d.First.IsZero() || first.Before(d.First) {
-		d.First = first
-	}
-	if last.After(d.Last) {
-		d.Last = last
-	}
-}
-
-// meet makes a host known; nil if there is no room for it.
-func (r *Registry) meet(addr netip.Addr) *host {
-	if !addr.IsValid() || len(r.hosts) >= r.cfg.Limit {
-		return nil
-	}
-	h := &host{addr: addr}
-	r.hosts[addr] = h
-	return h
-}
-
-// named takes the outcome of a lookup.
-func (r *Registry) named(addr netip.Addr, name string) {
+// looked takes the outcome of a lookup.
+func (r *Registry) looked(addr netip.Addr, name string) {
 	h := r.hosts[addr]
-	if h == nil {
-		if name == "" {
+	if h == nil || !h.counted {
+		if name == "" || !slices.Contains(r.cfg.Order, SourcePTR) {
 			return
 		}
-		if h = r.meet(addr); h == nil { // a host that has not been seen yet is shown with counters of 0
+		if h = r.count(addr); h == nil { // a host that has not been seen yet is shown with counters of 0
 			return
 		}
 	}
-	if h.device == nil || name != "" {
-		r.show(h, name)
+	h.looked = true
+	if name != "" && name != h.ptr && slices.Contains(r.cfg.Order, SourcePTR) {
+		h.ptr = name
+		r.renamed(h)
 	}
-}
-
-// show makes h a host of the device called name, or if that is empty of the device called by its address. A host that has a
-// device already keeps it if there is no room for another.
-func (r *Registry) show(h *host, name string) {
-	source := SourcePTR
-	if name == "" {
-		if h.device != nil {
-			return
-		}
-		name, source = h.addr.String(), SourceAddress
+	if h.ptr != "" {
+		r.wait(h.device)
 	}
-	d := r.devices[name]
-	if d == nil {
-		if h.device != nil && len(r.devices) >= perLimit*r.cfg.Limit {
-			return
-		}
-		d = &device{Device: Device{Name: name, Source: source}}
-		r.devices[name] = d
-		r.order = nil
-	}
-	if h.device == d {
-		return
-	}
-	if old := h.device; old != nil {
-		old.Hosts = slices.DeleteFunc(slices.Clone(old.Hosts), func(a netip.Addr) bool { return a == h.addr })
-		if len(old.Hosts) == 0 && old.First.IsZero() {
-			delete(r.devices, old.Name)
-			r.order = nil
-		}
-	}
-	h.device = d
-	d.Hosts = append(slices.Clone(d.Hosts), h.addr)
-	slices.SortFunc(d.Hosts, netip.Addr.Compare)
-	if h.pending != nil {
-		d.add(h.pending, h.first, h.first)
-		h.pending = nil
-	}
-}
-
-// rates lets each rate follow what was gained in the time since the last fold, as an exponentially weighted average.
-func (r *Registry) rates(since time.Duration) {
-	if since <= 0 {
-		return
-	}
-	weight := 1 - math.Exp(-since.Seconds()/rateOver.Seconds())
-	r.active = slices.DeleteFunc(r.active, func(d *device) bool {
-		d.InRate += (d.in/since.Seconds() - d.InRate) * weight
-		d.OutRate += (d.out/since.Seconds() - d.OutRate) * weight
-		d.in, d.out = 0, 0
-		if d.InRate+d.OutRate < noRate {
-			d.InRate, d.OutRate, d.active = 0, 0, false
-		}
-		return !d.active
-	})
 }
 
 // Snapshot returns what is known as of the last Fold. Any goroutine may call it.
@@ -243,24 +223,38 @@ func (r *Registry) Snapshot() *Snapshot {
 		return r.snapshot
 	}
 	if r.order == nil {
-		r.order = make([]*device, 0, len(r.devices))
-		for _, d := range r.devices {
-			r.order = append(r.order, d)
+		r.order = make([]*series, 0, len(r.series))
+		for _, s := range r.series {
+			r.order = append(r.order, s)
 		}
-		slices.SortFunc(r.order, func(a, b *device) int { return cmp.Compare(a.Name, b.Name) })
+		slices.SortFunc(r.order, func(a, b *series) int { return cmp.Compare(a.Name, b.Name) })
 	}
 	s := &Snapshot{
 		Time: r.folded, Start: r.cfg.Start,
 		Devices: make([]Device, len(r.order)),
-		Network: r.network, Overflow: r.overflow,
-		Hosts: len(r.hosts), Limit: r.cfg.Limit,
+		Network: r.network, Overflow: r.overflow, Forgotten: r.forgotten,
+		Hosts: r.counted, Limit: r.cfg.Limit,
+		Tables: []Table{
+			{"hosts", r.counted, r.cfg.Limit},
+			{"neighbours", len(r.hosts) - r.counted, r.cfg.Limit},
+			{"macs", len(r.stations), r.cfg.Limit},
+			{"devices", len(r.series), perLimit * r.cfg.Limit},
+		},
 	}
-	for i, d := range r.order {
-		s.Devices[i] = d.Device
+	for i, one := range r.order {
+		if one.changed {
+			one.describe()
+		}
+		s.Devices[i] = one.Device
 	}
-	for _, h := range r.waiting {
-		if h.pending != nil {
-			s.Waiting.Add(h.pending)
+	for _, d := range r.waiting {
+		if d.held != nil {
+			s.Waiting.Add(&d.held.totals)
+		}
+		for _, h := range d.hosts {
+			if h.held != nil {
+				s.Waiting.Add(&h.held.totals)
+			}
 		}
 	}
 	r.snapshot = s

@@ -43,9 +43,9 @@ type house struct {
 var start = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 
 func newHouse(limit int, named bool) *house {
-	lan := traffic.NewLAN([]netip.Prefix{netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fe80::/10")})
+	lan := traffic.NewLAN([]netip.Prefix{netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("2001:db8::/64")})
 	h := &house{table: traffic.NewTable(lan, limit), now: start}
-	cfg := Config{Tables: []*traffic.Table{h.table}, Limit: limit, Start: start}
+	cfg := Config{Tables: []*traffic.Table{h.table}, Limit: limit, Patient: true, Start: start}
 	if named {
 		h.namer = &namer{}
 		cfg.Names = h.namer
@@ -104,10 +104,12 @@ func TestRegistryWithoutNames(t *testing.T) {
 	h.sends("192.168.2.7", -1000)
 	h.sends("fe80::7", 10)
 	h.fold(time.Second)
-	h.want(t, "at once", "192.168.2.7 address [192.168.2.7] 100/1000", "fe80::7 address [fe80::7] 10/0")
+	h.want(t, "in case that it introduces itself")
+	h.fold(nameless)
+	h.want(t, "soon", "192.168.2.7 address [192.168.2.7] 100/1000", "fe80::7 address [fe80::7] 10/0")
 	d := h.Snapshot().Devices[0]
-	if !d.First.Equal(h.now) || !d.Last.Equal(h.now) {
-		t.Errorf("first seen %v, last %v, want %v", d.First, d.Last, h.now)
+	if seen := start.Add(time.Second); !d.First.Equal(seen) || !d.Last.Equal(seen) {
+		t.Errorf("first seen %v, last %v, want %v", d.First, d.Last, seen)
 	}
 	h.sends("192.168.2.7", 1)
 	h.fold(time.Minute)
@@ -142,12 +144,19 @@ func TestRegistryNames(t *testing.T) {
 	h.sends("192.168.2.8", 7)
 	h.namer.found = []finding{{"192.168.2.8", "printer"}, {"192.168.2.7", ""}}
 	h.fold(time.Second)
-	h.want(t, "a rename begins anew, and no name changes nothing", "192.168.2.8 address [] 5/0", "nas ptr [192.168.2.9] 0/0", "printer ptr [192.168.2.8] 7/0", "roku ptr [192.168.2.7 fe80::7] 111/0")
+	h.want(t, "a first name begins anew, and no name changes nothing", "192.168.2.8 address [] 5/0", "nas ptr [192.168.2.9] 0/0", "printer ptr [192.168.2.8] 7/0", "roku ptr [192.168.2.7 fe80::7] 111/0")
 	h.namer.found = []finding{{"192.168.2.9", "storage"}, {"fe80::7", "tv"}}
 	h.sends("192.168.2.7", 1)
 	h.sends("fe80::7", 2)
 	h.fold(time.Second)
-	h.want(t, "a device that never moved a byte goes with its name", "192.168.2.8 address [] 5/0", "printer ptr [192.168.2.8] 7/0", "roku ptr [192.168.2.7] 112/0", "storage ptr [192.168.2.9] 0/0", "tv ptr [fe80::7] 2/0")
+	h.want(t, "an address of another name leaves", "192.168.2.8 address [] 5/0", "nas ptr [192.168.2.9] 0/0", "printer ptr [192.168.2.8] 7/0", "roku ptr [192.168.2.7] 112/0", "tv ptr [fe80::7] 2/0")
+	h.fold(settled - time.Minute)
+	h.namer.found = []finding{{"192.168.2.8", "scanner"}}
+	h.fold(time.Minute)
+	h.want(t, "another name that holds", "192.168.2.8 address [] 5/0", "printer ptr [192.168.2.8] 7/0", "roku ptr [192.168.2.7] 112/0", "storage ptr [192.168.2.9] 0/0", "tv ptr [fe80::7] 2/0")
+	h.namer.found = []finding{{"192.168.2.8", "printer"}}
+	h.fold(settled)
+	h.want(t, "another name that did not", "192.168.2.8 address [] 5/0", "printer ptr [192.168.2.8] 7/0", "roku ptr [192.168.2.7] 112/0", "storage ptr [192.168.2.9] 0/0", "tv ptr [fe80::7] 2/0")
 }
 
 // The namer hears of a host when it is first seen, and then once a minute while it is active.
@@ -179,7 +188,7 @@ func TestRegistryLimit(t *testing.T) {
 	for i := range 1000 {
 		h.namer.found = []finding{{"192.168.2.1", fmt.Sprintf("name%d", i)}}
 		h.sends("192.168.2.1", 1)
-		h.fold(time.Second)
+		h.fold(settled)
 	}
 	if n := len(h.Snapshot().Devices); n > perLimit*3 {
 		t.Errorf("%d devices", n)
@@ -233,7 +242,7 @@ func TestRegistryLosesNothing(t *testing.T) {
 			}
 			h.fold(time.Duration(random.IntN(3000)) * time.Millisecond)
 			s := h.Snapshot()
-			var sum traffic.Totals
+			sum := s.Forgotten
 			sum.Add(&s.Overflow)
 			sum.Add(&s.Waiting)
 			hosts := 0
@@ -262,13 +271,14 @@ func TestRegistryLosesNothing(t *testing.T) {
 func TestRegistryRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(10, false)
+		h.cfg.Start = time.Now()
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error)
 		go func() { done <- h.Run(ctx) }()
 		h.sends("192.168.2.7", 100)
-		time.Sleep(1500 * time.Millisecond)
+		time.Sleep(5500 * time.Millisecond)
 		if n := len(h.Snapshot().Devices); n != 1 {
-			t.Errorf("%d devices after 1.5 s", n)
+			t.Errorf("%d devices after 5.5 s", n)
 		}
 		if a, b := h.Snapshot(), h.Snapshot(); a != b {
 			t.Error("two snapshots of one fold")
@@ -293,6 +303,10 @@ func BenchmarkFold(b *testing.B) {
 	}
 	all()
 	h.fold(time.Second)
+	h.fold(nameless) // so that all are shown
+	if n := len(h.Snapshot().Devices); n != 65534 {
+		b.Fatalf("%d devices", n)
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()

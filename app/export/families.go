@@ -31,11 +31,13 @@ func (l *lines) devices(s *device.Snapshot) {
 		l.directions(&s.Devices[i], func(c traffic.Count) uint64 { return c.Packets })
 	}
 	l.family("gonetmon_device_info", gauge,
-		"Always 1: tells by its labels which addresses a device has, and where its name comes from.")
+		"Always 1: tells by its labels which addresses a device has, the hardware address and the maker of its interface if they are "+
+			"known, and where its name comes from (file: your hosts file, ptr: DNS, dhcp, mdns, address: it has none).")
 	for i := range s.Devices {
 		d := &s.Devices[i]
+		mac := d.MAC.String()
 		for _, ip := range d.Hosts {
-			l.series(1, "device", d.Name, "ip", ip.String(), "mac", "", "vendor", "", "source", d.Source)
+			l.series(1, "device", d.Name, "ip", ip.String(), "mac", mac, "vendor", d.Vendor, "source", d.Source)
 		}
 	}
 	l.family("gonetmon_device_first_seen_timestamp_seconds", gauge,
@@ -80,6 +82,8 @@ func (l *lines) network(s *device.Snapshot) {
 			l.series(c.Packets, "family", traffic.Family(f).String(), "scope", traffic.Scope(scope).String())
 		}
 	}
+	l.family("gonetmon_devices", gauge, "Devices that have an address now.")
+	l.series(uint64(housed(s)))
 	l.family("gonetmon_hosts", gauge, "Addresses of the network that are known.")
 	l.series(uint64(s.Hosts))
 	l.family("gonetmon_hosts_limit", gauge, "Addresses that can be known at most.")
@@ -88,8 +92,40 @@ func (l *lines) network(s *device.Snapshot) {
 		"Bytes of IP packets, sent and received, of addresses beyond the limit. They belong to no device.")
 	l.series(both(&s.Overflow))
 	l.family("gonetmon_waiting_bytes", gauge,
-		"Bytes of IP packets, sent and received, of new addresses that are not shown yet because their name is being looked up.")
+		"Bytes of IP packets, sent and received, of new devices that are not shown yet because their names are being found out.")
 	l.series(both(&s.Waiting))
+	l.family("gonetmon_forgotten_bytes_total", counter,
+		"Bytes of IP packets, sent and received, of devices that were forgotten (GONETMON_FORGET_AFTER) or made room for others. "+
+			"With node_bytes_total, gonetmon_overflow_bytes_total and gonetmon_waiting_bytes it adds up to all that was sent and received.")
+	l.series(both(&s.Forgotten))
+}
+
+// housed is how many devices have an address.
+func housed(s *device.Snapshot) (n int) {
+	for i := range s.Devices {
+		if len(s.Devices[i].Hosts) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// tables writes how full is what is remembered. The names that were looked up have the limit of the hosts.
+func (l *lines) tables(s *device.Snapshot, asked *names.Stats) {
+	all := s.Tables
+	if asked != nil {
+		all = append(slices.Clip(all), device.Table{Name: "dns", Used: asked.Remembered, Limit: s.Limit})
+	}
+	l.family("gonetmon_table_entries", gauge,
+		"Entries of the tables in which gonetmon remembers: hosts (addresses with traffic), neighbours (addresses only heard of), "+
+			"macs, devices (names with counters) and dns (addresses that were looked up).")
+	for _, t := range all {
+		l.series(uint64(max(t.Used, 0)), "table", t.Name)
+	}
+	l.family("gonetmon_table_limit", gauge, "Entries that the table can have at most.")
+	for _, t := range all {
+		l.series(uint64(max(t.Limit, 0)), "table", t.Name)
+	}
 }
 
 func both(t *traffic.Totals) uint64 { return t.Sent().Bytes + t.Received().Bytes }
@@ -168,7 +204,8 @@ func merge(meters []meter.Status) (merged []meter.Status) {
 	return merged
 }
 
-func (l *lines) names(s names.Stats) {
+// lookups writes what was asked of DNS servers.
+func (l *lines) lookups(s *names.Stats) {
 	l.family("gonetmon_dns_queries_total", counter, "Questions sent to DNS servers for the names of devices.")
 	l.series(s.Queries)
 	l.family("gonetmon_dns_failures_total", counter,
@@ -176,8 +213,6 @@ func (l *lines) names(s names.Stats) {
 	for reason, n := range s.Failures {
 		l.series(n, "reason", names.Reason(reason).String())
 	}
-	l.family("gonetmon_dns_names_refused_total", counter, "Names in answers that were refused because they were not proper host names.")
-	l.series(s.Refused)
 	l.family("gonetmon_dns_queries_in_flight", gauge, "Lookups that wait for an answer now.")
 	l.series(uint64(max(s.InFlight, 0)))
 	l.family("gonetmon_dns_queue", gauge, "Lookups that wait for their turn now.")

@@ -61,23 +61,31 @@ func home() *device.Snapshot {
 		Time: start.Add(2 * time.Minute), Start: start,
 		Devices: []device.Device{
 			{Name: "192.168.1.77", Source: device.SourceAddress, Hosts: addrs("192.168.1.77"),
+				MAC:    names.MAC{0xda, 0xa1, 0x19, 1, 2, 3},
 				Totals: totals(512, 0, 0, 0, 0), First: start.Add(3 * time.Second), Last: start.Add(4500 * time.Millisecond)},
 			{Name: "nas.fritz.box", Source: device.SourcePTR, Hosts: addrs("192.168.1.2", "fd00::2", "fe80::211:32ff:fe12:3456"),
+				MAC: names.MAC{0x00, 0x11, 0x32, 0x12, 0x34, 0x56}, Vendor: "Synology",
 				Totals: totals(120_000, 8_400_000_000, 31_000, 2_400_000, 96_000_000),
 				First:  start.Add(time.Second), Last: start.Add(2 * time.Minute), InRate: 1_200_000, OutRate: 95_000_000},
+			{Name: "old-phone.fritz.box", Source: device.SourceMDNS, Totals: totals(7_000, 0, 300, 90_000, 0), // has got another name
+				First: start.Add(time.Second), Last: start.Add(30 * time.Second)},
 			{Name: "printer.fritz.box", Source: device.SourcePTR, Hosts: addrs("192.168.1.9")},
-			{Name: "tv.fritz.box", Source: device.SourcePTR, Hosts: addrs("192.168.1.30", "2001:db8::30"),
+			{Name: "tv.fritz.box", Source: device.SourceDHCP, MAC: names.MAC{0x00, 0x09, 0xb0, 0xaa, 0xbb, 0xcc}, Vendor: "D&M Holdings", Hosts: addrs("192.168.1.30", "2001:db8::30"),
 				Totals: totals(9_800_000, 0, 4_100, 612_000_000, 0),
 				First:  start.Add(2 * time.Second), Last: start.Add(119 * time.Second), InRate: 3_100_000, OutRate: 48_000},
 		},
-		Overflow: totals(1000, 0, 0, 2000, 0),
-		Waiting:  totals(0, 0, 340, 0, 0),
-		Hosts:    8, Limit: 65536,
+		Overflow:  totals(1000, 0, 0, 2000, 0),
+		Waiting:   totals(0, 0, 340, 0, 0),
+		Forgotten: totals(0, 1_000_000, 0, 0, 8_305_000_000), // the other ends of what the nas sent and received
+		Hosts:     7, Limit: 65536,
+		Tables: []device.Table{{Name: "hosts", Used: 7, Limit: 65536}, {Name: "neighbours", Used: 3, Limit: 65536},
+			{Name: "macs", Used: 6, Limit: 65536}, {Name: "devices", Used: 5, Limit: 131072}},
 	}
-	for scope := range s.Network[traffic.IPv4] {
-		s.Network[traffic.IPv4][scope] = traffic.Count{Bytes: uint64(scope+1) * 1e9, Packets: uint64(scope+1) * 1e6}
-		s.Network[traffic.IPv6][scope] = traffic.Count{Bytes: uint64(scope+1) * 1e6, Packets: uint64(scope+1) * 1e3}
-	}
+	// What hosts of the LAN send each other is moved by two of them, and counted once here.
+	s.Network[traffic.IPv4] = [traffic.NumScopes]traffic.Count{{Bytes: 600_000_000, Packets: 600_000}, {Bytes: 8_000_000_000, Packets: 8_000_000},
+		{Bytes: 31_000, Packets: 31}, {Bytes: 4_000_000_000, Packets: 4_000_000}}
+	s.Network[traffic.IPv6] = [traffic.NumScopes]traffic.Count{{Bytes: 24_420_512, Packets: 25_000},
+		{Bytes: 401_000_000, Packets: 401_000}, {Bytes: 4_740, Packets: 6}}
 	return s
 }
 
@@ -99,6 +107,14 @@ func lookups() names.Stats {
 	return s
 }
 
+func facts() Facts {
+	f := Facts{Taps: []ControlTap{{Interface: "eth1", Frames: 2_204, Drops: 7}, {Interface: "eth2"}}}
+	f.Facts = [names.NumProtocols]uint64{names.ARP: 1_890, names.NDP: 212, names.DHCP: 31, names.DHCPv6: 2, names.MDNS: 95}
+	f.Malformed = [names.NumProtocols]uint64{names.DHCP: 1}
+	f.Refused = [names.NumProtocols]uint64{names.DHCP: 2, names.MDNS: 4}
+	return f
+}
+
 // crowd is a network of n devices that all use all scopes.
 func crowd(n int) *device.Snapshot {
 	s := &device.Snapshot{Time: start.Add(time.Hour), Start: start, Hosts: n, Limit: n, Devices: make([]device.Device, n)}
@@ -118,7 +134,7 @@ func crowd(n int) *device.Snapshot {
 func ownPage(s *device.Snapshot) *Page {
 	return NewPage(PageConfig{
 		Snapshot: func() *device.Snapshot { return s },
-		Meters:   meters, Names: lookups,
+		Meters:   meters, Names: lookups, Facts: facts,
 		Version: "v1.2.3", Revision: "0123456", Own: true,
 	})
 }

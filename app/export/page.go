@@ -19,6 +19,7 @@ type PageConfig struct {
 	Snapshot          func() *device.Snapshot // the same pointer as long as nothing has changed
 	Meters            func() []meter.Status   // nil: no capture
 	Names             func() names.Stats      // nil: no lookups
+	Facts             func() Facts            // nil: nothing is listened to
 	Version, Revision string
 	Own               bool // leave out the metrics of the process and of Go
 }
@@ -63,11 +64,29 @@ func (p *Page) write(w io.Writer) {
 	if p.cfg.Meters != nil {
 		l.capture(p.cfg.Meters())
 	}
-	if p.cfg.Names != nil {
-		l.names(p.cfg.Names())
-	}
+	p.names(&l, r.snapshot)
 	l.build(p.cfg.Version, p.cfg.Revision)
 	l.flush()
+}
+
+// names writes what finding names has come to, and what is remembered for it.
+func (p *Page) names(l *lines, s *device.Snapshot) {
+	var asked *names.Stats
+	var heard *Facts
+	if p.cfg.Names != nil {
+		stats := p.cfg.Names()
+		asked = &stats
+		l.lookups(asked)
+	}
+	if p.cfg.Facts != nil {
+		facts := p.cfg.Facts()
+		heard = &facts
+		l.facts(heard)
+	}
+	if asked != nil || heard != nil {
+		l.refused(asked, heard)
+	}
+	l.tables(s, asked)
 }
 
 // ServeHTTP answers GET and HEAD, with gzip if the client asks for it.

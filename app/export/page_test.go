@@ -71,7 +71,7 @@ func hostileNetwork() *device.Snapshot {
 	s := home()
 	s.Devices = nil
 	for i, name := range hostile {
-		s.Devices = append(s.Devices, device.Device{Name: name, Source: name, Hosts: addrs(fmt.Sprint("10.0.0.", i)),
+		s.Devices = append(s.Devices, device.Device{Name: name, Source: name, Vendor: name, Hosts: addrs(fmt.Sprint("10.0.0.", i)),
 			Totals: totals(uint64(i), 1, 2, 3, 4), First: start, Last: start})
 	}
 	return s
@@ -90,7 +90,7 @@ func TestPageParses(t *testing.T) {
 		"empty": {}, "home": home(), "hostile": hostileNetwork(), "crowd": crowd(800),
 	} {
 		t.Run(name, func(t *testing.T) {
-			whole := NewPage(PageConfig{Snapshot: func() *device.Snapshot { return s }, Meters: meters, Names: lookups,
+			whole := NewPage(PageConfig{Snapshot: func() *device.Snapshot { return s }, Meters: meters, Names: lookups, Facts: facts,
 				Version: `v"1`, Revision: "a\nb"})
 			families := parse(t, text(whole))
 			for _, want := range []string{"process_resident_memory_bytes", "go_goroutines", "gonetmon_build_info", "network_bytes_total"} {
@@ -134,23 +134,99 @@ func TestPageParses(t *testing.T) {
 // What is UTF-8 comes back as it was, and what is not stays different from all else.
 func TestPageLabels(t *testing.T) {
 	families := parse(t, text(ownPage(hostileNetwork())))
-	var got []string
+	var got, vendors []string
 	for _, m := range families["node_bytes_total"].Metric {
 		got = append(got, labels(m)["device"])
+	}
+	for _, m := range families["gonetmon_device_info"].Metric {
+		vendors = append(vendors, labels(m)["vendor"])
 	}
 	want := append([]string(nil), hostile...)
 	copy(want[3:], []string{"bad\ufffdffutf8", "bad\ufffdfeutf8", "bad\ufffdef\ufffdbf\ufffdbdutf8", "bad\ufffdef\ufffdbf\ufffdbdffutf8", "cut\ufffde2\ufffd82"})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("devices (-want +got):\n%s", diff)
 	}
+	if diff := cmp.Diff(want, vendors); diff != "" {
+		t.Errorf("vendors (-want +got):\n%s", diff)
+	}
 }
 
-func TestPageWithoutLookupsOrCapture(t *testing.T) {
-	p := NewPage(PageConfig{Snapshot: home, Own: true})
-	for name := range parse(t, text(p)) {
-		if strings.HasPrefix(name, "gonetmon_dns") || strings.HasPrefix(name, "gonetmon_capture") {
-			t.Errorf("family %s", name)
+func total(family *dto.MetricFamily, keep func(labels map[string]string) bool) (n float64) {
+	for _, m := range family.Metric {
+		if keep == nil || keep(labels(m)) {
+			n += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 		}
+	}
+	return n
+}
+
+// What the page has of devices and of all others is what the hosts have moved: each packet once, but those between two of them twice.
+func TestPageAddsUp(t *testing.T) {
+	families := parse(t, text(ownPage(home())))
+	scope := func(name string) float64 {
+		return total(families["gonetmon_network_bytes_total"], func(l map[string]string) bool { return l["scope"] == name })
+	}
+	want := scope("internet") + 2*scope("lan") + scope("multicast")
+	got := 0.0
+	for _, name := range []string{"node_bytes_total", "gonetmon_overflow_bytes_total", "gonetmon_waiting_bytes", "gonetmon_forgotten_bytes_total"} {
+		n := total(families[name], nil)
+		if n == 0 {
+			t.Errorf("%s: 0, which proves nothing", name)
+		}
+		got += n
+	}
+	if got != want {
+		t.Errorf("the parts add up to %.0f, the whole is %.0f", got, want)
+	}
+}
+
+func TestPageMergesTapsOfOneInterface(t *testing.T) {
+	p := NewPage(PageConfig{Snapshot: home, Own: true, Facts: func() Facts {
+		f := facts()
+		f.Taps = append(f.Taps, f.Taps...)
+		return f
+	}})
+	page := text(p)
+	parse(t, page)
+	for _, want := range []string{
+		`gonetmon_control_frames_total{interface="eth1"} 4408`, `gonetmon_control_drops_total{interface="eth1"} 14`,
+		`gonetmon_control_frames_total{interface="eth2"} 0`, `gonetmon_facts_total{source="arp"} 1890`,
+	} {
+		if !strings.Contains(page, want+"\n") {
+			t.Errorf("no line %q", want)
+		}
+	}
+}
+
+// A page has the families of what there is.
+func TestPageLeavesOut(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		cfg        PageConfig
+		has, lacks string // prefixes of families, or beginnings of series
+	}{
+		{"nothing but devices", PageConfig{}, "gonetmon_table_entries", "gonetmon_dns gonetmon_capture gonetmon_facts gonetmon_names gonetmon_control gonetmon_frames"},
+		{"lookups", PageConfig{Names: lookups}, `gonetmon_dns gonetmon_names_refused_total{source="ptr"} gonetmon_table_limit{table="dns"}`,
+			`gonetmon_facts gonetmon_control gonetmon_names_refused_total{source="dhcp`},
+		{"facts", PageConfig{Facts: facts}, `gonetmon_facts gonetmon_control gonetmon_names_refused_total{source="mdns"}`,
+			`gonetmon_dns gonetmon_names_refused_total{source="ptr"} gonetmon_table_limit{table="dns"}`},
+		{"facts of a file", PageConfig{Facts: func() Facts { return Facts{} }}, "gonetmon_facts", "gonetmon_control"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.cfg.Snapshot, c.cfg.Own = home, true
+			page := text(NewPage(c.cfg))
+			parse(t, page)
+			for _, prefix := range strings.Fields(c.has) {
+				if !strings.Contains(page, "\n"+prefix) {
+					t.Errorf("no %s", prefix)
+				}
+			}
+			for _, prefix := range strings.Fields(c.lacks) {
+				if strings.Contains(page, "\n"+prefix) || strings.Contains(page, "# HELP "+prefix) {
+					t.Errorf("there is a %s", prefix)
+				}
+			}
+		})
 	}
 }
 

@@ -15,8 +15,10 @@ import (
 	"gonetmon/app/traffic"
 )
 
-// widestName is how many columns of a table a name has at most.
-const widestName = 40
+const (
+	widestName  = 40 // columns of a table that a name has at most
+	beyondLimit = "(addresses beyond the limit)"
+)
 
 // A Report prints which devices had traffic, interval after interval.
 type Report struct {
@@ -77,10 +79,10 @@ func rows(from, to *device.Snapshot) (gained []row) {
 			was = was[1:]
 		}
 		var before traffic.Totals
-		if len(was) > 0 && was[0].Name == d.Name {
+		if len(was) > 0 && was[0].Name == d.Name && !anew(&was[0], d) {
 			before = was[0].Totals
 		}
-		if g := gain(printable(d.Name), &before, &d.Totals); g.in+g.out > 0 {
+		if g := gain(printable(d.Name, widestName), &before, &d.Totals); g.in+g.out > 0 {
 			g.addr = address(d)
 			gained = append(gained, g)
 		}
@@ -89,6 +91,11 @@ func rows(from, to *device.Snapshot) (gained []row) {
 		return cmp.Or(cmp.Compare(b.in+b.out, a.in+a.out), cmp.Compare(a.name, b.name))
 	})
 	return gained
+}
+
+// anew says whether a device was forgotten since was, and has come back: then its counters began at 0 again.
+func anew(was, d *device.Device) bool {
+	return d.First.After(was.First) || d.Totals.Received().Bytes < was.Totals.Received().Bytes || d.Totals.Sent().Bytes < was.Totals.Sent().Bytes
 }
 
 func gain(name string, from, to *traffic.Totals) row {
@@ -106,19 +113,19 @@ func address(d *device.Device) string {
 	return d.Hosts[0].String() + " +" + strconv.Itoa(len(d.Hosts)-1)
 }
 
-// printable returns name as it may be printed on a terminal, cut if it is too long. Names are clean; this is for the case that
-// they are not.
-func printable(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if r <= ' ' || r > '~' {
+// printable returns text as it may be printed on a terminal, cut if it is wider than so many columns. Names and vendors are clean;
+// this is for the case that they are not.
+func printable(text string, widest int) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
 			return '?'
 		}
 		return r
-	}, name)
-	if len(name) > widestName {
-		return name[:widestName-2] + ".."
+	}, text)
+	if len(text) > widest {
+		return text[:widest-2] + ".."
 	}
-	return name
+	return text
 }
 
 // table is what was gained from one snapshot to a later one; from nil is the start, when all was 0.
@@ -128,40 +135,59 @@ func table(now time.Time, from, to *device.Snapshot) []byte {
 	}
 	span := to.Time.Sub(from.Time)
 	all := rows(from, to)
-	heading := strconv.Itoa(len(all)) + " devices"
-	if len(all) == 1 {
-		heading = "1 device"
-	}
-	if g := gain("(addresses beyond the limit)", &from.Overflow, &to.Overflow); g.in+g.out > 0 {
+	count := len(all)
+	if g := gain(beyondLimit, &from.Overflow, &to.Overflow); g.in+g.out > 0 {
 		all = append(all, g)
 	}
 
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s  %s  ", now.Format(time.DateTime), span.Round(time.Second))
+	fmt.Fprintf(&b, "%s  ", period(now, span))
 	if len(all) == 0 {
 		b.WriteString("no traffic\n")
 		return b.Bytes()
 	}
 	var in, out uint64
-	cells := [][6]string{{"device", "address", "in", "out", "in rate", "out rate"}}
+	cells := [][]string{{"device", "address", "in", "out", "in rate", "out rate"}}
 	for _, r := range all {
 		in += r.in
 		out += r.out
-		cells = append(cells, [6]string{r.name, r.addr, inBytes(r.in), inBytes(r.out), rate(r.in, span), rate(r.out, span)})
+		cells = append(cells, []string{r.name, r.addr, inBytes(r.in), inBytes(r.out), rate(r.in, span), rate(r.out, span)})
 	}
-	fmt.Fprintf(&b, "%s  in %s  out %s\n", heading, inBytes(in), inBytes(out))
+	fmt.Fprintf(&b, "%s  in %s  out %s\n", devices(count), inBytes(in), inBytes(out))
+	columns(&b, 2, cells)
+	return b.Bytes()
+}
 
-	var width [6]int
-	for _, c := range cells {
-		for i := range c {
-			width[i] = max(width[i], len(c[i]))
+// period is when a table ends, and how long it is for.
+func period(end time.Time, span time.Duration) string {
+	return end.Format(time.DateTime) + "  " + span.Round(time.Second).String()
+}
+
+func devices(n int) string {
+	if n == 1 {
+		return "1 device"
+	}
+	return strconv.Itoa(n) + " devices"
+}
+
+// columns writes rows of cells below each other, the first columns flush left, as many as left says, and the others flush right.
+func columns(b *bytes.Buffer, left int, rows [][]string) {
+	width := make([]int, len(rows[0]))
+	for _, cells := range rows {
+		for i, c := range cells {
+			width[i] = max(width[i], len(c))
 		}
 	}
-	for _, c := range cells {
-		fmt.Fprintf(&b, "  %-*s  %-*s  %*s  %*s  %*s  %*s\n",
-			width[0], c[0], width[1], c[1], width[2], c[2], width[3], c[3], width[4], c[4], width[5], c[5])
+	for _, cells := range rows {
+		for i, c := range cells {
+			if i < left {
+				fmt.Fprintf(b, "  %-*s", width[i], c)
+			} else {
+				fmt.Fprintf(b, "  %*s", width[i], c)
+			}
+		}
+		b.WriteByte('\n')
 	}
-	return b.Bytes()
 }
 
 func rate(n uint64, span time.Duration) string {

@@ -63,6 +63,31 @@ func TestReport(t *testing.T) {
 	golden(t, "report.txt", strings.Join(out.writes, "---\n"))
 }
 
+// A device that was forgotten and has come back within one interval has gained what it has now.
+func TestReportForgets(t *testing.T) {
+	first := home()
+	s := *first
+	s.Time = s.Time.Add(time.Minute)
+	s.Devices = append([]device.Device(nil), s.Devices...)
+	for i := range s.Devices {
+		d := &s.Devices[i]
+		switch d.Name {
+		case "nas.fritz.box": // more than before
+			d.First = first.Time.Add(time.Second)
+			d.Totals = totals(0, 9_000_000_000, 0, 0, 100_000_000)
+		case "tv.fritz.box": // less
+			d.First = first.Time.Add(time.Second)
+			d.Totals = totals(1_000, 0, 0, 2_000, 0)
+		}
+	}
+	got := string(table(s.Time, first, &s))
+	for _, want := range []string{"2 devices", "100 MB  9.00 GB", "2.00 kB  1.00 kB"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
 func TestReportRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"encoding/json"
 	"io"
 	"net/netip"
 
@@ -137,7 +136,5 @@ func (t *Tally) Finish(info capture.Info, network *traffic.Network, classes *met
 
 // Write writes the tally as JSON, its keys sorted, with a line break at the end.
 func (t *Tally) Write(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(t)
+	return writeJSON(w, t)
 }

@@ -73,7 +73,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	var host traffic.Totals
-	network := table.Drain(func(a netip.Addr, n *traffic.Totals) {
+	network := table.Drain(func(_ int, a netip.Addr, n *traffic.Totals) {
 		if a != home {
 			t.Errorf("counted for %s", a)
 		}
@@ -162,7 +162,7 @@ func TestCountDoesNotAllocate(t *testing.T) {
 			}
 			for range 2 { // admit the hosts, in both pages
 				all()
-				m.table.Drain(func(netip.Addr, *traffic.Totals) {})
+				m.table.Drain(func(int, netip.Addr, *traffic.Totals) {})
 			}
 			if n := testing.AllocsPerRun(100, all); n != 0 {
 				t.Errorf("%v allocations in %d frames", n, len(frames))

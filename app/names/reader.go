@@ -111,6 +111,15 @@ func (r *Reader) Read(link uint16, data []byte, learn func(Fact)) {
 	r.learn = nil
 }
 
+// Add adds o to s.
+func (s *ReaderStats) Add(o ReaderStats) {
+	for i := range NumProtocols {
+		s.Facts[i] += o.Facts[i]
+		s.Malformed[i] += o.Malformed[i]
+		s.Refused[i] += o.Refused[i]
+	}
+}
+
 // Stats returns the counters. They may be read while another goroutine reads frames.
 func (r *Reader) Stats() (s ReaderStats) {
 	for i := range NumProtocols {

@@ -5,14 +5,18 @@ import (
 	"sync"
 )
 
-// A Table counts what one source of packets says of the hosts of a LAN. One goroutine counts; any other may Drain.
+// A Table counts what one source of packets says of the hosts of a LAN. One goroutine counts; one other at a time may Drain, Admit and
+// Forget.
 //
 // There is no lock per packet: the counting goroutine holds the table from Begin to End, which is a batch of packets, and
 // counts into a page that is its own. Drain takes the page away and leaves an empty one, which is a pointer written;
 // it then reads at leisure what each host has gained. So what is read is consistent, and reading costs the counting nothing.
 //
-// A host is admitted when it first sends or receives, up to the limit, and gets a slot. What the hosts beyond the limit move
-// is counted together in slot 0.
+// A host is admitted when it first sends or receives, up to the limit, and gets a slot, which it keeps until it is forgotten.
+// What the hosts beyond the limit move is counted together in slot 0.
+//
+// IPv6 addresses cost nothing to forge, and a /64 never ends. So they never get all of the table: three quarters at most, half of it
+// if nobody vouches for them (Admit), and an eighth if they have not even sent.
 type Table struct {
 	limit int
 
@@ -23,7 +27,9 @@ type Table struct {
 	host   uint32             // its host bits
 	others uint32             // IPv4 addresses below this are in no other prefix, nor groups
 	index  [NumFamilies]index // slots of the hosts that are not in flat
-	hosts  []known            // by slot; only appended to
+	hosts  []known            // by slot; slot 0 is of no host
+	vacant []uint32           // slots of forgotten hosts, to be given anew
+	held   [numStandings]int  // slots by standing
 	page   *page
 
 	draining sync.Mutex // guards empty: one Drain at a time
@@ -31,9 +37,22 @@ type Table struct {
 }
 
 type known struct {
-	addr   Addr
-	family Family
+	addr     Addr
+	family   Family
+	standing standing
 }
+
+// A standing is why a host has its slot.
+type standing uint8
+
+const (
+	nobody   standing = iota // the slot is vacant
+	four                     // an IPv4 host
+	guest                    // an IPv6 host that has not sent yet
+	sender                   // an IPv6 host that has sent
+	admitted                 // an IPv6 host that Admit vouched for
+	numStandings
+)
 
 // A page is what was counted since the last Drain.
 type page struct {
@@ -67,6 +86,11 @@ func NewTable(lan *LAN, limit int) *Table {
 func (t *Table) SetLAN(lan *LAN) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.arrange(lan)
+}
+
+// arrange makes anew what finds the slot of an address.
+func (t *Table) arrange(lan *LAN) {
 	t.lan = lan
 	t.flat = make([]uint32, max(lan.places, 1))
 	t.base, t.host, t.others = groups, 0, 0 // no host has that address
@@ -78,6 +102,9 @@ func (t *Table) SetLAN(lan *LAN) {
 	}
 	t.index = [NumFamilies]index{newIndex(t.limit), newIndex(t.limit)}
 	for i, h := range t.hosts[1:] {
+		if h.standing == nobody {
+			continue
+		}
 		where := host
 		if h.family == IPv4 {
 			where = lan.locate4(uint32(h.addr.Lo))
@@ -113,7 +140,7 @@ func (t *Table) Count(f Family, src, dst Addr, bytes, wire, packets uint64) {
 			d = t.find4(dst)
 		}
 	} else {
-		s, d = t.find6(src), t.find6(dst)
+		s, d = t.find6(src, sender), t.find6(dst, guest)
 	}
 	p := t.page
 	scope := Elsewhere
@@ -168,26 +195,26 @@ func (t *Table) near(v uint32) int {
 func (t *Table) find4(a Addr) int {
 	switch where := t.lan.locate4(uint32(a.Lo)); {
 	case where == host:
-		return t.find(IPv4, a)
+		return t.find(IPv4, a, four)
 	case where < 0:
 		return where
 	case t.flat[where] != 0:
 		return int(t.flat[where])
 	default:
-		return t.admit(IPv4, a, where)
+		return t.admit(IPv4, a, where, four)
 	}
 }
 
-// find6 is the same for IPv6.
-func (t *Table) find6(a Addr) int {
+// find6 is the same for IPv6, for a host that will have this standing if it is new.
+func (t *Table) find6(a Addr, as standing) int {
 	if where := t.lan.locate6(a); where != host {
 		return where
 	}
-	return t.find(IPv6, a)
+	return t.find(IPv6, a, as)
 }
 
 // find is the slot of a host that is not in the flat part.
-func (t *Table) find(f Family, a Addr) int {
+func (t *Table) find(f Family, a Addr, as standing) int {
 	x, p := &t.index[f], t.page
 	mask := uint32(len(x.cells) - 1)
 	slots := uint32(1)<<x.slotBits - 1
@@ -195,7 +222,7 @@ func (t *Table) find(f Family, a Addr) int {
 	for {
 		c := x.cells[i&mask]
 		if c == 0 {
-			return t.admit(f, a, host)
+			return t.admit(f, a, host, as)
 		}
 		if c&^slots == tag {
 			slot := c&slots - 1
@@ -212,13 +239,20 @@ func (t *Table) find(f Family, a Addr) int {
 	}
 }
 
-// admit gives a host a slot, or that of the overflow when the table is full.
-func (t *Table) admit(f Family, a Addr, where int) int {
-	if len(t.hosts) > t.limit {
+// admit gives a host a slot, or that of the overflow when there is no room for it.
+func (t *Table) admit(f Family, a Addr, where int, as standing) int {
+	if !t.room(as) {
 		return 0
 	}
 	slot := uint32(len(t.hosts))
-	t.hosts = append(t.hosts, known{a, f})
+	if n := len(t.vacant); n > 0 {
+		slot = t.vacant[n-1]
+		t.vacant = t.vacant[:n-1]
+	} else {
+		t.hosts = append(t.hosts, known{})
+	}
+	t.hosts[slot] = known{a, f, as}
+	t.held[as]++
 	t.place(f, a, where, slot)
 	if int(slot) >= len(t.page.hosts) {
 		t.page.grow(min(2*len(t.page.hosts), t.limit+1))
@@ -227,14 +261,81 @@ func (t *Table) admit(f Family, a Addr, where int) int {
 	return int(slot)
 }
 
+// room says whether a new host of this standing may have a slot.
+func (t *Table) room(as standing) bool {
+	unvouched := t.held[guest] + t.held[sender]
+	six := unvouched + t.held[admitted]
+	if t.held[four]+six >= t.limit {
+		return false
+	}
+	switch as {
+	case guest:
+		return t.held[guest] < max(t.limit/8, 1) && unvouched < max(t.limit/2, 1)
+	case sender:
+		return unvouched < max(t.limit/2, 1) && six < max(t.limit-t.limit/4, 1)
+	case admitted:
+		return six < max(t.limit-t.limit/4, 1)
+	}
+	return true
+}
+
+// Admit vouches for a host: somebody knows it for a neighbour. If it has no slot yet it gets one, if there is room.
+// ok is false if it has none then, or is no IPv6 host of the LAN; slot is what Drain will call it.
+func (t *Table) Admit(addr netip.Addr) (slot int, ok bool) {
+	if !addr.Is6() || addr.Is4In6() {
+		return 0, false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	slot = t.find6(addrFrom(addr), admitted)
+	if slot <= 0 {
+		return 0, false
+	}
+	t.stand(slot, admitted)
+	return slot, true
+}
+
+// stand changes the standing of a host.
+func (t *Table) stand(slot int, as standing) {
+	h := &t.hosts[slot]
+	t.held[h.standing]--
+	h.standing = as
+	t.held[as]++
+}
+
+// Forget takes their slots from hosts, to be given to others, and returns those that it can't take because they have counted
+// something since the last Drain. It is not to be called from Drain's gained.
+func (t *Table) Forget(slots []int) (kept []int) {
+	t.draining.Lock()
+	defer t.draining.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, slot := range slots {
+		if slot < len(t.page.hosts) && t.page.hosts[slot].dirty != 0 {
+			kept = append(kept, slot)
+			continue
+		}
+		t.stand(slot, nobody)
+		t.held[nobody] = 0
+		t.vacant = append(t.vacant, uint32(slot))
+		for _, p := range []*page{t.page, t.empty} {
+			if slot < len(p.hosts) {
+				p.hosts[slot].addr = Addr{}
+			}
+		}
+	}
+	t.arrange(t.lan)
+	return kept
+}
+
 func (p *page) grow(n int) {
 	p.hosts = append(make([]entry, 0, n), p.hosts...)[:n]
 }
 
-// Drain calls gained for each host that sent or received since the last Drain, with what it gained; the zero netip.Addr stands
-// for the hosts beyond the limit. It returns what the network as a whole gained. Both are of the same batches of packets.
+// Drain calls gained for each host that sent or received since the last Drain, with its slot, which is from 1 to the limit and its
+// own until it is forgotten, and what it gained. Slot 0 and the zero netip.Addr stand for the hosts beyond the limit. It returns what the network as a whole gained. Both are of the same batches of packets.
 // The Totals are valid until gained returns.
-func (t *Table) Drain(gained func(host netip.Addr, gain *Totals)) Network {
+func (t *Table) Drain(gained func(slot int, host netip.Addr, gain *Totals)) Network {
 	t.draining.Lock()
 	defer t.draining.Unlock()
 	t.mu.Lock()
@@ -249,15 +350,29 @@ func (t *Table) Drain(gained func(host netip.Addr, gain *Totals)) Network {
 	t.mu.Unlock()
 
 	var gain Totals
+	var sent []int // guests that are none any more
 	for _, slot := range full.dirty {
 		e := &full.hosts[slot]
 		gain = Totals{Out: e.out, In: e.in, OutWire: e.outWire, InWire: e.inWire}
 		*e = entry{addr: e.addr}
 		var addr netip.Addr
 		if slot != 0 {
-			addr = hosts[slot].addr.netip(hosts[slot].family)
+			h := &hosts[slot]
+			addr = h.addr.netip(h.family)
+			if h.standing == guest && gain.Sent().Packets > 0 {
+				sent = append(sent, int(slot))
+			}
 		}
-		gained(addr, &gain)
+		gained(int(slot), addr, &gain)
+	}
+	if len(sent) > 0 {
+		t.mu.Lock()
+		for _, slot := range sent {
+			if t.hosts[slot].standing == guest {
+				t.stand(slot, sender)
+			}
+		}
+		t.mu.Unlock()
 	}
 	network := full.network
 	full.dirty, full.network = full.dirty[:0], Network{}
@@ -269,5 +384,5 @@ func (t *Table) Drain(gained func(host netip.Addr, gain *Totals)) Network {
 func (t *Table) Hosts() (hosts, limit int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.hosts) - 1, t.limit
+	return len(t.hosts) - 1 - len(t.vacant), t.limit
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 
@@ -23,7 +24,7 @@ func count(t *Table, src, dst string, bytes uint64) {
 
 // drain sums what a table gives up.
 func drain(t *Table, hosts map[netip.Addr]Totals, network *Network) {
-	n := t.Drain(func(host netip.Addr, gain *Totals) {
+	n := t.Drain(func(_ int, host netip.Addr, gain *Totals) {
 		sum := hosts[host]
 		sum.Add(gain)
 		hosts[host] = sum
@@ -273,6 +274,140 @@ func TestTableConcurrent(t *testing.T) {
 	}
 }
 
+// IPv6 hosts fill no more of the table than they may: an eighth if they have not sent, half if nobody vouches for them, three quarters in
+// all. What is beyond that is in the overflow, and IPv4 hosts have their place.
+func TestTableQuotas(t *testing.T) {
+	const limit = 64
+	table := NewTable(NewLAN(prefixes("192.168.0.0/16", "2001:db8::/64")), limit)
+	six := func(n int) string { return fmt.Sprintf("2001:db8::%x:%x", n>>16, n&0xffff) }
+	admitted := func() int {
+		n, _ := table.Hosts()
+		return n
+	}
+	for i := range 1000 {
+		count(table, "2620::1", six(0x10000+i), 1)
+	}
+	if n := admitted(); n != limit/8 {
+		t.Errorf("%d hosts that were only sent to, want %d", n, limit/8)
+	}
+	for i := range 1000 {
+		count(table, six(0x20000+i), "2620::1", 1)
+	}
+	if n := admitted(); n != limit/2 {
+		t.Errorf("%d with those that have sent, want %d", n, limit/2)
+	}
+	for i := range 1000 {
+		slot, ok := table.Admit(netip.MustParseAddr(six(0x30000 + i)))
+		if want := i < limit/4; ok != want || ok && slot != limit/2+i+1 {
+			t.Errorf("Admit %d: slot %d, %v", i, slot, ok)
+		}
+	}
+	if n := admitted(); n != limit*3/4 {
+		t.Errorf("%d with those that are vouched for, want %d", n, limit*3/4)
+	}
+	for i := range 1000 {
+		count(table, fmt.Sprintf("192.168.1.%d", 1+i%200), "1.1.1.1", 1)
+	}
+	if n := admitted(); n != limit {
+		t.Errorf("%d with IPv4, want %d", n, limit)
+	}
+	for _, bad := range []string{"192.168.1.1", "2001:db9::1", "ff02::1", "::ffff:192.168.1.1"} {
+		if slot, ok := table.Admit(netip.MustParseAddr(bad)); ok {
+			t.Errorf("Admit(%s) = %d", bad, slot)
+		}
+	}
+	// Who has sent is no guest any more, so there is room for others that have not.
+	count(table, six(0x10000), "2620::1", 1)
+	hosts, network := map[netip.Addr]Totals{}, Network{}
+	drain(table, hosts, &network)
+	if g := table.held[guest]; g != limit/8-1 {
+		t.Errorf("%d guests, want %d", g, limit/8-1)
+	}
+	var sum uint64
+	for _, n := range hosts {
+		sum += n.Sent().Bytes + n.Received().Bytes
+	}
+	if sum != 3001 || network.Total().Bytes != 3001 {
+		t.Errorf("%d bytes of hosts, %d in all, want 3001", sum, network.Total().Bytes)
+	}
+}
+
+// Whatever is forgotten while others count, nothing is lost or given to the wrong host.
+func TestTableForget(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	lan := NewLAN(prefixes("192.168.2.0/28", "10.0.0.0/8", "2001:db8::/64"))
+	for range 50 {
+		table := NewTable(lan, 8+random.IntN(40))
+		m := model{prefixes: lan.Prefixes(), hosts: map[netip.Addr]Totals{}}
+		got, network := map[netip.Addr]Totals{}, Network{}
+		slots := map[int]netip.Addr{}
+		for range 300 {
+			pool := []netip.Addr{
+				netip.AddrFrom4([4]byte{192, 168, 2, byte(random.IntN(16))}), netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + random.IntN(9))}), netip.AddrFrom4([4]byte{8, 8, 8, 8}),
+			}
+			src, dst := pool[random.IntN(3)], pool[random.IntN(3)]
+			if random.IntN(3) == 0 {
+				src, dst = netip.MustParseAddr(fmt.Sprintf("2001:db8::%d", 1+random.IntN(5))), netip.MustParseAddr("2620::1")
+			}
+			n := uint64(1 + random.IntN(1500))
+			count(table, src.String(), dst.String(), n)
+			m.count(src, dst, n, n+14, 1)
+			if random.IntN(3) > 0 {
+				continue
+			}
+			n6 := table.Drain(func(slot int, host netip.Addr, gain *Totals) {
+				if was, ok := slots[slot]; ok && was != host {
+					t.Fatalf("slot %d is of %s and %s", slot, was, host)
+				}
+				if slot != 0 {
+					slots[slot] = host
+				}
+				sum := got[host]
+				sum.Add(gain)
+				got[host] = sum
+			})
+			network.Add(&n6)
+			var gone []int
+			for slot := range slots {
+				if random.IntN(3) == 0 {
+					gone = append(gone, slot)
+				}
+			}
+			if random.IntN(2) == 0 { // it counts while it is about to be forgotten
+				count(table, "10.0.0.1", "8.8.8.8", 1)
+				m.count(netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("8.8.8.8"), 1, 15, 1)
+			}
+			for _, slot := range table.Forget(gone) {
+				gone = slices.DeleteFunc(gone, func(s int) bool { return s == slot })
+				if slots[slot] != netip.MustParseAddr("10.0.0.1") {
+					t.Fatalf("%s, which has counted nothing, can't be forgotten", slots[slot])
+				}
+			}
+			for _, slot := range gone {
+				delete(slots, slot)
+			}
+		}
+		drain(table, got, &network)
+		over := got[netip.Addr{}]
+		delete(got, netip.Addr{})
+		var missing Totals
+		for host, want := range m.hosts {
+			g := got[host]
+			if g.Sent().Bytes > want.Sent().Bytes || g.Received().Bytes > want.Received().Bytes {
+				t.Fatalf("%s has %v, moved only %v", host, g, want)
+			}
+			missing.Out[0].Bytes += want.Sent().Bytes - g.Sent().Bytes
+			missing.Out[0].Bytes += want.Received().Bytes - g.Received().Bytes
+		}
+		if over := over.Sent().Bytes + over.Received().Bytes; over != missing.Out[0].Bytes {
+			t.Fatalf("%d bytes beyond the limit, %d are missing", over, missing.Out[0].Bytes)
+		}
+		if d := cmp.Diff(m.network, network); d != "" {
+			t.Fatalf("network (-want +got):\n%s", d)
+		}
+	}
+}
+
 func TestCountDoesNotAllocate(t *testing.T) {
 	table := NewTable(NewLAN(prefixes("192.168.2.0/24", "10.0.0.0/8", "2001:db8::/64")), 10000)
 	pairs := [][2]string{{"192.168.2.7", "8.8.8.8"}, {"10.0.0.1", "10.0.0.2"}, {"2001:db8::1", "2620::1"}, {"1.1.1.1", "8.8.8.8"}}
@@ -288,12 +423,12 @@ func TestCountDoesNotAllocate(t *testing.T) {
 	}
 	for range 2 { // both pages
 		all()
-		table.Drain(func(netip.Addr, *Totals) {})
+		table.Drain(func(int, netip.Addr, *Totals) {})
 	}
 	if n := testing.AllocsPerRun(1000, all); n != 0 {
 		t.Errorf("Count: %v allocations", n)
 	}
-	if n := testing.AllocsPerRun(10, func() { all(); table.Drain(func(netip.Addr, *Totals) {}) }); n > 1 {
+	if n := testing.AllocsPerRun(10, func() { all(); table.Drain(func(int, netip.Addr, *Totals) {}) }); n > 1 {
 		t.Errorf("Drain: %v allocations", n)
 	}
 }

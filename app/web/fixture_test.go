@@ -47,24 +47,41 @@ func dev(name string, seen time.Duration, in, out float64, t traffic.Totals, hos
 	return d
 }
 
+// made is a device with the interface of a maker.
+func made(d device.Device, source, vendor string, mac names.MAC) device.Device {
+	d.Source, d.Vendor, d.MAC = source, vendor, mac
+	return d
+}
+
 // home is a network as many people have it.
 func home() *device.Snapshot {
 	s := &device.Snapshot{
 		Time: now, Start: start, Hosts: 31, Limit: 65536, Waiting: totals(0, 0, 340, 0, 0),
+		Tables: []device.Table{{Name: "hosts", Used: 31, Limit: 65536}, {Name: "neighbours", Used: 4, Limit: 65536},
+			{Name: "macs", Used: 17, Limit: 65536}, {Name: "devices", Used: 14, Limit: 131072}},
 		Devices: []device.Device{
-			dev("192.168.178.1", 0, 410e3, 96e3, totals(41e6, 12e6, 3e6, 88e6, 9e6), "192.168.178.1", "fe80::3a10:d5ff:fe12:9c01"),
+			made(dev("192.168.178.1", 0, 410e3, 96e3, totals(41e6, 12e6, 3e6, 88e6, 9e6), "192.168.178.1", "fe80::3a10:d5ff:fe12:9c01"),
+				device.SourceAddress, "AVM Audiovisuelles Marketing und Comput", names.MAC{0x38, 0x10, 0xd5, 0x12, 0x9c, 0x01}),
 			dev("192.168.178.77", 6*time.Minute, 0, 0, totals(48_213, 0, 1_920, 90_112, 0), "192.168.178.77"),
-			dev("alexa-kitchen.fritz.box", 2*time.Second, 38e3, 12e3, totals(18e6, 0, 210e3, 96e6, 0), "192.168.178.41", "2001:db8:42:1::41"),
-			dev("annas-iphone.fritz.box", 4*time.Second, 1.9e6, 71e3, totals(62e6, 1e6, 400e3, 1_840e6, 3e6), "192.168.178.24",
+			made(dev("alexa-kitchen.fritz.box", 2*time.Second, 38e3, 12e3, totals(18e6, 0, 210e3, 96e6, 0), "192.168.178.41", "2001:db8:42:1::41"),
+				device.SourceDHCP, "Amazon Technologies", names.MAC{0xfc, 0x65, 0xde, 0x10, 0x22, 0x41}),
+			made(dev("annas-iphone.fritz.box", 4*time.Second, 1.9e6, 71e3, totals(62e6, 1e6, 400e3, 1_840e6, 3e6), "192.168.178.24",
 				"2001:db8:42:1:1c2b:9a55:41d0:8e11", "2001:db8:42:1:8c8a:77ff:fe01:2233", "2001:db8:42:1:f00d:1:2:3", "fe80::1c2b:9a55:41d0:8e11"),
-			dev("ben-laptop.fritz.box", 0, 1.1e6, 94.7e6, totals(410e6, 38e9, 2e6, 3_200e6, 910e6), "192.168.178.20", "2001:db8:42:1::20"),
-			dev("brother-printer.fritz.box", -1, 0, 0, traffic.Totals{}, "192.168.178.9"),
-			dev("chromecast-wohnzimmer.fritz.box", 0, 14.2e6, 310e3, totals(71e6, 900e3, 1.2e6, 9_410e6, 2e6), "192.168.178.31"),
+				device.SourceMDNS, "", names.MAC{0x9a, 0x1c, 0x2b, 0x55, 0x41, 0xd0}),
+			made(dev("ben-laptop.fritz.box", 0, 1.1e6, 94.7e6, totals(410e6, 38e9, 2e6, 3_200e6, 910e6), "192.168.178.20", "2001:db8:42:1::20"),
+				device.SourceFile, "Intel Corporate", names.MAC{0xa4, 0xc3, 0xf0, 0x71, 0x20, 0x20}),
+			made(dev("brother-printer.fritz.box", -1, 0, 0, traffic.Totals{}, "192.168.178.9"),
+				device.SourcePTR, "Brother industries", names.MAC{0x00, 0x80, 0x77, 0x5a, 0x10, 0x09}),
+			made(dev("chromecast-wohnzimmer.fritz.box", 0, 14.2e6, 310e3, totals(71e6, 900e3, 1.2e6, 9_410e6, 2e6), "192.168.178.31"),
+				device.SourceMDNS, "Google", names.MAC{0xf4, 0xf5, 0xd8, 0x9a, 0x00, 0x31}),
 			dev("doorbell.fritz.box", 41*time.Second, 0, 0, totals(730e6, 0, 44e3, 21e6, 0), "192.168.178.52"),
-			dev("garage-esp32.fritz.box", 3*time.Hour, 0, 0, totals(12e3, 0, 6e3, 9e3, 0), "192.168.178.61"),
+			made(dev("garage-esp32.fritz.box", 3*time.Hour, 0, 0, totals(12e3, 0, 6e3, 9e3, 0), "192.168.178.61"),
+				device.SourceDHCP, "Espressif", names.MAC{0x24, 0x0a, 0xc4, 0x61, 0x61, 0x61}),
 			dev("guest-tablet.fritz.box", -1, 0, 0, traffic.Totals{}, "192.168.178.90"),
-			dev("nas.fritz.box", 0, 94.8e6, 1.4e6, totals(120e3, 911e6, 31e6, 2.4e6, 38e9), "192.168.178.2", "fd00::2"),
-			dev("pi.hole", 1*time.Second, 22e3, 31e3, totals(8e6, 96e6, 1e6, 19e6, 41e6), "192.168.178.3"),
+			made(dev("nas.fritz.box", 0, 94.8e6, 1.4e6, totals(120e3, 911e6, 31e6, 2.4e6, 38e9), "192.168.178.2", "fd00::2"),
+				device.SourcePTR, "Synology", names.MAC{0x00, 0x11, 0x32, 0x12, 0x34, 0x56}),
+			made(dev("pi.hole", 1*time.Second, 22e3, 31e3, totals(8e6, 96e6, 1e6, 19e6, 41e6), "192.168.178.3"),
+				device.SourcePTR, "Raspberry Pi Trading", names.MAC{0xdc, 0xa6, 0x32, 0x00, 0x10, 0x03}),
 			dev("roku-ultra.fritz.box", 52*time.Minute, 0, 0, totals(9.8e6, 0, 4.1e6, 612e6, 0), "192.168.178.30"),
 			dev("thermostat.fritz.box", 28*time.Second, 0, 0, totals(310e3, 0, 12e3, 480e3, 0), "192.168.178.71"),
 		},
@@ -100,10 +117,35 @@ func lookupsBad() names.Stats {
 	return s
 }
 
+func heardWell() names.ReaderStats {
+	return names.ReaderStats{Facts: [names.NumProtocols]uint64{names.ARP: 18_204, names.NDP: 3_117, names.DHCP: 64, names.MDNS: 942}}
+}
+
+func heardBad() names.ReaderStats {
+	s := heardWell()
+	s.Facts[names.DHCPv6] = 3
+	s.Malformed[names.DHCP], s.Malformed[names.MDNS] = 1, 2
+	s.Refused[names.DHCP], s.Refused[names.MDNS] = 4, 19
+	return s
+}
+
 func lan() []netip.Prefix {
 	return []netip.Prefix{netip.MustParsePrefix("192.168.178.0/24"), netip.MustParsePrefix("2001:db8:42:1::/64"), netip.MustParsePrefix("fe80::/10")}
 }
 
 func healthyConfig() Config {
-	return Config{Snapshot: home, Meters: healthy, Names: lookupsWell, Prefixes: lan, Version: "v1.2.3"}
+	return Config{Snapshot: home, Meters: healthy, Names: lookupsWell, Facts: heardWell, ControlDrops: func() uint64 { return 0 }, Prefixes: lan,
+		Version: "v1.2.3"}
+}
+
+// sickConfig is of a network of which not all is counted or remembered.
+func sickConfig() Config {
+	s := home()
+	s.Overflow, s.Forgotten = totals(1000, 0, 0, 2000, 0), totals(40e6, 0, 0, 512e6, 0)
+	s.Tables[2].Used = s.Tables[2].Limit
+	s.Devices[12].Hosts = nil // the roku has got another name
+	c := healthyConfig()
+	c.Snapshot, c.Meters, c.Names = func() *device.Snapshot { return s }, sick, lookupsBad
+	c.Facts, c.ControlDrops = heardBad, func() uint64 { return 1_377 }
+	return c
 }

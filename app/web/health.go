@@ -1,6 +1,8 @@
 package web
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,11 +18,15 @@ type health struct {
 	Interfaces []iface
 	Classes    []class
 	Prefixes   []string
+	Devices    string // with an address
+	Former     string // names that no device has now; "" if none
 	Hosts      string
-	Limit      string
 	Overflow   string // "" if none
 	Waiting    string // "" if none
+	Forgotten  string // "" if none
 	Lookups    *lookups
+	Heard      *heard
+	Tables     []table
 }
 
 // An iface is one interface.
@@ -44,7 +50,24 @@ type lookups struct {
 	Refused                    string // "" if none
 }
 
-type failure struct{ Count, What string }
+// heard is what devices told each other.
+type heard struct {
+	Facts     []fact
+	Malformed string // "" if none
+	Refused   string // likewise
+	Drops     string // likewise
+}
+
+// A table is one of the tables in which is remembered, and how full it is.
+type table struct {
+	Name, Used, Limit string
+	Full              bool
+}
+
+type (
+	failure struct{ Count, What string }
+	fact    struct{ Count, What string }
+)
 
 // A notice is what must not be overlooked.
 type notice struct {
@@ -53,13 +76,50 @@ type notice struct {
 }
 
 func (p *page) health(s *device.Snapshot, meters []meter.Status) health {
-	h := health{Hosts: grouped(uint64(s.Hosts)), Limit: grouped(uint64(s.Limit))}
-	if n := s.Overflow.Sent().Bytes + s.Overflow.Received().Bytes; n > 0 {
-		h.Overflow = inBytes(n)
+	var h health
+	h.network(s)
+	h.capture(meters)
+	if p.cfg.Prefixes != nil {
+		for _, prefix := range p.cfg.Prefixes() {
+			h.Prefixes = append(h.Prefixes, prefix.String())
+		}
 	}
-	if n := s.Waiting.Sent().Bytes + s.Waiting.Received().Bytes; n > 0 {
-		h.Waiting = inBytes(n)
+	tables := s.Tables
+	if p.cfg.Names != nil {
+		stats := p.cfg.Names()
+		h.Lookups = lookupsOf(stats)
+		tables = append(slices.Clip(tables), device.Table{Name: "dns", Used: stats.Remembered, Limit: s.Limit})
 	}
+	if p.cfg.Facts != nil {
+		h.Heard = heardOf(p.cfg.Facts())
+		if p.cfg.ControlDrops != nil {
+			h.Heard.Drops = some(p.cfg.ControlDrops())
+		}
+	}
+	for _, t := range tables {
+		h.Tables = append(h.Tables, tableOf(t))
+	}
+	return h
+}
+
+func (h *health) network(s *device.Snapshot) {
+	devices := 0
+	for i := range s.Devices {
+		if len(s.Devices[i].Hosts) > 0 {
+			devices++
+		}
+	}
+	h.Devices, h.Former, h.Hosts = grouped(uint64(devices)), some(uint64(len(s.Devices)-devices)), grouped(uint64(s.Hosts))
+	bytes := func(t *traffic.Totals) string {
+		if n := t.Sent().Bytes + t.Received().Bytes; n > 0 {
+			return inBytes(n)
+		}
+		return ""
+	}
+	h.Overflow, h.Waiting, h.Forgotten = bytes(&s.Overflow), bytes(&s.Waiting), bytes(&s.Forgotten)
+}
+
+func (h *health) capture(meters []meter.Status) {
 	var all meter.Classes
 	for _, m := range meters {
 		i := iface{Name: m.Interface, Up: m.Up, Why: m.Why, Frames: grouped(m.Frames), Drops: grouped(m.Drops)}
@@ -85,15 +145,36 @@ func (p *page) health(s *device.Snapshot, meters []meter.Status) health {
 			h.Classes = append(h.Classes, class{word, grouped(all[c].Frames), inBytes(all[c].Bytes), percent(all[c].Frames, frames)})
 		}
 	}
-	if p.cfg.Prefixes != nil {
-		for _, prefix := range p.cfg.Prefixes() {
-			h.Prefixes = append(h.Prefixes, prefix.String())
+}
+
+func tableOf(t device.Table) table {
+	name := map[string]string{"hosts": "addresses with traffic", "neighbours": "addresses heard of", "macs": "MACs",
+		"devices": "names of devices", "dns": "addresses looked up"}[t.Name]
+	used, limit := uint64(max(t.Used, 0)), uint64(max(t.Limit, 0))
+	return table{Name: cmp.Or(name, t.Name), Used: grouped(used), Limit: grouped(limit), Full: limit > 0 && used >= limit}
+}
+
+func heardOf(s names.ReaderStats) *heard {
+	h := &heard{}
+	var malformed, refused uint64
+	words := [names.NumProtocols]string{"ARP", "neighbour discovery", "DHCP", "DHCPv6", "mDNS"}
+	for p, word := range words {
+		if s.Facts[p] > 0 {
+			h.Facts = append(h.Facts, fact{grouped(s.Facts[p]), word})
 		}
+		malformed += s.Malformed[p]
+		refused += s.Refused[p]
 	}
-	if p.cfg.Names != nil {
-		h.Lookups = lookupsOf(p.cfg.Names())
-	}
+	h.Malformed, h.Refused = some(malformed), some(refused)
 	return h
+}
+
+// some returns n with its digits in groups, and "" for 0.
+func some(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return grouped(n)
 }
 
 func lookupsOf(s names.Stats) *lookups {
@@ -114,9 +195,7 @@ func lookupsOf(s names.Stats) *lookups {
 			l.Failures = append(l.Failures, failure{grouped(n), words[reason]})
 		}
 	}
-	if s.Refused > 0 {
-		l.Refused = grouped(s.Refused)
-	}
+	l.Refused = some(s.Refused)
 	return l
 }
 

@@ -19,11 +19,13 @@ import (
 
 // Config is what the page shows.
 type Config struct {
-	Snapshot func() *device.Snapshot
-	Meters   func() []meter.Status // nil: no capture
-	Names    func() names.Stats    // nil: no lookups
-	Prefixes func() []netip.Prefix // those of the LAN; nil: not known
-	Version  string
+	Snapshot     func() *device.Snapshot
+	Meters       func() []meter.Status    // nil: no capture
+	Names        func() names.Stats       // nil: no lookups
+	Facts        func() names.ReaderStats // what was heard in control frames; nil: nothing is listened to
+	ControlDrops func() uint64            // control frames that came too fast to be heard; nil: none
+	Prefixes     func() []netip.Prefix    // those of the LAN; nil: not known
+	Version      string
 }
 
 var (

@@ -22,6 +22,7 @@ import (
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
 	"gonetmon/app/meter"
+	"gonetmon/app/names"
 	"gonetmon/app/packet"
 	"gonetmon/app/traffic"
 )
@@ -55,10 +56,8 @@ func get(cfg Config, query string) *httptest.ResponseRecorder {
 func styleless(page string) string { return strings.Replace(page, pageCSS, "", 1) }
 
 func TestPage(t *testing.T) {
-	sickConfig := healthyConfig()
-	sickConfig.Meters, sickConfig.Names = sick, lookupsBad
 	for name, cfg := range map[string]Config{
-		"home": healthyConfig(), "sick": sickConfig,
+		"home": healthyConfig(), "sick": sickConfig(),
 		"empty": {Snapshot: func() *device.Snapshot { return &device.Snapshot{Time: now, Start: start, Limit: 65536} }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +76,7 @@ func TestPageEscapes(t *testing.T) {
 	page := func(name string) string {
 		s := home()
 		for i := range s.Devices {
-			s.Devices[i].Name = name
+			s.Devices[i].Name, s.Devices[i].Vendor = name, "by "+name
 		}
 		m := sick()
 		m[0].Interface, m[1].Interface, m[1].Why = name, name, name
@@ -162,7 +161,7 @@ func TestPageHeaders(t *testing.T) {
 	}
 }
 
-var cells = regexp.MustCompile(`<span class="name">([^<]*)<`)
+var cells = regexp.MustCompile(`<span class="name"(?: title="[^"]*")?>([^<]*)<`)
 
 func order(page string) string {
 	var all []string
@@ -185,6 +184,37 @@ func TestPageSorts(t *testing.T) {
 		if got := order(get(healthyConfig(), query).Body.String()); got != want+idle {
 			t.Errorf("%q:\n got %s\nwant %s", query, got, want+idle)
 		}
+	}
+}
+
+// What is said of a device below its name, and when one points at that.
+func TestRow(t *testing.T) {
+	mac := names.MAC{0x24, 0x0a, 0xc4, 1, 2, 3}
+	for _, c := range []struct {
+		name                string
+		d                   device.Device
+		lack, mac, title    string
+		addresses, nameFrom string
+	}{
+		{name: "named", d: made(dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), device.SourceMDNS, "Espressif", mac),
+			title: "Espressif, 24:0a:c4:01:02:03", addresses: "10.0.0.1", nameFrom: "name from mDNS"},
+		{name: "nothing known", d: dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), addresses: "10.0.0.1", nameFrom: "name from DNS"},
+		{name: "no name", d: made(dev("10.0.0.1", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), device.SourceAddress, "", mac),
+			lack: "no name", mac: "24:0a:c4:01:02:03", title: "24:0a:c4:01:02:03"},
+		{name: "the MAC for a name", d: made(dev(mac.String(), 0, 0, 0, traffic.Totals{}, "10.0.0.1"), device.SourceAddress, "Espressif", mac),
+			lack: "no name", title: "Espressif, 24:0a:c4:01:02:03", addresses: "10.0.0.1"},
+		{name: "no address", d: made(dev("tv.lan", 0, 0, 0, traffic.Totals{}), device.SourceFile, "", names.MAC{}),
+			lack: "no address now", nameFrom: "name from your hosts file"},
+		{name: "many addresses", d: made(dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1", "10.0.0.2", "fe80::1"), device.SourceDHCP, "", mac),
+			title: "24:0a:c4:01:02:03, 10.0.0.1 10.0.0.2 fe80::1", addresses: "10.0.0.1 10.0.0.2", nameFrom: "name from DHCP"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := rowOf(&c.d, &device.Snapshot{}, 0, 0)
+			got := []string{r.Lack, r.MAC, r.Title, strings.Join(r.Addresses, " "), r.Source}
+			if diff := cmp.Diff([]string{c.lack, c.mac, c.title, c.addresses, c.nameFrom}, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -36,7 +36,6 @@ type view struct {
 	Total     string
 	Packets   string
 	Scopes    []part
-	Count     string // of devices
 	Sort      string
 	Sorts     []link
 	Rows      []row
@@ -64,10 +63,13 @@ type leader struct{ Name, Rate string }
 // A row is one device.
 type row struct {
 	Name, Domain     string // "tv" and ".fritz.box"
-	Nameless         bool
+	Source           string // where the name comes from; "" if there is none
+	Lack             string // what it has not got: a name, an address
+	Vendor           string // "" if not known
+	MAC              string // of a device without a name; "" if not known
 	Addresses        []string
 	More             int    // addresses
-	All              string // of them, if there are more
+	Title            string // the vendor, the MAC, and all addresses if there are more
 	In, Out          string
 	InNow, OutNow    string // "" if nothing
 	Total, Share     string
@@ -153,7 +155,6 @@ func used(d *device.Device) uint64 { return d.Totals.Sent().Bytes + d.Totals.Rec
 
 // devices fills the rows: first the devices that had traffic, in the order asked for, then those that had none, by name.
 func (v *view) devices(s *device.Snapshot) {
-	v.Count = grouped(uint64(len(s.Devices)))
 	var all, most uint64
 	var in, out float64
 	var downloader, uploader device.Device
@@ -210,8 +211,22 @@ func (v *view) devices(s *device.Snapshot) {
 	}
 }
 
+var sourceWords = map[string]string{
+	device.SourceFile: "name from your hosts file", device.SourcePTR: "name from DNS", device.SourceDHCP: "name from DHCP",
+	device.SourceMDNS: "name from mDNS",
+}
+
 func rowOf(d *device.Device, s *device.Snapshot, all, most uint64) row {
-	r := row{Name: short(d), Nameless: d.Source == device.SourceAddress, Active: d.InRate+d.OutRate > 0}
+	r := row{Name: short(d), Vendor: d.Vendor, Source: sourceWords[d.Source], Active: d.InRate+d.OutRate > 0}
+	switch {
+	case len(d.Hosts) == 0:
+		r.Lack = "no address now"
+	case d.Source == device.SourceAddress:
+		r.Lack = "no name"
+		if mac := d.MAC.String(); mac != d.Name {
+			r.MAC = mac
+		}
+	}
 	r.Domain = d.Name[len(r.Name):]
 	for _, a := range d.Hosts {
 		switch text := a.String(); {
@@ -222,9 +237,7 @@ func rowOf(d *device.Device, s *device.Snapshot, all, most uint64) row {
 			r.Addresses = append(r.Addresses, text)
 		}
 	}
-	if r.More > 0 {
-		r.All = listed(d.Hosts)
-	}
+	r.Title = titleOf(d, r.More > 0)
 	if d.InRate > 0 {
 		r.InNow = inBits(d.InRate)
 	}
@@ -251,6 +264,20 @@ func short(d *device.Device) string {
 		return d.Name[:dot]
 	}
 	return d.Name
+}
+
+// titleOf is what is shown of a device when one points at it.
+func titleOf(d *device.Device, addresses bool) string {
+	var parts []string
+	for _, part := range []string{d.Vendor, d.MAC.String()} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	if addresses {
+		parts = append(parts, listed(d.Hosts))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func listed(hosts []netip.Addr) string {

@@ -1,0 +1,195 @@
+package device
+
+import "slices"
+
+// mostNamesakes is how many hosts without a known MAC are one device because they have one name.
+const mostNamesakes = 256
+
+// A device is one thing: the hosts of a station, those of a name, or those that the user says are one.
+type device struct {
+	hosts    []*host    // counted ones, sorted by address
+	stations []*station // whose hosts are here; several only if the user says so
+	file     string     // its name in the hosts file, "" if it is not there
+	series   *series    // what it is shown as; nil: not yet
+	held     *held      // what hosts had gained here before it was shown and they left; nil: nothing
+	name     string     // by which it is shown, in full
+	source   string     // of the name
+	since    instant    // it has been waiting
+	rename   instant    // when it will be shown by its other name, if that holds; 0: it has none
+	waits    bool
+}
+
+// regroup finds the device of a host anew.
+func (r *Registry) regroup(h *host) {
+	if h.counted {
+		r.move(h, r.homeOf(h))
+	}
+}
+
+// homeOf is the device that a host belongs to.
+func (r *Registry) homeOf(h *host) *device {
+	own := h.device
+	if name := r.bookName(h); name != "" {
+		d := r.files[name]
+		if d == nil {
+			if d = own; d == nil || d.file != "" || len(d.hosts) > 1 && (h.station == nil || h.station.device != d) {
+				d = &device{}
+			}
+			d.file = name
+			r.files[name] = d
+		}
+		if s := h.station; s != nil && s.device == nil && !s.speaks {
+			s.device = d
+			d.stations = append(d.stations, s)
+		}
+		return d
+	}
+	loose := own != nil && own.file == "" && len(own.stations) == 0
+	if s := h.station; s != nil {
+		switch {
+		case s.device == nil:
+			if !loose {
+				own = &device{}
+			}
+			r.adopt(own, s)
+		case loose && own.series != nil && s.device.series == nil && s.device.file == "":
+			for len(s.device.hosts) > 0 { // the one that is shown already stays
+				r.move(s.device.hosts[0], own)
+			}
+			r.adopt(own, s)
+		}
+		return s.device
+	}
+	for _, name := range []string{h.ptr, h.mdns.name} {
+		d := r.namesake(name)
+		if d == nil || d != own && len(d.hosts) >= mostNamesakes || slices.ContainsFunc(d.stations, func(s *station) bool { return s.speaks }) {
+			continue
+		}
+		return d
+	}
+	if loose && len(own.hosts) == 1 {
+		return own
+	}
+	return &device{}
+}
+
+// adopt makes a device the station's.
+func (r *Registry) adopt(d *device, s *station) {
+	if old := s.device; old != nil {
+		old.stations = slices.DeleteFunc(old.stations, func(o *station) bool { return o == s })
+		r.inherit(d, old)
+	}
+	s.device = d
+	d.stations = append(d.stations, s)
+	r.call(d, s.dhcp.name)
+	if d.series != nil {
+		d.series.changed = true
+	}
+}
+
+// move makes a host one of a device's.
+func (r *Registry) move(h *host, d *device) {
+	old := h.device
+	if old == d {
+		return
+	}
+	if old != nil {
+		r.leave(h)
+	}
+	d.join(h)
+	if d.series != nil {
+		d.series.changed = true
+	}
+	if old != nil && len(old.hosts) == 0 {
+		r.emptied(old, d)
+	}
+	r.call(d, h.ptr)
+	r.call(d, h.mdns.name)
+	r.review(d)
+	if old != nil && len(old.hosts) > 0 {
+		r.review(old)
+	}
+	d.unfold()
+	if h.held != nil || h.ptr != "" {
+		r.wait(d)
+	}
+}
+
+// leave takes a host out of its device.
+func (r *Registry) leave(h *host) {
+	d := h.device
+	d.hosts = slices.DeleteFunc(d.hosts, func(g *host) bool { return g == h })
+	h.device = nil
+	if d.series != nil {
+		d.series.changed = true
+	}
+}
+
+// emptied sees to a device whose last host went to another device, or is forgotten. If a station's or the user's, it
+// keeps its name for the day when it has an address again.
+func (r *Registry) emptied(d, to *device) {
+	bare := d.file == "" && len(d.stations) == 0
+	switch {
+	case bare && d.series != nil:
+		r.orphan(d.series)
+	case bare && to != nil:
+		r.inherit(to, d)
+	case bare && d.held != nil:
+		r.forgotten.Add(&d.held.totals)
+		d.held = nil
+	case d.series != nil && !d.series.queued:
+		d.series.queued = true
+		r.orphans = append(r.orphans, d.series)
+	}
+}
+
+// inherit gives what a device has gained, but was not shown, to another.
+func (r *Registry) inherit(d, from *device) {
+	d.held, from.held = d.held.with(from.held), nil
+	d.unfold()
+	if d.held != nil {
+		r.wait(d)
+	}
+}
+
+// call notes that a device has a name, so that hosts of that name whose MAC is not known find it. Of two devices the first has it.
+func (r *Registry) call(d *device, name string) {
+	key := r.canonical(name)
+	if key == "" {
+		return
+	}
+	first := r.namesake(name)
+	switch {
+	case first == d:
+	case first == nil:
+		r.called[key] = d
+	case len(d.stations) > 0 && len(first.stations) == 0 && first.file == "":
+		r.called[key] = d
+		for _, h := range slices.Clone(first.hosts) {
+			r.regroup(h)
+		}
+	}
+}
+
+// namesake is the device that has a name; nil if there is none.
+func (r *Registry) namesake(name string) *device {
+	key := r.canonical(name)
+	if key == "" {
+		return nil
+	}
+	d := r.called[key]
+	if d != nil && !r.has(d, key) {
+		delete(r.called, key)
+		return nil
+	}
+	return d
+}
+
+// has says whether a device has a name.
+func (r *Registry) has(d *device, key string) bool {
+	return slices.ContainsFunc(d.hosts, func(h *host) bool {
+		return h.device == d && (r.canonical(h.ptr) == key || r.canonical(h.mdns.name) == key)
+	}) || slices.ContainsFunc(d.stations, func(s *station) bool {
+		return s.device == d && len(d.hosts) > 0 && r.canonical(s.dhcp.name) == key
+	})
+}

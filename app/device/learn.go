@@ -1,0 +1,149 @@
+package device
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"gonetmon/app/names"
+)
+
+// Learn takes facts that were heard on the LAN.
+func (r *Registry) Learn(now time.Time, facts []names.Fact) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clock(now)
+	for i := range facts {
+		r.learn(&facts[i])
+	}
+}
+
+func (r *Registry) learn(f *names.Fact) {
+	switch f.Kind {
+	case names.Named:
+		if slices.Contains(r.cfg.Order, SourceMDNS) {
+			r.named(f)
+		}
+		return
+	case names.OnLink:
+		return // for those who know which addresses are ours
+	}
+	if !f.MAC.IsStation() {
+		return
+	}
+	s := r.stationOf(f.MAC)
+	if s == nil {
+		return
+	}
+	if f.Kind == names.Called {
+		if slices.Contains(r.cfg.Order, SourceDHCP) && s.dhcp.hear(f.Name, r.now) && s.device != nil {
+			r.call(s.device, f.Name)
+			r.review(s.device)
+			r.wait(s.device)
+		}
+		return
+	}
+	if !f.Addr.IsValid() {
+		return
+	}
+	h := r.hostOf(f.Addr)
+	switch f.Kind {
+	case names.Speaks:
+		r.claim(h, s, spoke)
+	case names.Answers:
+		r.claim(h, s, answered)
+	case names.Tries:
+		r.claim(h, s, tried)
+	case names.Leases:
+		r.give(h, s, f.Life)
+	case names.Leaves:
+		r.giveUp(h, s)
+	case names.Routes:
+		r.claim(h, s, spoke)
+		h.router = h.station == s
+	}
+	if h.station != nil && !h.counted {
+		r.admit(h)
+	}
+}
+
+// admit gives an IPv6 host that is known for a neighbour its place in the tables, before somebody who forges addresses takes it.
+func (r *Registry) admit(h *host) {
+	if !h.addr.Is6() || len(h.station.hosts) > mostSix {
+		return
+	}
+	for i, t := range r.cfg.Tables {
+		slot, ok := t.Admit(h.addr)
+		if !ok {
+			continue
+		}
+		if r.count(h.addr) == nil {
+			return
+		}
+		r.place(h, i, slot)
+	}
+}
+
+// named takes that an address is called by a name in multicast DNS. What the host says itself goes before what others say.
+func (r *Registry) named(f *names.Fact) {
+	if !f.Own && r.hosts[f.Addr] == nil {
+		return // nobody has heard of the address yet: it will come with its name again
+	}
+	h := r.hostOf(f.Addr)
+	if h.own && !f.Own {
+		return
+	}
+	if f.Own && !h.own {
+		h.own, h.mdns = true, said{}
+	}
+	if h.mdns.hear(f.Name, r.now) {
+		r.renamed(h)
+	}
+	if h.counted {
+		r.wait(h.device)
+	}
+}
+
+// SetBook takes another hosts file. The names in it hold at once.
+func (r *Registry) SetBook(book *names.Book) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.book = book
+	for name, d := range r.files {
+		d.file = ""
+		for _, s := range d.stations[min(1, len(d.stations)):] {
+			s.device = nil
+		}
+		d.stations = d.stations[:min(1, len(d.stations))]
+		delete(r.files, name)
+	}
+	for _, h := range r.hosts {
+		r.regroup(h)
+	}
+	for _, h := range r.hosts {
+		if h.counted {
+			r.review(h.device)
+		}
+	}
+	r.snapshot = nil
+}
+
+// bookName is what the hosts file calls a host: by its address, its MAC, or another address of this.
+func (r *Registry) bookName(h *host) string {
+	if len(r.book.Addrs)+len(r.book.MACs) == 0 || !slices.Contains(r.cfg.Order, SourceFile) {
+		return ""
+	}
+	byAddr := func(addr netip.Addr) string { return r.book.Addrs[addr] }
+	if name := byAddr(h.addr); name != "" || h.station == nil {
+		return name
+	}
+	if name := r.book.MACs[h.station.mac]; name != "" || h.station.speaks {
+		return name
+	}
+	for _, g := range h.station.hosts {
+		if name := byAddr(g.addr); name != "" {
+			return name
+		}
+	}
+	return ""
+}
