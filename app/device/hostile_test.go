@@ -138,26 +138,26 @@ func TestSwap(t *testing.T) {
 
 // Forged senders, neighbours, MACs and names fill no more than they may, and whoever is known is counted as if they were not there.
 func TestForged(t *testing.T) {
-	const limit = 4096
+	const limit = 65536
 	h := newHouse(limit, false)
 	h.cfg.Forget = 24 * time.Hour
 	h.learn(speaks(1, "192.168.2.7"), speaks(1, "fe80::7"), called(1, "roku"))
 	random := rand.New(rand.NewPCG(1, 2))
 	far := traffic.Addr{Hi: 0x2620 << 48, Lo: 8<<24 | 8}
 	before, settled := map[string]traffic.Totals{}, uint64(0)
-	const rounds, each = 200, 5000
+	const rounds, each = 100, 100_000
 	for round := range rounds {
 		h.table.Begin()
 		for range each {
 			h.table.Count(traffic.IPv6, traffic.Addr{Hi: 0x20010db8 << 32, Lo: random.Uint64()}, far, 1, 55, 1)
 		}
 		h.table.End()
-		facts := make([]names.Fact, 0, 100)
-		for i := range 100 {
+		facts := make([]names.Fact, 0, 5000)
+		for range 5000 {
 			var b [16]byte
 			binary.BigEndian.PutUint64(b[:8], 0x20010db8<<32)
 			binary.BigEndian.PutUint64(b[8:], random.Uint64())
-			f := names.Fact{Kind: names.Kind(random.IntN(int(names.Routes) + 1)), Own: true, MAC: names.MAC{2, byte(random.IntN(256)), byte(random.IntN(256)), 1, byte(i), 1},
+			f := names.Fact{Kind: names.Kind(random.IntN(int(names.Routes) + 1)), Own: true, MAC: names.MAC{2, byte(random.IntN(256)), byte(random.IntN(256)), 1, byte(random.IntN(256)), 1},
 				Addr: netip.AddrFrom16(b), Name: fmt.Sprintf("n%d", random.IntN(1e6)), Life: time.Hour}
 			facts = append(facts, f)
 		}
