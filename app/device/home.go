@@ -19,10 +19,19 @@ type device struct {
 	waits    bool
 }
 
-// regroup finds the device of a host anew.
+// regroup finds the device of a host anew. If the user has named it, its station's other hosts come with it.
 func (r *Registry) regroup(h *host) {
-	if h.counted {
-		r.move(h, r.homeOf(h))
+	if !h.counted {
+		return
+	}
+	r.move(h, r.homeOf(h))
+	if h.station == nil || h.device.file == "" {
+		return
+	}
+	for _, g := range slices.Clone(h.station.hosts) {
+		if g.counted && g.device != h.device {
+			r.move(g, r.homeOf(g))
+		}
 	}
 }
 
@@ -38,9 +47,8 @@ func (r *Registry) homeOf(h *host) *device {
 			d.file = name
 			r.files[name] = d
 		}
-		if s := h.station; s != nil && s.device == nil && !s.speaks {
-			s.device = d
-			d.stations = append(d.stations, s)
+		if s := h.station; s != nil && !s.speaks && (s.device == nil || s.device.file == "" && s.device != d) {
+			r.adopt(d, s)
 		}
 		return d
 	}

@@ -304,6 +304,33 @@ func TestBook(t *testing.T) {
 	h.want(t, "the last good name is kept where there is no other", "192.168.2.8 address [192.168.2.8] 1/0", "brother dhcp [192.168.2.9] 1/0", "laptop file [] 3/0", "laser file [] 1/0", "macbook file [192.168.2.7 fe80::7] 2/0", "printer file [] 1/0")
 }
 
+// A name in the file is that of the whole device, whichever of its addresses bears it and comes when.
+func TestBookNamesAll(t *testing.T) {
+	for _, senders := range []string{"fe80::7 192.168.2.7 2001:db8::7", "192.168.2.7 fe80::7 2001:db8::7", "2001:db8::7 fe80::7 192.168.2.7"} {
+		for _, early := range []bool{true, false} {
+			for _, patient := range []bool{true, false} {
+				h := newHouse(100, false)
+				h.cfg.Patient = patient
+				h.SetBook(&names.Book{Addrs: map[netip.Addr]string{netip.MustParseAddr("192.168.2.7"): "laptop"}})
+				var facts []names.Fact
+				for _, addr := range strings.Fields(senders) {
+					facts = append(facts, speaks(1, addr))
+				}
+				if !early {
+					h.all(senders)
+				}
+				for _, f := range facts {
+					h.learn(f)
+				}
+				h.all(senders)
+				h.fold(patience)
+				h.Settle()
+				h.wantWho(t, "laptop file 01 [192.168.2.7 2001:db8::7 fe80::7]")
+			}
+		}
+	}
+}
+
 // The order of the sources is the user's, and those that are left out are not used.
 func TestOrder(t *testing.T) {
 	for order, want := range map[string]string{
