@@ -200,32 +200,23 @@ func (r *replayed) learn(now time.Time, facts []names.Fact) {
 type follower struct {
 	*capture.File
 	*replayed
-	buffer [8]capture.Frame
-	rest   []capture.Frame // lent by the file, and not to the meter yet
 	facts  []names.Fact
 	folded time.Time
+	last   time.Time // of the frames lent so far
 }
 
-// Next lends frames up to the next control frame. Nothing holds the table meanwhile, as More says so.
+// Next lends one frame, as each has its own time. Nothing holds the table meanwhile, as More says so.
 func (f *follower) Next(batch []capture.Frame) (int, error) {
-	if len(f.rest) == 0 {
-		n, err := f.File.Next(f.buffer[:min(len(batch), len(f.buffer))])
-		if err != nil {
-			return 0, err
-		}
-		f.rest = f.buffer[:n]
+	n, err := f.File.Next(batch[:1])
+	if err != nil {
+		return 0, err
 	}
 	now := f.Info().Last
 	if now.Sub(f.folded) >= time.Second {
-		f.fold(now)
+		f.fold(f.last) // what came before this frame was then
 	}
-	n := 1
-	f.hear(now, &f.rest[0])
-	for n < len(f.rest) && !capture.Control(&f.rest[n]) {
-		n++
-	}
-	copy(batch, f.rest[:n])
-	f.rest = f.rest[n:]
+	f.hear(now, &batch[0])
+	f.last = now
 	return n, nil
 }
 
@@ -234,7 +225,9 @@ func (f *follower) More() bool { return false }
 
 func (f *follower) fold(now time.Time) {
 	f.folded = now
-	f.registry.Fold(now)
+	if !now.IsZero() {
+		f.registry.Fold(now)
+	}
 }
 
 // hear takes what a frame says, if it is a control frame, after all that was counted before it.
@@ -245,7 +238,7 @@ func (f *follower) hear(now time.Time, frame *capture.Frame) {
 	f.facts = f.facts[:0]
 	f.reader.Read(frame.Link, frame.Data, func(fact names.Fact) { f.facts = append(f.facts, fact) })
 	if len(f.facts) > 0 {
-		f.fold(now)
+		f.fold(f.last)
 		f.learn(now, f.facts)
 	}
 }

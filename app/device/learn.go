@@ -1,6 +1,7 @@
 package device
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -109,6 +110,7 @@ func (r *Registry) SetBook(book *names.Book) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.book = book
+	named := slices.Collect(maps.Values(r.files))
 	for name, d := range r.files {
 		d.file = ""
 		for _, s := range d.stations[min(1, len(d.stations)):] {
@@ -119,6 +121,11 @@ func (r *Registry) SetBook(book *names.Book) {
 	}
 	for _, h := range r.hosts {
 		r.regroup(h)
+	}
+	for _, d := range named { // those that have nothing left that holds them together
+		if d.file == "" && len(d.hosts) == 0 && len(d.stations) == 0 {
+			r.emptied(d, nil)
+		}
 	}
 	for _, h := range r.hosts {
 		if h.counted {
