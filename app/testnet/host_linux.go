@@ -1,0 +1,139 @@
+package testnet
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A namespace as a host: its addresses as the kernel gave them, and datagrams that the kernel sends.
+
+// MAC is the hardware address of an interface of the namespace.
+func (n *Namespace) MAC(iface string) (mac [6]byte) {
+	n.tb.Helper()
+	copy(mac[:], n.iface(iface).HardwareAddr)
+	return mac
+}
+
+func (n *Namespace) index(iface string) int { return n.iface(iface).Index }
+
+func (n *Namespace) iface(name string) *net.Interface {
+	n.tb.Helper()
+	var i *net.Interface
+	var err error
+	n.Do(func() { i, err = net.InterfaceByName(name) })
+	if err != nil {
+		n.tb.Fatalf("interface %s: %v", name, err)
+	}
+	return i
+}
+
+// An Addr6 is an IPv6 address of an interface.
+type Addr6 struct {
+	Addr      netip.Addr
+	Temporary bool // for the sake of privacy (RFC 8981)
+}
+
+// Addrs6 are the IPv6 addresses of an interface that may be used, because duplicate address detection is through with them.
+func (n *Namespace) Addrs6(iface string) (all []Addr6) {
+	n.tb.Helper()
+	var table []byte
+	var err error
+	n.Do(func() { table, err = os.ReadFile("/proc/thread-self/net/if_inet6") })
+	if err != nil {
+		n.tb.Fatal(err)
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(table)); lines.Scan(); {
+		f := strings.Fields(lines.Text()) // address, interface, prefix, scope, flags, name
+		if len(f) != 6 || len(f[0]) != 32 || f[5] != iface {
+			continue
+		}
+		flags, err := strconv.ParseUint(f[4], 16, 32)
+		if err != nil {
+			n.tb.Fatalf("if_inet6: %q", lines.Text())
+		}
+		if flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) != 0 {
+			continue
+		}
+		var text []string
+		for i := 0; i < 32; i += 4 {
+			text = append(text, f[0][i:i+4])
+		}
+		all = append(all, Addr6{netip.MustParseAddr(strings.Join(text, ":")), flags&unix.IFA_F_TEMPORARY != 0})
+	}
+	return all
+}
+
+// Datagrams has the kernel send count datagrams of size bytes of payload, from an address of the interface to another, from any
+// port to this.
+func (n *Namespace) Datagrams(iface string, from, to netip.Addr, port uint16, count, size int) {
+	n.tb.Helper()
+	udp := func(a netip.Addr, port uint16) *net.UDPAddr {
+		if a.Is6() && a.IsLinkLocalUnicast() {
+			a = a.WithZone(strconv.Itoa(n.index(iface)))
+		}
+		return net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, port))
+	}
+	source, sink := udp(from, 0), udp(to, port)
+	var err error
+	n.Do(func() {
+		var conn *net.UDPConn
+		if conn, err = net.DialUDP("udp", source, sink); err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		for range count {
+			if _, err = conn.Write(make([]byte, size)); err != nil {
+				return
+			}
+		}
+	})
+	if err != nil {
+		n.tb.Fatalf("datagrams from %s to %s: %v", from, to, err)
+	}
+}
+
+// Sink takes datagrams to a port of the namespace until the test ends, so that nobody says that it is closed.
+func (n *Namespace) Sink(port uint16) {
+	n.tb.Helper()
+	conn := n.listenUDP("udp", ":"+strconv.Itoa(int(port)), "", nil)
+	n.tb.Cleanup(func() { _ = conn.Close() })
+}
+
+// listenUDP opens a socket of one interface, or of all. It may share its port, and send to everybody.
+func (n *Namespace) listenUDP(network, addr, iface string, also func(fd int) error) net.PacketConn {
+	n.tb.Helper()
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var err error
+		control := raw.Control(func(fd uintptr) {
+			if err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+				return
+			}
+			if iface != "" {
+				err = unix.BindToDevice(int(fd), iface)
+			}
+			if err == nil && also != nil {
+				err = also(int(fd))
+			}
+		})
+		if err == nil {
+			err = control
+		}
+		return err
+	}}
+	var conn net.PacketConn
+	var err error
+	n.Do(func() { conn, err = config.ListenPacket(context.Background(), network, addr) })
+	if err != nil {
+		n.tb.Fatalf("listen on %s %s: %v", network, addr, err)
+	}
+	return conn
+}
