@@ -129,8 +129,43 @@ func (c *config) example(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return c.write(w, func(v variable) string { return "#" + v.name + "=" + v.example })
+	if err := c.write(w, func(v variable) string { return "#" + v.name + "=" + v.example }); err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, stackVariables)
+	return err
 }
+
+// stackVariables are those of compose.yaml, which the daemon passes over.
+const stackVariables = `
+# What follows is for docker compose only.
+
+# Address of Grafana's pages. Everybody who reaches it can look at them. Beyond this machine it takes a GRAFANA_PASSWORD.
+# Default: 127.0.0.1. Example: 0.0.0.0
+#GRAFANA_ADDR=0.0.0.0
+
+# Port of Grafana's pages.
+# Default: 3000. Example: 3001
+#GRAFANA_PORT=3001
+
+# Password of Grafana's user admin, as of its first start. Without one nobody can log in; dashboards are shown all the same.
+# Default: none. Example: one of your own
+#GRAFANA_PASSWORD=
+
+# Port of Prometheus, on 127.0.0.1.
+# Default: 9090. Example: 9191
+#PROMETHEUS_PORT=9191
+
+# How long Prometheus keeps what it has, and how much disk it takes at most; the first that is reached counts.
+# Default: 1y and 4GB. Example: 90d and 1GB
+#PROMETHEUS_RETENTION_TIME=90d
+#PROMETHEUS_RETENTION_SIZE=1GB
+
+# Port of Alertmanager, on 127.0.0.1, which runs with COMPOSE_PROFILES=alerts only.
+# Default: 9093. Example: 9193
+#ALERTMANAGER_PORT=9193
+#COMPOSE_PROFILES=alerts
+`
 
 func (c *config) write(w io.Writer, line func(variable) string) error {
 	for i, v := range c.variables() {
