@@ -1,0 +1,143 @@
+package stack_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// enter runs the entry point of a service as sh would in its container: files of the container lie in dir, and programs of it are
+// stubs that print what they are called with and the part of the environment that they take. It returns all output and whether it
+// went well.
+func enter(t *testing.T, service, dir string, env ...string) (string, bool) {
+	t.Helper()
+	s := load(t, "", env...).Services[service]
+	entry := slices.Clone([]string(s.Entrypoint))
+	if len(entry) != 4 || entry[0] != "/bin/sh" || entry[1] != "-euc" {
+		t.Fatalf("%s: entry point %q", service, entry)
+	}
+	const stub = "#!/bin/sh\necho \"$0 $*\"\nenv | grep -E '^(GF|GRAFANA)_' | sort\n"
+	for _, name := range []string{"prometheus", "run.sh"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(stub), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entry[2] = strings.NewReplacer(
+		"/etc/prometheus/prometheus.yml", filepath.Join(root, "prometheus/prometheus.yml"),
+		"/run/prometheus/prometheus.yml", filepath.Join(dir, "prometheus.yml"),
+		"/run.sh", filepath.Join(dir, "run.sh"),
+	).Replace(entry[2])
+	shell := []string{"sh"}
+	if _, err := exec.LookPath("busybox"); err == nil {
+		shell = []string{"busybox", "sh"} // what the containers have
+	}
+	cmd := exec.Command(shell[0], slices.Concat(shell[1:], entry[1:], s.Command)...)
+	cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
+	for name, v := range s.Environment {
+		if v != nil {
+			cmd.Env = append(cmd.Env, name+"="+*v)
+		}
+	}
+	out, err := cmd.CombinedOutput()
+	return string(out), err == nil
+}
+
+var target = regexp.MustCompile(`(?m)^[^#\n]*targets: \["([^"]*)"\]`)
+
+// targets lists where a prometheus.yml sends Prometheus: the alertmanager, gonetmon, itself.
+func targets(text string) (all []string) {
+	for _, m := range target.FindAllStringSubmatch(text, -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
+
+func TestPrometheusEntry(t *testing.T) {
+	tests := []struct {
+		name    string
+		env     []string
+		targets string
+		flags   string // of the call
+		refused string // what the one line says, if it does not start
+	}{
+		{"as shipped", nil, "127.0.0.1:9093 127.0.0.1:8080 127.0.0.1:9090", "--web.listen-address=127.0.0.1:9090 --storage.tsdb.path=/prometheus --storage.tsdb.retention.time=1y --storage.tsdb.retention.size=4GB", ""},
+		{"other ports", []string{"GONETMON_PORT=1", "PROMETHEUS_PORT=2", "ALERTMANAGER_PORT=3"}, "127.0.0.1:3 127.0.0.1:1 127.0.0.1:2", "--web.listen-address=127.0.0.1:2", ""},
+		{"changed places", []string{"GONETMON_PORT=9090", "PROMETHEUS_PORT=9093", "ALERTMANAGER_PORT=8080"}, "127.0.0.1:8080 127.0.0.1:9090 127.0.0.1:9093", "--web.listen-address=127.0.0.1:9093", ""},
+		{"gonetmon everywhere", []string{"GONETMON_ADDR=0.0.0.0"}, "127.0.0.1:9093 127.0.0.1:8080 127.0.0.1:9090", "", ""},
+		{"gonetmon everywhere, IPv6", []string{"GONETMON_ADDR=::"}, "127.0.0.1:9093 [::1]:8080 127.0.0.1:9090", "", ""},
+		{"gonetmon elsewhere", []string{"GONETMON_ADDR=192.168.2.3"}, "127.0.0.1:9093 192.168.2.3:8080 127.0.0.1:9090", "", ""},
+		{"gonetmon elsewhere, IPv6", []string{"GONETMON_ADDR=fd00::3"}, "127.0.0.1:9093 [fd00::3]:8080 127.0.0.1:9090", "", ""},
+		{"retention", []string{"PROMETHEUS_RETENTION_TIME=30d", "PROMETHEUS_RETENTION_SIZE=512MB"}, "127.0.0.1:9093 127.0.0.1:8080 127.0.0.1:9090", "--storage.tsdb.retention.time=30d --storage.tsdb.retention.size=512MB", ""},
+		{"no port", []string{"PROMETHEUS_PORT=http"}, "", "", "PROMETHEUS_PORT=http: is not a port; for example PROMETHEUS_PORT=9191"},
+		{"no port of gonetmon's", []string{"GONETMON_PORT=|"}, "", "", "GONETMON_PORT=|: is not a port; for example GONETMON_PORT=9191"},
+	}
+	shipped := read(t, "prometheus/prometheus.yml")
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			out, ok := enter(t, "prometheus", dir, tt.env...)
+			if tt.refused != "" {
+				if ok || strings.TrimSpace(out) != tt.refused {
+					t.Errorf("started %v, said %q; want %q", ok, out, tt.refused)
+				}
+				return
+			}
+			if !ok || !strings.Contains(out, tt.flags) || !strings.Contains(out, "--config.file="+filepath.Join(dir, "prometheus.yml")) {
+				t.Fatalf("called %s; want %s", out, tt.flags)
+			}
+			b, err := os.ReadFile(filepath.Join(dir, "prometheus.yml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(targets(string(b)), " "); got != tt.targets {
+				t.Errorf("targets %s; want %s", got, tt.targets)
+			}
+			if tt.env == nil && string(b) != shipped {
+				t.Error("the copy differs from the shipped file")
+			}
+		})
+	}
+}
+
+func TestGrafanaEntry(t *testing.T) {
+	const noAccount = "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION=true"
+	tests := []struct {
+		name    string
+		env     []string
+		want    string // of what Grafana gets
+		not     string
+		refused string // in the one line, if it does not start
+	}{
+		{"as shipped", nil, noAccount, "GF_SECURITY_ADMIN_PASSWORD", ""},
+		{"another loopback address", []string{"GRAFANA_ADDR=127.0.0.2"}, noAccount, "GF_SECURITY_ADMIN_PASSWORD", ""},
+		{"loopback, IPv6", []string{"GRAFANA_ADDR=::1"}, noAccount, "GF_SECURITY_ADMIN_PASSWORD", ""},
+		{"loopback with a password", []string{"GRAFANA_PASSWORD=b1-c2 d3"}, "GF_SECURITY_ADMIN_PASSWORD=b1-c2 d3", noAccount, ""},
+		{"open with a password", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=b1-c2 d3"}, "GF_SECURITY_ADMIN_PASSWORD=b1-c2 d3", noAccount, ""},
+		{"open without a password", []string{"GRAFANA_ADDR=0.0.0.0"}, "", "", "GRAFANA_ADDR=0.0.0.0, GRAFANA_PASSWORD: other machines reach Grafana there, so set a password; for example, in .env, GRAFANA_PASSWORD="},
+		{"open to one address", []string{"GRAFANA_ADDR=192.168.2.3", "GRAFANA_PASSWORD="}, "", "", "set a password"},
+		{"open, IPv6", []string{"GRAFANA_ADDR=::"}, "", "", "set a password"},
+		{"a name that looks like loopback", []string{"GRAFANA_ADDR=127.0.0.1.example.org"}, "", "", "set a password"},
+		{"open with a known password", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=admin"}, "", "", "known to everybody"},
+		{"a known password in capitals", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=ChangeMe"}, "", "", "known to everybody"},
+		{"loopback with a known password", []string{"GRAFANA_PASSWORD=grafana"}, "", "", "known to everybody"}, // it would still hold when it is opened
+		{"no port", []string{"GRAFANA_PORT=x"}, "", "", "GRAFANA_PORT=x: is not a port; for example GRAFANA_PORT=3001"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			out, ok := enter(t, "grafana", t.TempDir(), tt.env...)
+			if tt.refused != "" {
+				if ok || strings.Count(out, "\n") != 1 || !strings.Contains(out, tt.refused) {
+					t.Errorf("started %v, said %q; want one line with %q", ok, out, tt.refused)
+				}
+				return
+			}
+			if !ok || !strings.Contains(out, tt.want+"\n") || strings.Contains(out, tt.not) || strings.Contains(out, "\nGRAFANA_PASSWORD") {
+				t.Errorf("started %v with\n%swant %s and no %s", ok, out, tt.want, tt.not)
+			}
+		})
+	}
+}
