@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -217,7 +218,11 @@ func TestLiveIsFile(t *testing.T) {
 	testnet.NeedKernel(t)
 	dir, tallies := expected(t)
 	replayed := 0
-	for name, tally := range tallies {
+	for i, name := range slices.Sorted(maps.Keys(tallies)) {
+		if raceDetector() && i%4 > 0 {
+			continue // the same goroutines run in each; without the detector all captures are replayed
+		}
+		tally := tallies[name]
 		t.Run(name, func(t *testing.T) {
 			frames, others := ethernetFrames(t, filepath.Join(dir, name))
 			if len(frames) == 0 {
@@ -246,7 +251,7 @@ func TestLiveIsFile(t *testing.T) {
 			same(t, got, want)
 		})
 	}
-	if len(tallies) == 27 && replayed < 21 {
+	if len(tallies) == 27 && replayed < 21 && !raceDetector() {
 		t.Errorf("only %d captures were replayed", replayed)
 	}
 }
