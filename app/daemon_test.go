@@ -203,11 +203,24 @@ func (p *process) heard(n uint64) map[string]float64 {
 	})
 	// What the ring handed over has been counted, is folded within a second, and shown when the devices have waited for their names.
 	// Who was only sent something over IPv6 is not shown at all.
-	time.Sleep(1100 * time.Millisecond)
-	for begin := time.Now(); time.Since(begin) < 5*time.Second; time.Sleep(100 * time.Millisecond) {
-		if m = p.metrics(); m["gonetmon_waiting_bytes"] == 0 {
+	// A frame that comes meanwhile is among the frames at once, and folded later.
+	frames := func() (n float64) {
+		for series, v := range m {
+			if strings.HasPrefix(series, "gonetmon_frames_total{") {
+				n += v
+			}
+		}
+		return n
+	}
+	for range 5 {
+		was := frames()
+		time.Sleep(1100 * time.Millisecond)
+		if m = p.metrics(); frames() == was {
 			break
 		}
+	}
+	for begin := time.Now(); m["gonetmon_waiting_bytes"] > 0 && time.Since(begin) < 5*time.Second; m = p.metrics() {
+		time.Sleep(100 * time.Millisecond)
 	}
 	return m
 }

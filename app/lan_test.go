@@ -31,6 +31,8 @@ func TestAnnouncedPrefixes(t *testing.T) {
 				l := newLAN(nil, tt.configured, slog.New(slog.DiscardHandler), func(lan *traffic.LAN) { applied = prefixes(lan.Prefixes()).String() })
 				want := func(when, want string) {
 					t.Helper()
+					l.mu.Lock()
+					defer l.mu.Unlock()
 					if got := l.String(); got != want {
 						t.Errorf("%s: local are %s, want %s", when, got, want)
 					}
@@ -56,7 +58,10 @@ func TestAnnouncedPrefixes(t *testing.T) {
 				for i := range 1000 {
 					l.announce(netip.MustParsePrefix(fmt.Sprintf("fd00:%x::/64", i+1)), 24*time.Hour)
 				}
-				if n := len(l.announced); l.six && n != mostAnnounced || !l.six && n != 0 {
+				l.mu.Lock()
+				n := len(l.announced)
+				l.mu.Unlock()
+				if l.six && n != mostAnnounced || !l.six && n != 0 {
 					t.Errorf("%d prefixes", n)
 				}
 				cancel()

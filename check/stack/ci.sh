@@ -32,7 +32,7 @@ version=$(sed -nE 's|^ *image: prom/prometheus:v3\.([0-9]+)\.([0-9]+)$|v0.3\1.\2
 if ! go version -m "$GOBIN/prometheus" 2>/dev/null | grep -q "prometheus/prometheus	$version"; then
 	scratch=$(mktemp -d) # its go.mod has replacements, which `go install PACKAGE@VERSION` refuses
 	(cd "$scratch" && go mod init scratch && go get "github.com/prometheus/prometheus/cmd/prometheus@$version" &&
-		CGO_ENABLED=0 go install -ldflags='-s -w' github.com/prometheus/prometheus/cmd/prometheus) >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
+		go install github.com/prometheus/prometheus/cmd/prometheus) >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
 	rm -rf "$scratch"
 fi
 
