@@ -1,12 +1,15 @@
 # gonetmon: `make` prints the targets.
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
 TESTFLAGS ?=
+PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7
+IMAGE ?= gonetmon:$(VERSION)
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race bench fuzz lint env clean
+.PHONY: help build run up down logs ps image test race bench fuzz check lint env clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +20,23 @@ build: ## build bin/gonetmon, a static binary
 run: build ## build and run it as root, with the variables of .env if there is one
 	@set -a; if [ -f .env ]; then . ./.env; fi; \
 	if [ "$$(id -u)" = 0 ]; then exec ./bin/gonetmon; else echo "sudo, for the right to listen:"; exec sudo -E ./bin/gonetmon; fi
+
+up: ## docker compose up -d, and wait until all are healthy
+	docker compose up -d --wait
+
+down: ## stop the containers; what Prometheus and Grafana keep stays
+	docker compose down
+
+logs: ## what the containers say, from now on
+	docker compose logs --tail 50 -f
+
+ps: ## the containers and whether they are healthy
+	docker compose ps -a
+
+image: ## build IMAGE for all PLATFORMS, as an archive in bin/; needs buildx
+	mkdir -p bin
+	docker buildx build --platform $(PLATFORMS) -f docker/Dockerfile -t $(IMAGE) \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --output type=oci,dest=bin/image.tar .
 
 test: ## run all tests; what needs root, captures or a program says so and is skipped
 	$(GO) vet ./...
@@ -35,6 +55,9 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$package; \
 		done; \
 	done
+
+check: ## everything that is checked of the stack: rules, dashboards, compose.yaml, images, all of it in Docker; Debian and root
+	check/run
 
 lint: ## run golangci-lint, with the floors of the house
 	golangci-lint run ./...

@@ -21,12 +21,12 @@ import (
 func needDocker(t *testing.T, programs ...string) {
 	t.Helper()
 	if os.Getenv("GONETMON_TEST_DOCKER") != "1" {
-		t.Skip("runs a Docker engine of its own: ci.sh installs what that takes, and sets GONETMON_TEST_DOCKER=1")
+		t.Skip("runs a Docker engine of its own: `make check` installs what that takes, and sets GONETMON_TEST_DOCKER=1")
 	}
 	t.Setenv("GONETMON_TEST_KERNEL", "1")
 	for _, name := range programs {
 		if _, err := exec.LookPath(name); err != nil {
-			t.Fatalf("GONETMON_TEST_DOCKER=1, but %s is missing; ci.sh installs it", name)
+			t.Fatalf("GONETMON_TEST_DOCKER=1, but %s is missing; `make check` installs it", name)
 		}
 	}
 }

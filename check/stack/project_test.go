@@ -1,10 +1,11 @@
 // Package stack_test holds compose.yaml, the image and what they make of .env to what they promise: by reading them, and with
-// GONETMON_TEST_DOCKER=1 by running them in an engine of its own. ci.sh installs what that takes.
+// GONETMON_TEST_DOCKER=1 by running them in an engine of its own. `make check` installs what that takes.
 package stack_test
 
 import (
 	"bytes"
 	"context"
+	"go/version"
 	"maps"
 	"os"
 	"path/filepath"
@@ -290,6 +291,10 @@ func TestDockerfile(t *testing.T) {
 	if len(from) != 2 || !regexp.MustCompile(`^golang:1\.[0-9]+\.[0-9]+-alpine3\.[0-9]+$`).MatchString(from[0][1]) || from[1][1] != "scratch" {
 		t.Errorf("from %q", from)
 	}
+	asked := regexp.MustCompile(`(?m)^go (\S+)$`).FindStringSubmatch(read(t, "go.mod"))[1]
+	if builds := regexp.MustCompile(`:([0-9.]+)-`).FindStringSubmatch(from[0][1])[1]; version.Compare("go"+builds, "go"+asked) < 0 {
+		t.Errorf("built by Go %s; go.mod asks for %s", builds, asked)
+	}
 	if strings.Contains(text, "latest") || strings.Contains(text, "--mount") { // the classic builder knows no mounts
 		t.Error("has latest or --mount")
 	}
@@ -301,6 +306,30 @@ func TestDockerfile(t *testing.T) {
 	for _, label := range []string{"title", "description", "source", "licenses", "version", "revision"} {
 		if !strings.Contains(text, "org.opencontainers.image."+label+"=") {
 			t.Errorf("has no label %s", label)
+		}
+	}
+}
+
+// What checks the configuration is what will read it.
+func TestToolVersions(t *testing.T) {
+	p := load(t, "alerts")
+	for _, tt := range []struct{ service, tag, module, version string }{
+		{"prometheus", `:v3\.(\d+)\.(\d+)$`, "github.com/prometheus/prometheus", "v0.3$1.$2"}, // v3.13.5 is v0.313.5 of the module
+		{"alertmanager", `:v(\d+)\.(\d+)\.(\d+)$`, "github.com/prometheus/alertmanager", "v$1.$2.$3"},
+	} {
+		tag, image := regexp.MustCompile(tt.tag), p.Services[tt.service].Image
+		at := tag.FindStringSubmatchIndex(image)
+		if at == nil {
+			t.Fatalf("%s: %s", tt.service, image)
+		}
+		want := tt.module + " " + string(tag.ExpandString(nil, tt.version, image, at))
+		for _, mod := range []string{"check/tools/go.mod", "check/dashboards/go.mod"} {
+			if text := read(t, mod); strings.Contains(text, tt.module+" ") && !strings.Contains(text, want+"\n") && !strings.Contains(text, want+" // indirect\n") {
+				t.Errorf("%s does not have %s", mod, want)
+			}
+		}
+		if !strings.Contains(read(t, "check/tools/go.mod"), want) {
+			t.Errorf("check/tools/go.mod lacks %s", want)
 		}
 	}
 }
