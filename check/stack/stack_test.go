@@ -95,7 +95,7 @@ func TestStack(t *testing.T) {
 		"GONETMON_PORT=18080", "PROMETHEUS_PORT=19090", "GRAFANA_PORT=13000", "GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=b1-c2 d3", "ALERTMANAGER_PORT=19093",
 		"PROMETHEUS_RETENTION_TIME=30d", "COMPOSE_PROFILES=alerts")
 	step(t, e, "with .env", func() {
-		e.compose("up", "-d", "--build")
+		e.compose("up", "-d", "--build", "--wait")
 		e.t.Logf("healthy after %.1f s", e.healthy("gonetmon", "prometheus", "grafana", "alertmanager").Seconds())
 		e.listening("127.0.0.1:18080 127.0.0.1:19090 0.0.0.0:13000 127.0.0.1:19093")
 		if flags, err := e.get("http://127.0.0.1:19090/api/v1/status/flags"); err != nil || !strings.Contains(flags, `"storage.tsdb.retention.time":"30d"`) || !strings.Contains(flags, `"storage.tsdb.retention.size":"4GiB"`) {
