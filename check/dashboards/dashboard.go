@@ -77,6 +77,7 @@ type Panel struct {
 	GridPos                  struct{ X, Y, W, H int }
 	Links                    []Link
 	TimeFrom, TimeShift      string
+	HideTimeOverride         bool
 	Interval                 string
 	MaxDataPoints            int
 	Transformations          []Transformation

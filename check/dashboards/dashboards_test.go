@@ -163,6 +163,9 @@ func isTimes8(e parser.Expr) bool {
 		if e.Op == parser.LAND || e.Op.IsComparisonOperator() {
 			return isTimes8(e.LHS)
 		}
+		if e.Op == parser.LOR { // -1 stands for words
+			return isTimes8(e.LHS) && (isTimes8(e.RHS) || strings.HasSuffix(e.RHS.String(), " == 0) - 1"))
+		}
 		eight := func(e parser.Expr) bool {
 			n, ok := e.(*parser.NumberLiteral)
 			return ok && n.Val == 8

@@ -96,8 +96,16 @@ func (c *checker) right(q *Query, choices map[string]Choice, got []series) (wron
 		rate(sum(func(f flow) float64 { return f.outLAN }))
 	case "gonetmon-device/Throughput/E":
 		rate(sum(func(f flow) float64 { return f.outMulticast }))
-	case "gonetmon-device/When it is used/A", "gonetmon-device/Fastest/A":
+	case "gonetmon-device/Fastest/A":
 		rate(sum(both))
+	case "gonetmon-device/When it is used/A":
+		state := 0.0 // quiet
+		for _, from := range []float64{1e3, 1e6} {
+			if 8*sum(both) >= from {
+				state++
+			}
+		}
+		number(state, 1, 1)
 	case "gonetmon-device/Downloaded/A":
 		volume(sum(flow.in))
 	case "gonetmon-device/Uploaded/A":

@@ -61,6 +61,20 @@ func TestScenarios(t *testing.T) {
 			{fmt.Sprintf(built, "b"), "1x2 stale"}, {`up{job="gonetmon", instance="b"}`, "1x2 0x7"}, {`gonetmon_capture_up{job="gonetmon", instance="b", interface="eth1"}`, "1x2 stale"},
 		}, 600, 0, `- {labels: '{}', value: -1}`},
 
+		// A rate that was shown once is not shown for ever: -1 is mapped to words.
+		{"what is now while all is well", "gonetmon-home/Download now/A", "1m", [][2]string{
+			{`up{job="gonetmon", instance="home"}`, "1x10"},
+			{`gonetmon_device_bytes_total{job="gonetmon", instance="home", device="tv", direction="in", scope="internet"}`, "0+6000x10"},
+		}, 600, 300, `- {labels: '{}', value: 800}`},
+		{"what is now when gonetmon is down", "gonetmon-home/Download now/A", "1m", [][2]string{
+			{`up{job="gonetmon", instance="home"}`, "1x4 0x6"},
+			{`gonetmon_device_bytes_total{job="gonetmon", instance="home", device="tv", direction="in", scope="internet"}`, "0+6000x4 stale"},
+		}, 600, 300, `- {labels: '{}', value: -1}`},
+		{"what is now when one of two taps is down", "gonetmon-home/Active devices/A", "1m", [][2]string{
+			{`up{job="gonetmon", instance="a"}`, "1x10"}, {`up{job="gonetmon", instance="b"}`, "1x4 0x6"},
+			{`gonetmon_device_last_seen_timestamp_seconds{job="gonetmon", instance="a", device="tv"}`, "500x10"},
+		}, 600, 300, `- {labels: '{}', value: 1}`},
+
 		// Ten days of January at two devices with 1 MB every five minutes each: 2 × 288 × 10 MB so far, 31/10 of it in the whole month.
 		{"a month goes on as it began", "gonetmon-usage/By the end of the month/A", "5m", [][2]string{
 			{fmt.Sprintf(usage, "x"), "_ 1000000x2879"}, {fmt.Sprintf(usage, "y"), "_ 1000000x2879"},
@@ -108,5 +122,5 @@ func find(t *testing.T, name string) *Query {
 func fill(q *Query, seconds int) string {
 	all := Choice{Values: []string{".+"}, Regex: true}
 	n := Choice{Values: []string{fmt.Sprint(seconds)}}
-	return strings.TrimSpace(q.Dashboard.Interpolate(q.Expr, map[string]Choice{"job": all, "instance": all, "device": all, "__range": {Values: []string{fmt.Sprintf("%ds", seconds)}}, "__range_s": n}))
+	return strings.TrimSpace(q.Dashboard.Interpolate(q.Expr, map[string]Choice{"job": all, "instance": all, "device": all, "__range": {Values: []string{fmt.Sprintf("%ds", seconds)}}, "__range_s": n, "__rate_interval": {Values: []string{"5m"}}}))
 }
