@@ -63,15 +63,16 @@ func TestScenarios(t *testing.T) {
 
 		// A rate that was shown once is not shown for ever: -1 is mapped to words.
 		{"what is now while all is well", "gonetmon-home/Download now/A", "1m", [][2]string{
-			{`up{job="gonetmon", instance="home"}`, "1x10"},
+			{fmt.Sprintf(built, "home"), "1x10"}, {`up{job="gonetmon", instance="home"}`, "1x10"},
 			{`gonetmon_device_bytes_total{job="gonetmon", instance="home", device="tv", direction="in", scope="internet"}`, "0+6000x10"},
 		}, 600, 300, `- {labels: '{}', value: 800}`},
 		{"what is now when gonetmon is down", "gonetmon-home/Download now/A", "1m", [][2]string{
-			{`up{job="gonetmon", instance="home"}`, "1x4 0x6"},
+			{fmt.Sprintf(built, "home"), "1x4 stale"}, {`up{job="gonetmon", instance="home"}`, "1x4 0x6"}, {`up{job="prometheus", instance="prometheus"}`, "1x10"},
 			{`gonetmon_device_bytes_total{job="gonetmon", instance="home", device="tv", direction="in", scope="internet"}`, "0+6000x4 stale"},
 		}, 600, 300, `- {labels: '{}', value: -1}`},
 		{"what is now when one of two taps is down", "gonetmon-home/Active devices/A", "1m", [][2]string{
-			{`up{job="gonetmon", instance="a"}`, "1x10"}, {`up{job="gonetmon", instance="b"}`, "1x4 0x6"},
+			{fmt.Sprintf(built, "a"), "1x10"}, {`up{job="gonetmon", instance="a"}`, "1x10"},
+			{fmt.Sprintf(built, "b"), "1x4 stale"}, {`up{job="gonetmon", instance="b"}`, "1x4 0x6"},
 			{`gonetmon_device_last_seen_timestamp_seconds{job="gonetmon", instance="a", device="tv"}`, "500x10"},
 		}, 600, 300, `- {labels: '{}', value: 1}`},
 
