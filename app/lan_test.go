@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"gonetmon/app/logbook"
 	"gonetmon/app/traffic"
 )
 
@@ -71,4 +74,24 @@ func TestAnnouncedPrefixes(t *testing.T) {
 			})
 		})
 	}
+}
+
+// However often somebody advertises prefixes for a second only, the log has a few lines of it.
+func TestAnnouncedPrefixesLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		changes := 0
+		l := newLAN(nil, []netip.Prefix{netip.MustParsePrefix("192.168.2.0/24")}, slog.New(logbook.NewHandler(slog.NewTextHandler(&out, nil))),
+			func(*traffic.LAN) { changes++ })
+		begin := time.Now()
+		for i := range 10_000 {
+			l.announce(netip.MustParsePrefix(fmt.Sprintf("2001:db8:%x::/64", i)), time.Second)
+			time.Sleep(100 * time.Millisecond)
+		}
+		synctest.Wait()
+		lines, most := strings.Count(out.String(), "\n"), 12+int(time.Since(begin)/time.Minute)
+		if lines > most || changes < 10_000 || !strings.Contains(out.String(), "skipped=") {
+			t.Errorf("%d lines for %d changes in %v, want at most %d", lines, changes, time.Since(begin), most)
+		}
+	})
 }

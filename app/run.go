@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -19,6 +20,7 @@ import (
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
 	"gonetmon/app/export"
+	"gonetmon/app/logbook"
 	"gonetmon/app/meter"
 	"gonetmon/app/names"
 	"gonetmon/app/traffic"
@@ -51,7 +53,11 @@ type daemon struct {
 
 // run listens and counts until ctx ends. Then every frame that had come is counted, and the last report printed.
 func run(ctx context.Context, c *config, stdout io.Writer) error {
-	d := &daemon{cfg: c, log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel.Level}))}
+	book := logbook.NewHandler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel.Level}))
+	defer book.Flush()
+	d := &daemon{cfg: c, log: slog.New(book)}
+	log.SetFlags(0) // of the libraries that write there, whoever provokes it
+	log.SetOutput(logbook.Writer(func(text string) { d.log.Warn("library", "error", text) }))
 	if err := d.open(stdout); err != nil {
 		d.close()
 		return err

@@ -36,7 +36,7 @@ func newLink(t *testing.T) *link {
 // open opens a ring in the namespace. The test closes it.
 func (l *link) open(t *testing.T, name string, size int) *capture.Ring {
 	t.Helper()
-	return l.openRing(t, capture.RingConfig{Interface: name, Size: size, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	return l.openRing(t, capture.RingConfig{Interface: name, Size: size, Log: slog.New(slog.DiscardHandler)})
 }
 
 func (l *link) openRing(t *testing.T, cfg capture.RingConfig) *capture.Ring {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,10 @@ import (
 const (
 	widestName  = 40 // columns of a table that a name has at most
 	beyondLimit = "(addresses beyond the limit)"
+
+	// mostRows is how many devices a report lists, interval after interval: more than an ordinary network has. Forged addresses
+	// would fill the disk with them otherwise.
+	mostRows = 256
 )
 
 // A Report prints which devices had traffic, interval after interval.
@@ -51,17 +56,17 @@ func (r *Report) Run(ctx context.Context) error {
 	}
 }
 
-// Print prints what was counted since it last did, at first since the start of the counting, with one Write. It is not to be
-// called while Run runs.
+// Print prints what was counted since it last did, at first since the start of the counting, with one Write. Of more than 256
+// devices those that used least share a row. It is not to be called while Run runs.
 func (r *Report) Print(now time.Time) {
 	s := r.snapshot()
-	_, _ = r.w.Write(table(now, r.last, s))
+	_, _ = r.w.Write(table(now, r.last, s, mostRows))
 	r.last = s
 }
 
-// WriteTable writes the same table of all that was counted since the start, with one Write.
+// WriteTable writes the same table of all that was counted since the start, with a row for each device, with one Write.
 func WriteTable(w io.Writer, s *device.Snapshot) {
-	_, _ = w.Write(table(s.Time, nil, s))
+	_, _ = w.Write(table(s.Time, nil, s, math.MaxInt))
 }
 
 // A row is what one device gained.
@@ -128,14 +133,18 @@ func printable(text string, widest int) string {
 	return text
 }
 
-// table is what was gained from one snapshot to a later one; from nil is the start, when all was 0.
-func table(now time.Time, from, to *device.Snapshot) []byte {
+// table is what was gained from one snapshot to a later one, with so many rows of devices at most; from nil is the start, when all
+// was 0.
+func table(now time.Time, from, to *device.Snapshot, most int) []byte {
 	if from == nil {
 		from = &device.Snapshot{Time: to.Start}
 	}
 	span := to.Time.Sub(from.Time)
 	all := rows(from, to)
 	count := len(all)
+	if count > most {
+		all = append(all[:most], together(all[most:]))
+	}
 	if g := gain(beyondLimit, &from.Overflow, &to.Overflow); g.in+g.out > 0 {
 		all = append(all, g)
 	}
@@ -156,6 +165,16 @@ func table(now time.Time, from, to *device.Snapshot) []byte {
 	fmt.Fprintf(&b, "%s  in %s  out %s\n", devices(count), inBytes(in), inBytes(out))
 	columns(&b, 2, cells)
 	return b.Bytes()
+}
+
+// together is one row for several devices.
+func together(some []row) row {
+	all := row{name: "(" + devices(len(some)) + " more)"}
+	for _, r := range some {
+		all.in += r.in
+		all.out += r.out
+	}
+	return all
 }
 
 // period is when a table ends, and how long it is for.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gonetmon/app/device"
+	"gonetmon/app/traffic"
 )
 
 // A pile keeps what is written to it, write by write.
@@ -63,6 +64,29 @@ func TestReport(t *testing.T) {
 	golden(t, "report.txt", strings.Join(out.writes, "---\n"))
 }
 
+// However many devices there are, a report stays short, and none of their bytes are missing; a replay lists all.
+func TestReportIsBounded(t *testing.T) {
+	s := crowd(10_000)
+	var out pile
+	NewReport(&out, time.Minute, func() *device.Snapshot { return s }).Print(s.Time)
+	lines := strings.Split(strings.TrimSpace(out.writes[0]), "\n")
+	if len(lines) != 2+mostRows+1 || !strings.Contains(lines[0], "10000 devices") {
+		t.Errorf("%d lines, the first %s", len(lines), lines[0])
+	}
+	var rest traffic.Totals
+	for i := range s.Devices[:len(s.Devices)-mostRows] { // the last use most
+		rest.Add(&s.Devices[i].Totals)
+	}
+	want := "(9744 devices more) " + inBytes(rest.Received().Bytes) + " " + inBytes(rest.Sent().Bytes)
+	if last := strings.Join(strings.Fields(lines[len(lines)-1]), " "); !strings.HasPrefix(last, want) {
+		t.Errorf("last row %q, want %q", last, want)
+	}
+	WriteTable(&out, s)
+	if n := strings.Count(out.writes[1], "\n"); n != 2+10_000 {
+		t.Errorf("%d lines of a replay", n)
+	}
+}
+
 // A device that was forgotten and has come back within one interval has gained what it has now.
 func TestReportForgets(t *testing.T) {
 	first := home()
@@ -80,7 +104,7 @@ func TestReportForgets(t *testing.T) {
 			d.Totals = totals(1_000, 0, 0, 2_000, 0)
 		}
 	}
-	got := string(table(s.Time, first, &s))
+	got := string(table(s.Time, first, &s, mostRows))
 	for _, want := range []string{"2 devices", "100 MB  9.00 GB", "2.00 kB  1.00 kB"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/net/netutil"
+
+	"gonetmon/app/logbook"
 )
 
 // ServerConfig is what a Server needs.
@@ -61,7 +63,7 @@ func NewServer(cfg ServerConfig) *Server {
 			WriteTimeout:      writeAt,
 			IdleTimeout:       idleAt,
 			MaxHeaderBytes:    maxHeader,
-			ErrorLog:          log.New(&errorLog{log: cfg.Log}, "", 0),
+			ErrorLog:          log.New(logbook.Writer(func(text string) { cfg.Log.Warn("http server", "error", text) }), "", 0),
 		},
 	}
 }

@@ -5,15 +5,19 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
+	"gonetmon/app/logbook"
 	"gonetmon/app/testnet"
 )
 
@@ -75,6 +79,40 @@ func TestLog(t *testing.T) {
 	if diff := cmp.Diff(want, log.String()); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
+}
+
+// However often a server comes and goes, the log has a few lines of it.
+func TestLogIsBounded(t *testing.T) {
+	const often = 10_000
+	var log bytes.Buffer
+	turn := 0
+	reply := func(_ int, addr netip.Addr) (answer, time.Duration) {
+		if turn++; turn%(downAfter+1) != 0 { // goes down, and answers the probe
+			return answer{reason: Timeout}, 0
+		}
+		return ok(nameOf(addr), time.Minute), 0
+	}
+	cfg := Config{Servers: servers1, Limit: 200, Log: slog.New(logbook.NewHandler(slog.NewTextHandler(&log, nil)))}
+	run(t, cfg, reply, func(p *PTR, f *peer) {
+		begin := time.Now()
+		for range 2 * often {
+			for i := range 200 {
+				p.Want(ip(i))
+			}
+			time.Sleep(2 * time.Second)
+		}
+		synctest.Wait()
+		lines, most := strings.Count(log.String(), "\n"), 2*(12+int(time.Since(begin)/time.Minute))
+		skipped := 0
+		for _, m := range regexp.MustCompile(`skipped=(\d+)`).FindAllStringSubmatch(log.String(), -1) {
+			n, _ := strconv.Atoi(m[1])
+			skipped += n
+		}
+		t.Logf("in %v %d queries, %d lines, %d left out", time.Since(begin), f.count(), lines, skipped)
+		if lines > most || lines+skipped < often {
+			t.Errorf("%d lines and %d left out in %v, want at most %d, and %d in all", lines, skipped, time.Since(begin), most, often)
+		}
+	})
 }
 
 func TestSweep(t *testing.T) {
