@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,8 +26,16 @@ import (
 // The test binary is gonetmon itself when this is set: so the tests run the whole program, race detector included.
 const beGonetmon = "TEST_BE_GONETMON"
 
+// And so many descriptors it has then, if this is set.
+const descriptors = "TEST_DESCRIPTORS"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(beGonetmon) == "1" {
+		if n, err := strconv.ParseUint(os.Getenv(descriptors), 10, 64); err == nil {
+			if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: n, Max: n}); err != nil {
+				panic(err)
+			}
+		}
 		main()
 		os.Exit(0)
 	}

@@ -154,9 +154,10 @@ func (d *daemon) newServer() *export.Server {
 			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: func() names.ReaderStats { return d.facts().ReaderStats },
 			ControlDrops: d.controlDrops, Prefixes: func() []netip.Prefix { return d.lan.current().Prefixes() }, Version: v,
 		}),
-		Healthy: d.healthy,
-		Ready:   d.ready,
-		Log:     d.log,
+		Healthy:     d.healthy,
+		Ready:       d.ready,
+		Connections: connections(len(d.taps)),
+		Log:         d.log,
 	})
 }
 

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +14,6 @@ import (
 	"net/url"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"gonetmon/app/logbook"
 )
 
@@ -24,23 +23,26 @@ type ServerConfig struct {
 	Metrics        http.Handler // of /metrics
 	Web            http.Handler // of /
 	Healthy, Ready func() error // what is wrong, in words for people; nil: nothing ever is
+	Connections    int          // most at once; 0: 256
 	Log            *slog.Logger // nil: none
 }
 
 const (
-	maxConnections = 256
-	maxHeader      = 16 << 10
-	readHeaderAt   = 5 * time.Second // at most
-	readAt         = 10 * time.Second
-	writeAt        = time.Minute
-	idleAt         = 2 * time.Minute
-	shutdownAt     = 2 * time.Second
+	maxHeader    = 16 << 10
+	readHeaderAt = 5 * time.Second // at most
+	readAt       = 10 * time.Second
+	writeAt      = time.Minute
+	idleAt       = 2 * time.Minute
+	shutdownAt   = 2 * time.Second
 )
 
 // A Server answers /, /metrics, /healthz and /readyz, and bounds what a client can cost.
 type Server struct {
 	http     http.Server
 	addr     string
+	most     int           // connections
+	slow     time.Duration // as of the door
+	log      *slog.Logger
 	listener net.Listener
 }
 
@@ -56,6 +58,9 @@ func NewServer(cfg ServerConfig) *Server {
 	mux.Handle("GET /readyz", verdict(cfg.Ready))
 	return &Server{
 		addr: cfg.Addr,
+		most: cmp.Or(cfg.Connections, mostGuests),
+		slow: slow,
+		log:  cfg.Log,
 		http: http.Server{
 			Handler:           guard(mux),
 			ReadHeaderTimeout: readHeaderAt,
@@ -64,17 +69,26 @@ func NewServer(cfg ServerConfig) *Server {
 			IdleTimeout:       idleAt,
 			MaxHeaderBytes:    maxHeader,
 			ErrorLog:          log.New(logbook.Writer(func(text string) { cfg.Log.Warn("http server", "error", text) }), "", 0),
+
+			DisableGeneralOptionsHandler: true, // OPTIONS is refused as any other method
 		},
 	}
 }
 
-// guard forbids browsers to guess what an answer is, and other sites to use it.
+// guard forbids browsers to guess what an answer is, to do anything that it asks for, and other sites to use it. The page says
+// itself what little it needs. No request has a body that anybody reads: not even its first byte is waited for.
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		if r.ContentLength != 0 {
+			h.Set("Connection", "close")
+			_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // else the server would read on, to find its end
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -103,7 +117,9 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return err // "listen tcp 127.0.0.1:8080: bind: address already in use"
 	}
-	s.listener = netutil.LimitListener(l, maxConnections)
+	door := newDoor(l, s.most, s.slow, s.log)
+	s.http.ConnState = door.state
+	s.listener = door
 	return nil
 }
 

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"gonetmon/app/testnet"
+)
+
+// With 64 descriptors and 2,000 connections that do nothing, frames are counted, names found, and the page is there at once.
+func TestFewDescriptors(t *testing.T) {
+	here, there := joined(t)
+	dns := serveDNS(t, here, func(addr netip.Addr) testnet.Answer {
+		time.Sleep(100 * time.Millisecond) // so that several are asked at once
+		return testnet.Answer{Names: []string{fmt.Sprintf("host%d.lan.", addr.As4()[3])}, TTL: 3600}
+	})
+	p := start(t, here, "GONETMON_DNS_SERVERS=127.0.0.1", descriptors+"=64")
+	addr := strings.Trim(strings.TrimPrefix(p.url, "http://"), "/")
+	var conns []net.Conn
+	here.Do(func() {
+		for i := range 2000 {
+			conn, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Errorf("number %d: %v", i, err)
+				return
+			}
+			conns = append(conns, conn)
+			if i%2 == 0 {
+				_, _ = io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: loc")
+			}
+		}
+	})
+	defer func() {
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+	}()
+	s := testnet.NewSender(there, "in0")
+	const hosts = 40
+	for i := range hosts {
+		s.Send(testnet.UDP(netip.AddrFrom4([4]byte{192, 168, 2, byte(i + 1)}), netip.MustParseAddr("198.51.100.1"), 72))
+	}
+	most, longest := 0, time.Duration(0)
+	p.until("all hosts named", func() bool {
+		asked := time.Now()
+		m := p.metrics()
+		longest = max(longest, time.Since(asked))
+		open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, len(open))
+		named := 0
+		for i := range hosts {
+			if m[fmt.Sprintf(`node_bytes_total{device="host%d.lan"}`, i+1)] == 100 {
+				named++
+			}
+		}
+		return named == hosts
+	})
+	if most > 64 {
+		t.Errorf("%d descriptors, want at most 64", most)
+	}
+	t.Logf("%d descriptors at most, the longest page took %v, %d queries at once", most, longest, dns.MaxInFlight())
+	if longest > time.Second {
+		t.Errorf("a page took %v", longest)
+	}
+	if log := p.log.String(); strings.Contains(log, "too many open files") || !strings.Contains(log, "too many connections") {
+		t.Error(log)
+	}
+}
