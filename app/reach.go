@@ -1,6 +1,13 @@
 package main
 
-import "syscall"
+import (
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"gonetmon/app/names"
+)
 
 // How many descriptors are left to others than those who read the page.
 const (
@@ -21,4 +28,36 @@ func connections(taps int) int {
 		return mostConnections
 	}
 	return min(max(int(limit.Cur)-ownDescriptors-tapDescriptors*taps, leastConnections), mostConnections)
+}
+
+// ownNames are those of this machine that have a dot: its host name, with its search domains too, and how /etc/hosts calls it in full.
+func ownNames(search []string) []string {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		return nil
+	}
+	all := []string{host}
+	for _, domain := range search {
+		all = append(all, host+"."+domain)
+	}
+	if text, err := os.ReadFile("/etc/hosts"); err == nil {
+		all = append(all, fullNames(string(text), host)...)
+	}
+	all = slices.DeleteFunc(all, func(name string) bool { return !strings.Contains(name, ".") })
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// fullNames are the names that a hosts file (hosts(5)) gives to a host beside its own, which begin with it.
+func fullNames(file, host string) (all []string) {
+	host = strings.ToLower(host)
+	for line := range strings.Lines(file) {
+		line, _, _ = strings.Cut(line, "#")
+		for _, word := range strings.Fields(line) {
+			if name, ok := names.Clean(word); ok && strings.HasPrefix(name, host+".") {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
 }

@@ -4,14 +4,54 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"gonetmon/app/testnet"
 )
+
+func TestFullNames(t *testing.T) {
+	const file = `127.0.0.1 localhost
+127.0.1.1	NAS.example.org nas # nas.example.com
+192.168.2.7 nas.home.example nasty.example.org xnas.example.org "nas.<b>
+`
+	if diff := cmp.Diff([]string{"nas.example.org", "nas.home.example"}, fullNames(file, "Nas")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The daemon answers under its addresses, its own name and those that are configured, and under no other.
+func TestHostNames(t *testing.T) {
+	here, _ := joined(t)
+	p := start(t, here, "GONETMON_HOST_NAMES=monitor.example.org")
+	own, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]int{
+		"127.0.0.1": 200, "localhost:8080": 200, own: 200, "monitor.example.org": 200, "monitor.lan": 200, "example.org": 421, "evil.example": 421,
+	} {
+		r, err := http.NewRequest("GET", p.url+"metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		answer, err := p.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("%s: %s, want %d", host, answer.Status, want)
+		}
+	}
+}
 
 // With 64 descriptors and 2,000 connections that do nothing, frames are counted, names found, and the page is there at once.
 func TestFewDescriptors(t *testing.T) {

@@ -141,6 +141,7 @@ func (d *daemon) learn(facts []names.Fact) {
 
 func (d *daemon) newServer() *export.Server {
 	v, revision := version()
+	_, search := resolver()
 	var stats func() names.Stats
 	if d.ptr != nil {
 		stats = d.ptr.Stats
@@ -156,6 +157,7 @@ func (d *daemon) newServer() *export.Server {
 		}),
 		Healthy:     d.healthy,
 		Ready:       d.ready,
+		HostNames:   slices.Concat(d.cfg.HostNames, ownNames(search)),
 		Connections: connections(len(d.taps)),
 		Log:         d.log,
 	})

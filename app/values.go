@@ -288,6 +288,30 @@ func (v domains) String() string {
 	return orAuto(strings.Join(v.list, ","))
 }
 
+// hostNames are names that a request may be for.
+type hostNames []string
+
+func (v *hostNames) Decode(value string) error {
+	parts, err := list(value, none)
+	if err != nil {
+		return err
+	}
+	*v = nil
+	if parts[0] == none {
+		return nil
+	}
+	for _, p := range parts {
+		name, ok := names.Clean(p)
+		if !ok {
+			return fmt.Errorf("%q is not a host name (without http:// and port)", p)
+		}
+		*v = append(*v, name)
+	}
+	return nil
+}
+
+func (v hostNames) String() string { return cmp.Or(strings.Join(v, ","), none) }
+
 // hosts is a number of hosts.
 type hosts int
 

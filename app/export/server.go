@@ -23,6 +23,7 @@ type ServerConfig struct {
 	Metrics        http.Handler // of /metrics
 	Web            http.Handler // of /
 	Healthy, Ready func() error // what is wrong, in words for people; nil: nothing ever is
+	HostNames      []string     // by which it may be asked for, besides addresses and names that only the LAN can have
 	Connections    int          // most at once; 0: 256
 	Log            *slog.Logger // nil: none
 }
@@ -62,7 +63,7 @@ func NewServer(cfg ServerConfig) *Server {
 		slow: slow,
 		log:  cfg.Log,
 		http: http.Server{
-			Handler:           guard(mux),
+			Handler:           guard(newHostCheck(mux, cfg.HostNames, cfg.Log)),
 			ReadHeaderTimeout: readHeaderAt,
 			ReadTimeout:       readAt,
 			WriteTimeout:      writeAt,
