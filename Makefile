@@ -3,6 +3,7 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
+FUZZ ?= .
 TESTFLAGS ?=
 PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7
 IMAGE ?= gonetmon:$(VERSION)
@@ -48,13 +49,8 @@ race: ## run all tests with the race detector (needs a C compiler)
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-fuzz: ## run each fuzz target for FUZZTIME (30s)
-	@set -e; for package in $$($(GO) list ./...); do \
-		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
-			echo "$$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$package; \
-		done; \
-	done
+fuzz: ## run each fuzz target for FUZZTIME (30s), those that match FUZZ only
+	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" FUZZ="$(FUZZ)" check/fuzz.sh
 
 check: ## everything that is checked of the stack: rules, dashboards, compose.yaml, images, all of it in Docker; Debian and root
 	check/run

@@ -83,6 +83,7 @@ func TestLoadConfig(t *testing.T) {
 		{"no size", []string{"GONETMON_RING_SIZE=8MB"}, nil, "not a size (a number, with KiB, MiB or GiB behind it)"},
 		{"size too small", []string{"GONETMON_RING_SIZE=1"}, nil, "not from 512KiB to 1GiB"},
 		{"size too large", []string{"GONETMON_RING_SIZE=9999999999GiB"}, nil, "not from 512KiB to 1GiB"},
+		{"size that would be 1 MiB after an overflow", []string{"GONETMON_RING_SIZE=-18014398509480960KiB"}, nil, "not from 512KiB to 1GiB"},
 		{"no level", []string{"GONETMON_LOG_LEVEL=loud"}, nil, "not debug, info, warn or error"},
 	}
 	for _, tt := range tests {

@@ -351,7 +351,7 @@ func (v *size) Decode(value string) error {
 	switch {
 	case err != nil:
 		return errors.New("not a size (a number, with KiB, MiB or GiB behind it)")
-	case n > mostRing/unit || n*unit < leastRing:
+	case n < 0 || n > mostRing/unit || n*unit < leastRing:
 		return fmt.Errorf("not from %s to %s", size(leastRing), size(mostRing))
 	}
 	*v = size(n * unit)

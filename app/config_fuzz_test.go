@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// FuzzConfig sets each variable to anything. Either that is a good value, which is printed as one that means the same, or an error in
+// one line names the variable and the value.
+func FuzzConfig(f *testing.F) {
+	all := variableNames()
+	standards := (&config{}).variables()
+	for i, v := range standards {
+		for _, value := range []string{v.standard, v.example, v.standard + "," + v.example, v.example + "0", "-" + v.example, "", "0", "none"} {
+			f.Add(uint8(i), value)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, value string) {
+		if strings.ContainsRune(value, 0) {
+			return // no environment has that
+		}
+		name := all[int(which)%len(all)]
+		environment(t, name+"="+value)
+		c, err := loadConfig()
+		if err != nil {
+			text := err.Error()
+			if !strings.HasPrefix(text, fmt.Sprintf("%s=%q: ", name, value)) || !strings.Contains(text, "; for example "+name+"=") ||
+				strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+				t.Errorf("%s=%q: error %q", name, value, text)
+			}
+			return
+		}
+		var printed string
+		for _, v := range c.variables() {
+			if v.name == name {
+				printed = v.value
+			} else if v.value != v.standard {
+				t.Errorf("%s=%q makes %s %q", name, value, v.name, v.value)
+			}
+		}
+		environment(t, name+"="+printed)
+		again, err := loadConfig()
+		if err != nil {
+			t.Fatalf("%s=%q is printed as %q: %v", name, value, printed, err)
+		}
+		for i, v := range again.variables() {
+			if was := c.variables()[i]; v != was {
+				t.Errorf("%s=%q is printed as %q, which is %q", name, value, was.value, v.value)
+			}
+		}
+	})
+}

@@ -1,0 +1,201 @@
+package export
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"gonetmon/app/device"
+	"gonetmon/app/meter"
+	"gonetmon/app/web"
+)
+
+// FuzzPage has devices, vendors and interfaces called anything: the page parses, plain and gzipped, and a label that is read back is
+// what was written; the tables have a row for each, of nothing but plain letters.
+func FuzzPage(f *testing.F) {
+	for i, name := range hostile {
+		f.Add(name, hostile[(i+1)%len(hostile)])
+	}
+	f.Fuzz(func(t *testing.T, name, other string) {
+		if name > other {
+			name, other = other, name
+		}
+		s := home()
+		s.Devices = []device.Device{{Name: name, Vendor: other, Source: name, Hosts: addrs("10.0.0.1"), Totals: totals(1, 0, 0, 0, 0)}}
+		if name != other {
+			s.Devices = append(s.Devices, device.Device{Name: other, Vendor: name, Hosts: addrs("10.0.0.2", "fe80::2"), Totals: totals(2, 0, 0, 0, 0)})
+		}
+		m := meters()[:1]
+		m[0].Interface = name
+		page := NewPage(PageConfig{Snapshot: func() *device.Snapshot { return s }, Meters: func() []meter.Status { return m },
+			Names: lookups, Facts: facts, Version: other, Revision: name, Own: true})
+		plain := text(page)
+		families := parse(t, plain)
+		var got []string
+		for _, m := range families["node_bytes_total"].Metric {
+			got = append(got, labels(m)["device"])
+		}
+		if len(got) != len(s.Devices) {
+			t.Fatalf("devices %q of %q and %q", got, name, other)
+		}
+		for i, d := range s.Devices {
+			if same(d.Name) && !slices.Contains(got, d.Name) || !utf8.ValidString(got[i]) {
+				t.Errorf("devices %q of %q and %q", got, name, other)
+			}
+		}
+		if info := labels(families["gonetmon_build_info"].Metric[0]); same(other) && info["version"] != other {
+			t.Errorf("version %q, want %q", info["version"], other)
+		}
+		if zipped := unzipped(t, page); zipped != plain {
+			t.Errorf("gzipped it is %q, plain %q", zipped, plain)
+		}
+
+		var report, table, list bytes.Buffer
+		NewReport(&report, time.Minute, func() *device.Snapshot { return s }).Print(s.Time)
+		WriteTable(&table, s)
+		WriteDevices(&list, s)
+		for what, b := range map[string]string{"report": report.String(), "table": table.String(), "list": list.String()} {
+			lines := 2 + len(s.Devices)
+			if what == "list" {
+				lines += 3 // beyond the limit, forgotten, not named yet
+			} else {
+				lines++
+			}
+			if n := strings.Count(b, "\n"); n != lines || strings.ContainsFunc(b, func(r rune) bool { return r != '\n' && (r < ' ' || r > '~') }) {
+				t.Errorf("%s of %d lines, want %d: %q", what, n, lines, b)
+			}
+		}
+		var b bytes.Buffer
+		var all devicesJSON
+		if err := errors.Join(WriteDevicesJSON(&b, s), json.Unmarshal(b.Bytes(), &all)); err != nil {
+			t.Error(err)
+		}
+		if len(all.Devices) != len(s.Devices) || utf8.ValidString(name) && all.Devices[0].Device != name {
+			t.Errorf("JSON: %s", b.String())
+		}
+	})
+}
+
+// same says whether a label comes back as it was.
+func same(label string) bool {
+	return utf8.ValidString(label) && !strings.ContainsRune(label, utf8.RuneError)
+}
+
+func unzipped(t *testing.T, page *Page) string {
+	t.Helper()
+	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/metrics", nil)
+	r.Header.Set("Accept-Encoding", "gzip")
+	page.ServeHTTP(w, r)
+	z, err := gzip.NewReader(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// The statuses that there are: of ours, and of net/http for what is no request.
+var (
+	ourStatuses   = []int{200, 307, 400, 404, 405, 421}
+	theirStatuses = []int{400, 413, 417, 431, 501, 505}
+)
+
+// FuzzHTTP says anything to the server: it answers each request that there is, and then at most one thing that is none, in HTTP, and
+// closes the connection.
+func FuzzHTTP(f *testing.F) {
+	for _, say := range []string{
+		"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /?sort=now&pause HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nAccept-Encoding: gzip\r\n\r\n",
+		"HEAD /metrics HTTP/1.1\r\nHost: [::1]:8080\r\n\r\nGET /healthz HTTP/1.1\r\nHost: nas.lan\r\nConnection: close\r\n\r\n",
+		"GET /metrics HTTP/1.1\r\nHost: evil.example\r\nAccept-Encoding: gzip;q=0.5, *;q=0\r\n\r\n", "GET /metrics HTTP/1.0\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01\x00\x05",
+		"GET http://evil.example/ HTTP/1.1\r\nHost: x\r\n\r\n", "GET /../%2e%2e/etc/passwd HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
+	} {
+		f.Add([]byte(say))
+	}
+	s := NewServer(ServerConfig{Addr: "127.0.0.1:0", Metrics: ownPage(home()), Web: web.NewPage(web.Config{Snapshot: home, Meters: meters})})
+	if err := s.Listen(); err != nil {
+		f.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- s.Run(ctx) }()
+	f.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			f.Error(err)
+		}
+	})
+	f.Fuzz(func(t *testing.T, say []byte) {
+		say = say[:min(len(say), 1<<16)]
+		conn, err := net.Dial("tcp", s.listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		_ = conn.(*net.TCPConn).SetLinger(0) // thousands of them a second must not leave anything behind
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		go func() {
+			_, _ = conn.Write(say)
+			_ = conn.(*net.TCPConn).CloseWrite()
+		}()
+		requests, answers := bufio.NewReader(bytes.NewReader(say)), bufio.NewReader(conn)
+		for {
+			request, err := http.ReadRequest(requests)
+			if last := !answeredRight(t, answers, request, err == nil); last || t.Failed() {
+				break
+			}
+		}
+		if rest, err := io.ReadAll(answers); len(rest) > 0 || isTimeout(err) {
+			t.Errorf("%q: at the end %q, %v", say, rest, err)
+		}
+	})
+}
+
+// answeredRight reads the answer to a request, or to what is none, and says whether another can follow.
+func answeredRight(t *testing.T, answers *bufio.Reader, request *http.Request, good bool) bool {
+	t.Helper()
+	answer, err := http.ReadResponse(answers, request)
+	if err != nil {
+		if good || isTimeout(err) {
+			t.Errorf("no answer to %+v: %v", request, err)
+		}
+		return false // what is no request at all need not be answered
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Errorf("answer %s is cut after %q: %v", answer.Status, body, err)
+	}
+	ours := answer.Header.Get("X-Content-Type-Options") == "nosniff" && answer.Header.Get("Content-Security-Policy") != "" &&
+		answer.Header.Get("X-Frame-Options") == "DENY"
+	if ours && !slices.Contains(ourStatuses, answer.StatusCode) || !ours && !slices.Contains(theirStatuses, answer.StatusCode) {
+		t.Errorf("answer %s, %v, to %+v", answer.Status, answer.Header, request)
+	}
+	if !ours {
+		_, _ = io.Copy(io.Discard, answers) // they have a text even for HEAD
+		return false
+	}
+	if !good {
+		t.Errorf("answer %s to what is no request", answer.Status)
+	}
+	if answer.StatusCode == http.StatusOK && request.Method != http.MethodGet && request.Method != http.MethodHead {
+		t.Errorf("answer %s to %+v", answer.Status, request)
+	}
+	return good && !answer.Close && request.ContentLength == 0
+}

@@ -1,0 +1,42 @@
+package web
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gonetmon/app/device"
+	"gonetmon/app/meter"
+)
+
+// FuzzPage has devices, vendors and interfaces called anything, and asks for the page in any way: it has the same elements and
+// attributes as with good names.
+func FuzzPage(f *testing.F) {
+	for i, name := range hostile {
+		f.Add(name, hostile[(i+1)%len(hostile)], "sort=now&pause")
+		f.Add(name, name, "sort="+name)
+	}
+	f.Fuzz(func(t *testing.T, name, other, query string) {
+		page := func(name, other string) string {
+			s := home()
+			s.Devices = s.Devices[:6]
+			for i := range s.Devices {
+				s.Devices[i].Name, s.Devices[i].Vendor = name, "by "+other
+			}
+			m := sick()
+			m[0].Interface, m[1].Interface, m[1].Why = name, other, name
+			cfg := healthyConfig()
+			cfg.Snapshot, cfg.Version = func() *device.Snapshot { return s }, other
+			cfg.Meters = func() []meter.Status { return m }
+			w := httptest.NewRecorder()
+			NewPage(cfg).ServeHTTP(w, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/", RawQuery: query}})
+			return w.Body.String()
+		}
+		if diff := cmp.Diff(structure(t, page("good", "fine")), structure(t, page(name, other))); diff != "" {
+			t.Errorf("%q, %q, %q (-want +got):\n%s", name, other, query, diff)
+		}
+	})
+}
