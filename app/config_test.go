@@ -84,6 +84,10 @@ func TestLoadConfig(t *testing.T) {
 		{"size too small", []string{"GONETMON_RING_SIZE=1"}, nil, "not from 512KiB to 1GiB"},
 		{"size too large", []string{"GONETMON_RING_SIZE=9999999999GiB"}, nil, "not from 512KiB to 1GiB"},
 		{"size that would be 1 MiB after an overflow", []string{"GONETMON_RING_SIZE=-18014398509480960KiB"}, nil, "not from 512KiB to 1GiB"},
+		{"domain twice, written otherwise", []string{"GONETMON_STRIP_DOMAIN=lan,.Lan."}, nil, `".Lan." stands there twice`},
+		{"prefix twice, written otherwise", []string{"GONETMON_CIDR=192.168.2.1/24,192.168.2.0/24"}, nil, `"192.168.2.0/24" stands there twice`},
+		{"server twice, written otherwise", []string{"GONETMON_DNS_SERVERS=1.1.1.1,1.1.1.1:53"}, nil, `"1.1.1.1:53" stands there twice`},
+		{"host name twice, written otherwise", []string{"GONETMON_HOST_NAMES=nas.example,NAS.example"}, nil, `"NAS.example" stands there twice`},
 		{"no level", []string{"GONETMON_LOG_LEVEL=loud"}, nil, "not debug, info, warn or error"},
 	}
 	for _, tt := range tests {

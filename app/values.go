@@ -28,7 +28,7 @@ func list(value string, words ...string) ([]string, error) {
 			return nil, fmt.Errorf("%q can't stand beside others", p)
 		}
 		if slices.Contains(parts[:i], p) {
-			return nil, fmt.Errorf("%q stands there twice", p)
+			return nil, twice(p)
 		}
 	}
 	if len(parts) == 0 {
@@ -36,6 +36,8 @@ func list(value string, words ...string) ([]string, error) {
 	}
 	return parts, nil
 }
+
+func twice(part string) error { return fmt.Errorf("%q stands there twice", part) }
 
 // interfaces are names of interfaces; empty means auto.
 type interfaces []string
@@ -84,6 +86,8 @@ func (v *prefixes) Decode(value string) error {
 			return fmt.Errorf("%q is not a prefix", part)
 		case p.Addr().Is4In6():
 			return fmt.Errorf("%q is an IPv4 prefix in IPv6 clothes; write it as IPv4", part)
+		case slices.Contains(all, p.Masked()):
+			return twice(part)
 		}
 		all = append(all, p.Masked())
 	}
@@ -149,6 +153,9 @@ func (v *servers) Decode(value string) error {
 		}
 		if server.Port() == 0 {
 			return fmt.Errorf("%q has port 0", part)
+		}
+		if slices.Contains(v.list, server) {
+			return twice(part)
 		}
 		v.list = append(v.list, server)
 	}
@@ -276,6 +283,9 @@ func (v *domains) Decode(value string) error {
 		if !ok {
 			return fmt.Errorf("%q is not a domain", p)
 		}
+		if slices.Contains(v.list, name) {
+			return twice(p)
+		}
 		v.list = append(v.list, name)
 	}
 	return nil
@@ -304,6 +314,9 @@ func (v *hostNames) Decode(value string) error {
 		name, ok := names.Clean(p)
 		if !ok {
 			return fmt.Errorf("%q is not a host name (without http:// and port)", p)
+		}
+		if slices.Contains(*v, name) {
+			return twice(p)
 		}
 		*v = append(*v, name)
 	}
