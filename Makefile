@@ -8,12 +8,13 @@ TESTFLAGS ?=
 PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7
 IMAGE ?= gonetmon:$(VERSION)
 export CGO_ENABLED ?= 0
+include check/versions
 
 .DEFAULT_GOAL := help
-.PHONY: help build run up down logs ps image test race bench fuzz check lint env clean
+.PHONY: help build run up down logs ps image test race bench fuzz check lint env licences notices reproducible sbom vuln clean
 
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/gonetmon, a static binary
 	$(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o bin/gonetmon ./app
@@ -60,6 +61,21 @@ lint: ## run golangci-lint, with the floors of the house
 
 env: ## write .env.example and README's table of variables anew
 	$(GO) test ./app -run TestConfigDocumented -update
+
+licences: ## check the licences of what is linked into the binary, and THIRD_PARTY_NOTICES
+	cd check/licences && $(GO) test -count=1 ./...
+
+notices: ## write THIRD_PARTY_NOTICES anew
+	cd check/licences && $(GO) test -run TestNotices -update .
+
+reproducible: ## build twice, in different surroundings, and compare
+	@VERSION="$(VERSION)" check/reproducible.sh
+
+sbom: build ## write bin/gonetmon.cdx.json, what bin/gonetmon consists of (CycloneDX)
+	$(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_GOMOD) bin -json -std -version $(VERSION) -output bin/gonetmon.cdx.json bin/gonetmon
+
+vuln: ## look for known vulnerabilities that gonetmon can reach; asks vuln.go.dev, or GOVULNDB
+	@GO="$(GO)" GOVULNCHECK=$(GOVULNCHECK) check/vuln.sh
 
 clean: ## remove what was built
 	rm -rf bin

@@ -65,7 +65,7 @@ func newEngine(t *testing.T) *engine {
 	e.env = append(os.Environ(), "DOCKER_HOST="+socket, "DOCKER_CONFIG="+filepath.Join(dir, "config"))
 	e.startDaemon(socket)
 
-	for _, name := range []string{"app", "docker", "prometheus", "grafana", "compose.yaml", ".dockerignore", ".env.example", "go.mod", "go.sum"} {
+	for _, name := range []string{"app", "docker", "prometheus", "grafana", "compose.yaml", ".dockerignore", ".env.example", "go.mod", "go.sum", "LICENSE", "THIRD_PARTY_NOTICES"} {
 		e.must("mkdir", "-p", e.home)
 		e.must("cp", "-r", filepath.Join(root, name), e.home)
 	}

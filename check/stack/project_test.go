@@ -284,7 +284,7 @@ func TestExampleComplete(t *testing.T) {
 	}
 }
 
-// The image is built by a Go with an exact tag that is not older than go.mod asks for, and is nothing but the binary.
+// The image is built by a Go with an exact tag that is not older than go.mod asks for, and is nothing but the binary and its licences.
 func TestDockerfile(t *testing.T) {
 	text := read(t, "docker/Dockerfile")
 	from := regexp.MustCompile(`(?m)^FROM (?:--platform=\S+ )?(\S+)`).FindAllStringSubmatch(text, -1)
@@ -298,7 +298,7 @@ func TestDockerfile(t *testing.T) {
 	if strings.Contains(text, "latest") || strings.Contains(text, "--mount") { // the classic builder knows no mounts
 		t.Error("has latest or --mount")
 	}
-	for _, want := range []string{"CGO_ENABLED=0", "-trimpath", `HEALTHCHECK`, `ENTRYPOINT ["/gonetmon"]`} {
+	for _, want := range []string{"CGO_ENABLED=0", "-trimpath", `HEALTHCHECK`, "COPY LICENSE THIRD_PARTY_NOTICES /", `ENTRYPOINT ["/gonetmon"]`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("lacks %s", want)
 		}

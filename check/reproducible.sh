@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Builds the commit that is checked out twice, in two folders, with caches, times, users' settings and umasks of their own, and compares
+# the binaries: whoever builds the same commit with the same Go gets the same binary. VERSION is the version that both say they are.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+VERSION=${VERSION:?is the version to build, for example VERSION=v1.2.3}
+scratch=$(mktemp -d)
+trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
+
+build() { # folder, cache, umask, time zone
+	git -c safe.directory='*' clone -q . "$1"
+	(
+		cd "$1"
+		umask "$3"
+		export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+		env ${2:+GOCACHE="$2"} TZ="$4" LC_ALL=C make -s build VERSION="$VERSION"
+	)
+	sha256sum <"$1/bin/gonetmon" | cut -d' ' -f1
+}
+
+git diff --quiet HEAD || echo 'what is not committed is not built'
+# The first has the cache of whoever calls, which other builds have filled; the second compiles all there is.
+first=$(build "$scratch/one" '' 022 UTC)
+second=$(build "$scratch/a/deeper/folder/two" "$scratch/cache" 077 Pacific/Auckland)
+echo "$first $VERSION, $(git -c safe.directory='*' rev-parse --short=12 HEAD), $(go version | cut -d' ' -f3,4)"
+if [ "$first" != "$second" ]; then
+	echo "$second the second time: the build is not reproducible" >&2
+	go version -m "$scratch/one/bin/gonetmon" "$scratch/a/deeper/folder/two/bin/gonetmon" >&2
+	exit 1
+fi
