@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"gonetmon/app/export"
@@ -17,15 +18,51 @@ const stuck = 10 * time.Second
 // healthy says whether everything that should move does.
 func (d *daemon) healthy() error {
 	now := time.Now()
-	for _, s := range d.status() {
-		if still := now.Sub(s.Beat); still > stuck {
-			return fmt.Errorf("capture on %s has stood still for %s", s.Interface, still.Round(time.Second))
+	for _, l := range d.loops() {
+		if still := now.Sub(l.beat); still > stuck {
+			return fmt.Errorf("%s has stood still for %s", l.name, still.Round(time.Second))
 		}
 	}
-	if still := now.Sub(d.registry.Snapshot().Time); still > stuck {
-		return fmt.Errorf("counting has stood still for %s", still.Round(time.Second))
-	}
 	return nil
+}
+
+// loops are those that everything hangs on.
+func (d *daemon) loops() []loop {
+	all := make([]loop, 0, 2*len(d.taps)+1)
+	for _, t := range d.taps {
+		all = append(all, loop{"capture on " + t.name, t.ring.Stats().Beat}, loop{"capture of control frames on " + t.name, t.control.Stats().Beat})
+	}
+	return append(all, loop{"counting", d.registry.Snapshot().Time})
+}
+
+// summary says in a line what is heard.
+func (d *daemon) summary() string {
+	var heard, deaf []string
+	for _, s := range d.status() {
+		if s.Up {
+			heard = append(heard, s.Interface)
+		} else {
+			deaf = append(deaf, s.Interface+" ("+s.Why+")")
+		}
+	}
+	var parts []string
+	if len(heard) > 0 {
+		parts = append(parts, "listening on "+strings.Join(heard, " "))
+	}
+	if len(deaf) > 0 {
+		parts = append(parts, "hearing nothing on "+strings.Join(deaf, " "))
+	}
+	devices := 0
+	for _, known := range d.registry.Snapshot().Devices {
+		if len(known.Hosts) > 0 {
+			devices++
+		}
+	}
+	noun := "devices"
+	if devices == 1 {
+		noun = "device"
+	}
+	return fmt.Sprintf("%s, %d %s", strings.Join(parts, ", "), devices, noun)
 }
 
 // ready says whether what is on the network is being counted.

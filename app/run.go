@@ -49,6 +49,7 @@ type daemon struct {
 	registry *device.Registry
 	report   *export.Report
 	server   *export.Server
+	notifier *notifier
 }
 
 // run listens and counts until ctx ends. Then every frame that had come is counted, and the last report printed.
@@ -69,6 +70,11 @@ func run(ctx context.Context, c *config, stdout io.Writer) error {
 // open makes all that needs rights or may be refused.
 func (d *daemon) open(stdout io.Writer) error {
 	c := d.cfg
+	n, err := openNotifier(d.log)
+	if err != nil {
+		return err
+	}
+	d.notifier = n
 	interfaces, err := chooseInterfaces(c.Interface)
 	if err != nil {
 		return wrong{err}
@@ -106,7 +112,11 @@ func (d *daemon) open(stdout io.Writer) error {
 		d.registry.Fold(time.Now()) // to the moment, so that intervals are as long as they say
 		return d.registry.Snapshot()
 	})
-	d.server = d.newServer()
+	listener, err := passedListener()
+	if err != nil {
+		return err
+	}
+	d.server = d.newServer(listener)
 	if err := d.server.Listen(); err != nil {
 		return d.explainListen(err)
 	}
@@ -139,7 +149,11 @@ func (d *daemon) learn(facts []names.Fact) {
 	d.registry.Learn(time.Now(), facts)
 }
 
-func (d *daemon) newServer() *export.Server {
+// newServer returns the server of the page and the metrics, on the listener if there is one.
+func (d *daemon) newServer(listener net.Listener) *export.Server {
+	if listener != nil {
+		d.log.Info("serving on the socket that systemd passed; GONETMON_ADDR and GONETMON_PORT are not used", "address", listener.Addr())
+	}
 	v, revision := version()
 	_, search := resolver()
 	var stats func() names.Stats
@@ -147,7 +161,8 @@ func (d *daemon) newServer() *export.Server {
 		stats = d.ptr.Stats
 	}
 	return export.NewServer(export.ServerConfig{
-		Addr: net.JoinHostPort(d.cfg.Addr.String(), strconv.Itoa(int(d.cfg.Port))),
+		Addr:     net.JoinHostPort(d.cfg.Addr.String(), strconv.Itoa(int(d.cfg.Port))),
+		Listener: listener,
 		Metrics: export.NewPage(export.PageConfig{
 			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: d.facts, Version: v, Revision: revision,
 		}),
@@ -203,6 +218,7 @@ func (d *daemon) serve(ctx context.Context) error {
 		})
 	}
 	d.log.Info("started", "page", d.server.URL(), "interfaces", strings.Join(d.interfaces(), " "), "local", d.lan.String())
+	readers.Go(func() { d.notifier.run(ctx, d.loops, d.summary) })
 
 	<-ctx.Done()
 	meters.Wait()
@@ -251,6 +267,9 @@ func (d *daemon) close() {
 		if err := errors.Join(t.ring.Close(), t.control.Close()); err != nil {
 			d.log.Warn("close ring", "interface", t.name, "error", err)
 		}
+	}
+	if err := d.notifier.close(); err != nil {
+		d.log.Warn("close the way to systemd", "error", err)
 	}
 }
 

@@ -140,7 +140,9 @@ func (r *Ring) Open() (err error) {
 	if r.memory, err = unix.Mmap(r.fd, 0, r.blockSize*ringBlocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
 		return fmt.Errorf("map ring of %d bytes: %w", r.blockSize*ringBlocks, err)
 	}
-	r.check(time.Now())
+	now := time.Now()
+	r.beat.Store(now.UnixNano())
+	r.check(now)
 	return nil
 }
 

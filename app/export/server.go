@@ -20,6 +20,7 @@ import (
 // ServerConfig is what a Server needs.
 type ServerConfig struct {
 	Addr           string       // "127.0.0.1:8080"
+	Listener       net.Listener // to serve on in place of Addr; nil: none. The server closes it
 	Metrics        http.Handler // of /metrics
 	Web            http.Handler // of /
 	Healthy, Ready func() error // what is wrong, in words for people; nil: nothing ever is
@@ -44,7 +45,8 @@ type Server struct {
 	most     int           // connections
 	slow     time.Duration // as of the door
 	log      *slog.Logger
-	listener net.Listener
+	given    net.Listener // nil: none
+	listener net.Listener // that is served on, once Listen has returned
 }
 
 // NewServer returns a server that does not listen yet.
@@ -58,10 +60,11 @@ func NewServer(cfg ServerConfig) *Server {
 	mux.Handle("GET /healthz", verdict(cfg.Healthy))
 	mux.Handle("GET /readyz", verdict(cfg.Ready))
 	return &Server{
-		addr: cfg.Addr,
-		most: cmp.Or(cfg.Connections, mostGuests),
-		slow: slow,
-		log:  cfg.Log,
+		addr:  cfg.Addr,
+		most:  cmp.Or(cfg.Connections, mostGuests),
+		slow:  slow,
+		log:   cfg.Log,
+		given: cfg.Listener,
 		http: http.Server{
 			Handler:           guard(newHostCheck(mux, cfg.HostNames, cfg.Log)),
 			ReadHeaderTimeout: readHeaderAt,
@@ -111,12 +114,15 @@ func verdict(check func() error) http.Handler {
 	})
 }
 
-// Listen opens the listener, for which ports below 1024 need a capability. Its error wraps that of the system: EADDRINUSE,
-// EACCES, EADDRNOTAVAIL.
+// Listen opens the listener if none was given, for which ports below 1024 need a capability. Its error wraps that of the system:
+// EADDRINUSE, EACCES, EADDRNOTAVAIL.
 func (s *Server) Listen() error {
-	l, err := net.Listen("tcp", s.addr)
-	if err != nil {
-		return err // "listen tcp 127.0.0.1:8080: bind: address already in use"
+	l := s.given
+	if l == nil {
+		var err error
+		if l, err = net.Listen("tcp", s.addr); err != nil {
+			return err // "listen tcp 127.0.0.1:8080: bind: address already in use"
+		}
 	}
 	door := newDoor(l, s.most, s.slow, s.log)
 	s.http.ConnState = door.state
@@ -124,9 +130,16 @@ func (s *Server) Listen() error {
 	return nil
 }
 
-// URL is where the page can be seen from this machine, once Listen has returned.
+// URL is where the page can be seen from this machine, once Listen has returned; for a socket of AF_UNIX "unix:" and its path.
 func (s *Server) URL() string {
-	host, port, err := net.SplitHostPort(s.addr)
+	addr := s.addr
+	if s.given != nil {
+		addr = s.given.Addr().String()
+		if s.given.Addr().Network() == "unix" {
+			return "unix:" + addr
+		}
+	}
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return ""
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -136,6 +137,37 @@ func TestURL(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = r.Body.Close()
+	}
+}
+
+// A listener that is given is served on, whatever the address says.
+func TestGivenListener(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		addr, want := "127.0.0.1:0", ""
+		if network == "unix" {
+			addr = filepath.Join(t.TempDir(), "page")
+			want = "unix:" + addr
+		}
+		l, err := net.Listen(network, addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if network == "tcp" {
+			want = "http://" + l.Addr().String() + "/"
+		}
+		s := serve(t, ServerConfig{Addr: "192.0.2.1:1", Listener: l}, nil)
+		if got := s.URL(); got != want {
+			t.Errorf("%s: page at %s, want %s", network, got, want)
+		}
+		conn, err := net.Dial(network, l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(conn, "GET /healthz HTTP/1.0\r\n\r\n")
+		if answer, err := io.ReadAll(conn); err != nil || !bytes.HasSuffix(answer, []byte("\r\n\r\nok\n")) {
+			t.Errorf("%s: answer %q, error %v", network, answer, err)
+		}
+		_ = conn.Close()
 	}
 }
 
