@@ -60,15 +60,23 @@ func variableNames() []string {
 	return strings.Fields(b.String())
 }
 
-// loadConfig reads the environment. A variable that is set but empty counts as not set, as compose passes it.
+// loadConfig reads the environment. A variable that is set but empty counts as not set, as compose passes it. A comment behind a
+// value, which compose takes away and systemd and docker do not, is none of the value.
 func loadConfig() (*config, error) {
 	var c config
 	known := variableNames()
 	for _, name := range known {
-		if v, set := os.LookupEnv(name); set && strings.TrimSpace(v) == "" {
-			if err := os.Unsetenv(name); err != nil {
-				return nil, err
-			}
+		value, set := os.LookupEnv(name)
+		bare := strings.TrimSpace(uncommented(value))
+		var err error
+		switch {
+		case set && bare == "":
+			err = os.Unsetenv(name)
+		case bare != value:
+			err = os.Setenv(name, bare)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	for _, entry := range os.Environ() {
@@ -91,6 +99,16 @@ func loadConfig() (*config, error) {
 			string(c.NamesFile), c.Names, device.SourceFile, device.SourceFile)
 	}
 	return &c, nil
+}
+
+// uncommented is value without a comment behind it: # at its beginning or after white space.
+func uncommented(value string) string {
+	for i := range len(value) {
+		if value[i] == '#' && (i == 0 || value[i-1] == ' ' || value[i-1] == '\t') {
+			return value[:i]
+		}
+	}
+	return value
 }
 
 // nearest is the name that takes the fewest changes to make of name.

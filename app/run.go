@@ -77,7 +77,7 @@ func (d *daemon) open(stdout io.Writer) error {
 	d.notifier = n
 	interfaces, err := chooseInterfaces(c.Interface)
 	if err != nil {
-		return wrong{err}
+		return err // there may be one when it is tried again
 	}
 	d.lan = newLAN(interfaces, c.CIDR, d.log, d.setLAN)
 	servers, search := resolver()
@@ -300,8 +300,8 @@ func (d *daemon) explainListen(err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return wrong{fmt.Errorf("GONETMON_PORT=%d: %w; choose another, for example GONETMON_PORT=%d", d.cfg.Port, err, d.cfg.Port+1)}
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return wrong{fmt.Errorf("GONETMON_ADDR=%s: %w; no interface has this address, for example GONETMON_ADDR=0.0.0.0", d.cfg.Addr, err)}
+	case errors.Is(err, syscall.EADDRNOTAVAIL): // one may get it yet
+		return fmt.Errorf("GONETMON_ADDR=%s: %w; no interface has this address, for example GONETMON_ADDR=0.0.0.0", d.cfg.Addr, err)
 	case errors.Is(err, os.ErrPermission):
 		return wrong{fmt.Errorf("GONETMON_PORT=%d: %w; ports below 1024 need CAP_NET_BIND_SERVICE, for example GONETMON_PORT=8080", d.cfg.Port, err)}
 	}
