@@ -59,8 +59,8 @@ check: ## everything that is checked of the stack: rules, dashboards, compose.ya
 lint: ## run golangci-lint, with the floors of the house
 	golangci-lint run ./...
 
-env: ## write .env.example and README's table of variables anew
-	$(GO) test ./app -run TestConfigDocumented -update
+env: ## write .env.example, README's table of variables and the manual's list of them anew
+	$(GO) test ./app -run Documented -update
 
 licences: ## check the licences of what is linked into the binary, and THIRD_PARTY_NOTICES
 	cd check/licences && $(GO) test -count=1 ./...
