@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"gonetmon/app/logbook"
@@ -156,12 +157,13 @@ func (s *Server) URL() string {
 	return u.String()
 }
 
-// Run serves until ctx ends, gives the requests that are being answered two seconds, and closes the listener. It returns nil
-// when ctx ends.
+// Run serves until ctx ends, closes the listener, and gives those who have come two seconds to be answered. It returns nil when
+// ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	if s.listener == nil {
 		panic("export: Run without Listen")
 	}
+	open := s.countConnections()
 	served := make(chan error, 1)
 	go func() { served <- s.http.Serve(s.listener) }()
 	select {
@@ -169,13 +171,34 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownAt)
-	defer cancel()
-	if s.http.Shutdown(patience) != nil {
-		_ = s.http.Close()
-	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+	// http.Server's own Shutdown cuts off who was let in and has not been heard yet. Here nobody is let in any more, so that who comes
+	// now waits for the next one to serve on a listener that was given; the idle go at once, and the others when they have their answer.
+	_ = s.listener.Close()
+	if err := <-served; !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}
+	s.http.SetKeepAlivesEnabled(false)
+	for begin := time.Now(); open.Load() > 0 && time.Since(begin) < shutdownAt; {
+		time.Sleep(time.Millisecond)
+	}
+	_ = s.http.Close()
 	return nil
+}
+
+// countConnections returns the number of connections, which is kept up to date.
+func (s *Server) countConnections() *atomic.Int64 {
+	var open atomic.Int64
+	next := s.http.ConnState
+	s.http.ConnState = func(conn net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			open.Add(-1)
+		}
+		if next != nil {
+			next(conn, state)
+		}
+	}
+	return &open
 }

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -289,6 +290,62 @@ func TestShutdown(t *testing.T) {
 				t.Errorf("answer %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// Servers take turns on one socket, and nobody goes without an answer.
+func TestTurns(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	var over atomic.Bool
+	asked := make(chan int)
+	for range 4 {
+		go func() {
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+			n := 0
+			for ; !over.Load(); n++ {
+				r, err := client.Get("http://" + l.Addr().String() + "/healthz")
+				if err != nil {
+					t.Error(err)
+					break
+				}
+				_ = r.Body.Close()
+			}
+			asked <- n
+		}()
+	}
+	for i := range 30 {
+		f, err := l.(*net.TCPListener).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		given, err := net.FileListener(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = f.Close()
+		s := NewServer(ServerConfig{Listener: given, Web: http.NotFoundHandler(), Metrics: http.NotFoundHandler()})
+		if err := s.Listen(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		if i == 29 {
+			over.Store(true) // the last answers those who wait
+		}
+		if err := s.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		cancel()
+	}
+	n := 0
+	for range 4 {
+		n += <-asked
+	}
+	if n < 100 {
+		t.Errorf("%d requests", n)
 	}
 }
 
