@@ -17,7 +17,7 @@ help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/gonetmon, a static binary
-	$(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o bin/gonetmon ./app
+	$(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o $(BINARY) ./app
 
 run: build ## build and run it as root, with the variables of .env if there is one
 	@set -a; if [ -f .env ]; then . ./.env; fi; \
@@ -79,3 +79,38 @@ vuln: ## look for known vulnerabilities that gonetmon can reach; asks vuln.go.de
 
 clean: ## remove what was built
 	rm -rf bin
+
+# Where `make install` puts things. DESTDIR is for packages: what is below it is taken for the machine's root.
+PREFIX ?= /usr/local
+DESTDIR ?=
+BINARY ?= bin/gonetmon
+bin_dir = $(DESTDIR)$(PREFIX)/bin
+unit_dir = $(DESTDIR)$(PREFIX)/lib/systemd/system
+man_dir = $(DESTDIR)$(PREFIX)/share/man/man8
+doc_dir = $(DESTDIR)$(PREFIX)/share/doc/gonetmon
+etc_dir = $(DESTDIR)/etc/gonetmon
+units = gonetmon.service gonetmon.socket
+examples = $(wildcard prometheus/*.yml prometheus/rules/*.yml grafana/dashboards/*.json grafana/provisioning/*/*.yaml)
+
+.PHONY: install uninstall
+install: ## install what `make build` has built below DESTDIR and PREFIX (/usr/local), with systemd's units and the manual; starts nothing
+	@test -x $(BINARY) || { echo "$(BINARY): is not there; make build" >&2; exit 1; }
+	install -d $(bin_dir) $(unit_dir) $(man_dir) $(etc_dir) $(addprefix $(doc_dir)/examples/,$(sort $(dir $(examples))))
+	install -m 755 $(BINARY) $(bin_dir)/gonetmon
+	for unit in $(units); do sed 's|/usr/local/bin/|$(PREFIX)/bin/|' systemd/$$unit >$(unit_dir)/$$unit && chmod 644 $(unit_dir)/$$unit || exit 1; done
+	install -m 644 docs/gonetmon.8 $(man_dir)
+	install -m 644 LICENSE CHANGELOG.md $(doc_dir)
+	for file in $(examples); do install -m 644 $$file $(doc_dir)/examples/$$file || exit 1; done
+	install -m 644 .env.example $(doc_dir)/examples/gonetmon.env
+	test -e $(etc_dir)/gonetmon.env || install -m 640 .env.example $(etc_dir)/gonetmon.env
+	@test -n "$(DESTDIR)" || printf '%s\n' 'Next: say in /etc/gonetmon/gonetmon.env what to listen to, and' \
+		'  systemctl daemon-reload && systemctl enable --now gonetmon'
+
+uninstall: ## remove what `make install` has installed; /etc/gonetmon/gonetmon.env stays if it was changed
+	@test -n "$(DESTDIR)" || ! systemctl is-active -q $(units) 2>/dev/null || \
+		{ echo 'gonetmon is running: systemctl disable --now $(units)' >&2; exit 1; }
+	if cmp -s $(etc_dir)/gonetmon.env $(doc_dir)/examples/gonetmon.env; then rm $(etc_dir)/gonetmon.env; fi
+	rm -f $(bin_dir)/gonetmon $(addprefix $(unit_dir)/,$(units)) $(man_dir)/gonetmon.8
+	rm -f $(addprefix $(doc_dir)/,LICENSE CHANGELOG.md) $(addprefix $(doc_dir)/examples/,gonetmon.env $(examples))
+	-test ! -d $(doc_dir) || find $(doc_dir) -depth -type d -exec rmdir --ignore-fail-on-non-empty {} +
+	-test ! -d $(etc_dir) || rmdir --ignore-fail-on-non-empty $(etc_dir)
