@@ -99,7 +99,7 @@ install: ## install what `make build` has built below DESTDIR and PREFIX (/usr/l
 	install -m 755 $(BINARY) $(bin_dir)/gonetmon
 	for unit in $(units); do sed 's|/usr/local/bin/|$(PREFIX)/bin/|' systemd/$$unit >$(unit_dir)/$$unit && chmod 644 $(unit_dir)/$$unit || exit 1; done
 	install -m 644 docs/gonetmon.8 $(man_dir)
-	install -m 644 LICENSE CHANGELOG.md $(doc_dir)
+	install -m 644 LICENSE THIRD_PARTY_NOTICES CHANGELOG.md $(doc_dir)
 	for file in $(examples); do install -m 644 $$file $(doc_dir)/examples/$$file || exit 1; done
 	install -m 644 .env.example $(doc_dir)/examples/gonetmon.env
 	test -e $(etc_dir)/gonetmon.env || install -m 640 .env.example $(etc_dir)/gonetmon.env
@@ -111,6 +111,6 @@ uninstall: ## remove what `make install` has installed; /etc/gonetmon/gonetmon.e
 		{ echo 'gonetmon is running: systemctl disable --now $(units)' >&2; exit 1; }
 	if cmp -s $(etc_dir)/gonetmon.env $(doc_dir)/examples/gonetmon.env; then rm $(etc_dir)/gonetmon.env; fi
 	rm -f $(bin_dir)/gonetmon $(addprefix $(unit_dir)/,$(units)) $(man_dir)/gonetmon.8
-	rm -f $(addprefix $(doc_dir)/,LICENSE CHANGELOG.md) $(addprefix $(doc_dir)/examples/,gonetmon.env $(examples))
+	rm -f $(addprefix $(doc_dir)/,LICENSE THIRD_PARTY_NOTICES CHANGELOG.md) $(addprefix $(doc_dir)/examples/,gonetmon.env $(examples))
 	-test ! -d $(doc_dir) || find $(doc_dir) -depth -type d -exec rmdir --ignore-fail-on-non-empty {} +
 	-test ! -d $(etc_dir) || rmdir --ignore-fail-on-non-empty $(etc_dir)

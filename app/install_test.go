@@ -76,7 +76,7 @@ func TestInstall(t *testing.T) {
 			for _, file := range []string{
 				"-rwxr-xr-x bin/gonetmon",
 				"-rw-r--r-- lib/systemd/system/gonetmon.service", "-rw-r--r-- lib/systemd/system/gonetmon.socket",
-				"-rw-r--r-- share/doc/gonetmon/CHANGELOG.md", "-rw-r--r-- share/doc/gonetmon/LICENSE",
+				"-rw-r--r-- share/doc/gonetmon/CHANGELOG.md", "-rw-r--r-- share/doc/gonetmon/LICENSE", "-rw-r--r-- share/doc/gonetmon/THIRD_PARTY_NOTICES",
 				"-rw-r--r-- share/doc/gonetmon/examples/gonetmon.env",
 				"-rw-r--r-- share/man/man8/gonetmon.8",
 			} {
