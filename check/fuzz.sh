@@ -19,7 +19,8 @@ for package in $($GO list ./app/...); do
 			verdict=ok
 		fi
 		[ $verdict = ok ] || failed=1
-		summary+=("$(printf '%12s  %-6s  %s %s' "$(sed -n 's/.*execs: \([0-9]*\).*/\1/p' "$log" | tail -1)" $verdict "${package#*/}" "$target")")
+		count=$(sed -n 's/.*execs: \([0-9]*\).*/\1/p' "$log" | tail -1)
+		summary+=("$(printf '%12s  %-6s  %s %s' "${count:-seeds}" $verdict "${package#*/}" "$target")")
 	done
 done
 [ ${#summary[@]} -gt 0 ] || { echo "FUZZ=$FUZZ: no target matches; for example FUZZ=names"; exit 1; }
