@@ -1,44 +1,14 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"gonetmon/app/testnet"
 )
-
-// said runs the program to its end.
-func said(t *testing.T, cmd *exec.Cmd) (status int, out, log string) {
-	t.Helper()
-	var o, l bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &o, &l
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	return cmd.ProcessState.ExitCode(), o.String(), l.String()
-}
-
-// wrongInput checks that the program says what is wrong in one line, with status 2.
-func wrongInput(t *testing.T, cmd *exec.Cmd, want string) {
-	t.Helper()
-	status, out, log := said(t, cmd)
-	// The metrics library may log a line of its own at the start, on machines without pressure stall information.
-	log = strings.Join(strings.FieldsFunc(log, func(r rune) bool { return r == '\n' }), "\n")
-	if first, rest, ok := strings.Cut(log, "\n"); ok && strings.Contains(first, "INFO: metrics: disable exposing PSI") {
-		log = rest
-	}
-	if status != 2 || out != "" || !strings.HasPrefix(log, "gonetmon: ") || strings.Contains(log, "\n") || !strings.Contains(log, want) {
-		t.Errorf("status %d, output %q, said %q, want one line with %q", status, out, log, want)
-	}
-}
 
 func TestWrongInput(t *testing.T) {
 	dir := t.TempDir()
@@ -74,7 +44,7 @@ func TestWrongInput(t *testing.T) {
 		{"a folder", "", []string{"replay", dir}, "is a directory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			wrongInput(t, gonetmon(nil, []string{tt.variable}, tt.args...), tt.want)
+			testnet.WrongInput(t, gonetmon(nil, []string{tt.variable}, tt.args...), tt.want)
 		})
 	}
 }
@@ -93,8 +63,8 @@ func TestWrongListener(t *testing.T) {
 		return
 	}
 	defer func() { _ = listener.Close() }()
-	wrongInput(t, gonetmon(n, []string{"GONETMON_INTERFACE=lo"}), "GONETMON_PORT=8080: ")
-	wrongInput(t, gonetmon(n, []string{"GONETMON_INTERFACE=lo"}), "address already in use; choose another, for example GONETMON_PORT=8081")
+	testnet.WrongInput(t, gonetmon(n, []string{"GONETMON_INTERFACE=lo"}), "GONETMON_PORT=8080: ")
+	testnet.WrongInput(t, gonetmon(n, []string{"GONETMON_INTERFACE=lo"}), "address already in use; choose another, for example GONETMON_PORT=8081")
 }
 
 // What may come yet, as at the start of the machine, has another status: whoever started the daemon shall try again.
@@ -104,7 +74,7 @@ func TestNotYet(t *testing.T) {
 		"no interface has this address, for example":                                 {"GONETMON_INTERFACE=lo", "GONETMON_ADDR=192.0.2.1"},
 		"GONETMON_INTERFACE=auto: there is no default route, and no interface is up": nil,
 	} {
-		if status, _, log := said(t, gonetmon(n, variables)); status != 1 || !strings.Contains(log, want) {
+		if status, _, log := testnet.Said(t, gonetmon(n, variables)); status != 1 || !strings.Contains(log, want) {
 			t.Errorf("status %d, said %q, want %q", status, log, want)
 		}
 	}
@@ -114,7 +84,7 @@ func TestNotYet(t *testing.T) {
 func TestNoRights(t *testing.T) {
 	testnet.WithoutCapabilities(t, func() {
 		cmd := gonetmon(nil, []string{"GONETMON_INTERFACE=lo", "GONETMON_PORT=0"})
-		wrongInput(t, cmd, "open ring on lo: socket: operation not permitted: CAP_NET_RAW is missing; run as root")
+		testnet.WrongInput(t, cmd, "open ring on lo: socket: operation not permitted: CAP_NET_RAW is missing; run as root")
 	})
 }
 
@@ -129,7 +99,7 @@ func TestInformation(t *testing.T) {
 		"table":   {[]string{"config", "--markdown"}, "| `GONETMON_CIDR` | `auto` |"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if status, out, _ := said(t, gonetmon(nil, nil, tt.args...)); status != 0 || !strings.Contains(out, tt.want) {
+			if status, out, _ := testnet.Said(t, gonetmon(nil, nil, tt.args...)); status != 0 || !strings.Contains(out, tt.want) {
 				t.Errorf("status %d, output %q, want %q", status, out, tt.want)
 			}
 		})
@@ -144,7 +114,7 @@ func TestHealthcheckFails(t *testing.T) {
 	}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	_ = listener.Close()
-	if status, _, log := said(t, gonetmon(nil, []string{"GONETMON_PORT=" + port}, "healthcheck")); status != 1 || !strings.Contains(log, "connection refused") {
+	if status, _, log := testnet.Said(t, gonetmon(nil, []string{"GONETMON_PORT=" + port}, "healthcheck")); status != 1 || !strings.Contains(log, "connection refused") {
 		t.Errorf("status %d, said %q", status, log)
 	}
 }

@@ -173,7 +173,7 @@ func (m *machine) send(from, to netip.Addr, count, size int) {
 
 func (h *house) until(what string, ok func() bool) {
 	h.t.Helper()
-	(&process{t: h.t}).until(what, ok)
+	testnet.Until(h.t, what, ok)
 }
 
 // An ear is what was heard on the wire. It knows whose a packet is by the MAC, of which each kernel has one: gonetmon can't,
@@ -233,19 +233,19 @@ type shown struct {
 }
 
 // devicesOf reads the devices off a page, and what is on it for those that can't be read.
-func devicesOf(t *testing.T, p *process) (map[string]*shown, map[string]float64) {
+func devicesOf(t *testing.T, p *testnet.Daemon) (map[string]*shown, map[string]float64) {
 	t.Helper()
-	_, body := p.get("metrics")
-	page := parse(t, body)
+	_, body := p.Get("metrics")
+	page := testnet.ParsePage(t, body)
 	all := map[string]*shown{}
 	for series, v := range page {
-		name, labels := labelsOf(series)
+		name, labels := testnet.SeriesLabels(series)
 		if name == "node_bytes_total" {
 			all[labels["device"]] = &shown{bytes: v}
 		}
 	}
 	for series := range page {
-		name, labels := labelsOf(series)
+		name, labels := testnet.SeriesLabels(series)
 		if name != "gonetmon_device_info" {
 			continue
 		}
@@ -262,20 +262,6 @@ func devicesOf(t *testing.T, p *process) (map[string]*shown, map[string]float64)
 	return all, page
 }
 
-// labelsOf takes a series apart, as parse writes it.
-func labelsOf(series string) (name string, labels map[string]string) {
-	name, rest, _ := strings.Cut(strings.TrimSuffix(series, "}"), "{")
-	labels = map[string]string{}
-	for rest != "" {
-		var key, value string
-		key, rest, _ = strings.Cut(rest, `="`)
-		value, rest, _ = strings.Cut(rest, `"`)
-		labels[key] = value
-		rest = strings.TrimPrefix(rest, ",")
-	}
-	return name, labels
-}
-
 func macText(mac [6]byte) string { return net.HardwareAddr(mac[:]).String() }
 
 // Kernels that have all the addresses that kernels have, real ARP, NDP, SLAAC, DHCP and mDNS: a device each, by its right name,
@@ -287,8 +273,8 @@ func TestLiveDevices(t *testing.T) {
 	p := start(t, here)
 	first := netip.MustParseAddr("192.168.2.50")
 	h.open(first, first.Next(), first.Next().Next(), netip.MustParseAddr("192.168.2.99"))
-	p.until("the prefix of the router is in the log", func() bool {
-		return strings.Contains(p.log.String(), `msg="local prefixes changed" local=192.168.2.0/24,fe80::/10,2001:db8:2::/64`)
+	p.Until("the prefix of the router is in the log", func() bool {
+		return strings.Contains(p.Log.String(), `msg="local prefixes changed" local=192.168.2.0/24,fe80::/10,2001:db8:2::/64`)
 	})
 
 	machines := map[string]*machine{"192.168.2.1": h.router, "alexakitchen": h.machine(0), "roku-tv": h.machine(3), "printer": h.machine(3)}
@@ -336,7 +322,7 @@ func TestLiveDevices(t *testing.T) {
 	}
 	h.until("addresses by SLAAC", func() bool { return laptop.learn() == 3 })
 	// Each address of the laptop says what it must before the traffic; the router asks anew whose the old one is.
-	p.until("the address is the laptop's", func() bool {
+	p.Until("the address is the laptop's", func() bool {
 		all, _ := devicesOf(t, p)
 		return all["laptop"] != nil && slices.Contains(all["laptop"].addrs, gone)
 	})
@@ -349,7 +335,7 @@ func TestLiveDevices(t *testing.T) {
 	if was, is := before["alexakitchen"].bytes, after["alexakitchen"].bytes; is < was || is > was+2000 {
 		t.Errorf("alexakitchen had %.0f bytes when it left, and has %.0f", was, is)
 	}
-	if status, _ := p.stop(); status != 0 {
+	if status, _ := p.Stop(); status != 0 {
 		t.Errorf("exit status %d", status)
 	}
 }
@@ -378,7 +364,7 @@ func (h *house) talk(machines ...*machine) {
 
 // shows waits until the page shows these machines, each by its name with its addresses and the bytes that the ear has heard.
 // Never may it show another device.
-func (h *house) shows(p *process, e *ear, machines map[string]*machine) {
+func (h *house) shows(p *testnet.Daemon, e *ear, machines map[string]*machine) {
 	h.t.Helper()
 	wrong := ""
 	defer func() {
@@ -386,7 +372,7 @@ func (h *house) shows(p *process, e *ear, machines map[string]*machine) {
 			h.t.Log(wrong)
 		}
 	}()
-	p.until("what the ear heard is what the page shows", func() bool {
+	p.Until("what the ear heard is what the page shows", func() bool {
 		all, page := devicesOf(h.t, p)
 		for name := range all {
 			if machines[name] == nil {
@@ -425,21 +411,10 @@ func (h *house) shows(p *process, e *ear, machines map[string]*machine) {
 	})
 }
 
-// adds fails the test unless the devices and those that are none add up to what was on the network: between two of ours a
-// packet counts for both.
+// adds fails the test unless the devices and those that are none add up to what was on the network.
 func (h *house) adds(page map[string]float64) {
 	h.t.Helper()
-	sum := page["gonetmon_overflow_bytes_total"] + page["gonetmon_waiting_bytes"] + page["gonetmon_forgotten_bytes_total"]
-	want := 0.0
-	for series, v := range page {
-		switch name, labels := labelsOf(series); name {
-		case "node_bytes_total":
-			sum += v
-		case "gonetmon_network_bytes_total":
-			want += v * map[string]float64{"internet": 1, "lan": 2, "multicast": 1, "other": 0}[labels["scope"]]
-		}
-	}
-	if sum != want {
-		h.t.Fatalf("the devices and the rest have %.0f bytes, the network says %.0f", sum, want)
+	if have, want := testnet.Adds(page); have != want {
+		h.t.Fatalf("the devices and the rest have %.0f bytes, the network says %.0f", have, want)
 	}
 }

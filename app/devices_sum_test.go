@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
@@ -20,6 +18,7 @@ import (
 	"gonetmon/app/export"
 	"gonetmon/app/meter"
 	"gonetmon/app/names"
+	"gonetmon/app/testnet/captures"
 	"gonetmon/app/traffic"
 )
 
@@ -27,7 +26,7 @@ import (
 // what all hosts have, by scope and direction, and in the end what the oracle says. No byte is lost or counted twice, and no
 // series goes back.
 func TestDevicesSum(t *testing.T) {
-	dir, tallies := expected(t)
+	dir, tallies := captures.Expected(t)
 	work := 200_000 // frames to count of each capture
 	if testing.Short() || raceDetector() {
 		work /= 20
@@ -35,7 +34,7 @@ func TestDevicesSum(t *testing.T) {
 	var seen happened
 	for name, tally := range tallies {
 		t.Run(name, func(t *testing.T) {
-			frames := framesOf(t, filepath.Join(dir, name))
+			frames := captures.Frames(t, filepath.Join(dir, name))
 			rounds := min(max(work/(len(frames)+1), 4), work/300)
 			h := fnv.New64a()
 			_, _ = h.Write([]byte(name))
@@ -64,26 +63,6 @@ type happened struct {
 	overflowed int // rounds that had hosts beyond the limit
 	waited     int // folds with bytes that waited for a name
 	meanwhile  int // handfuls of frames counted during a fold
-}
-
-func framesOf(t *testing.T, path string) (all []capture.Frame) {
-	t.Helper()
-	file, err := capture.OpenFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = file.Close() }()
-	var batch [1]capture.Frame
-	for {
-		if _, err := file.Next(batch[:]); errors.Is(err, io.EOF) {
-			return all
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		f := batch[0]
-		f.Data = bytes.Clone(f.Data)
-		all = append(all, f)
-	}
 }
 
 // A handful of frames is a meter.Source.

@@ -26,6 +26,7 @@ import (
 	"gonetmon/app/export"
 	"gonetmon/app/names"
 	"gonetmon/app/testnet"
+	"gonetmon/app/testnet/captures"
 )
 
 // A listed device is one of what replay --devices --json prints: what it promises to others, in words of the test's own.
@@ -157,7 +158,7 @@ var devicesWithoutCIDR = map[string]struct {
 
 // The devices of captures are those that people find in them, and each has moved what the oracle says of its hosts.
 func TestDevicesOfCaptures(t *testing.T) {
-	dir, tallies := expected(t)
+	dir, tallies := captures.Expected(t)
 	for name, devices := range devicesOfCaptures {
 		t.Run(name, func(t *testing.T) {
 			got := replayDevices(t, devicesConfig(tallies[name].CIDRs...), filepath.Join(dir, name))
@@ -259,7 +260,7 @@ func split(t *testing.T, path string, number int) (before, after string) {
 
 // Whoever has a name in the list of those that captures tell is called by one of them.
 func TestDevicesOfNames(t *testing.T) {
-	dir, tallies := expected(t)
+	dir, tallies := captures.Expected(t)
 	list, err := os.ReadFile(filepath.Join(dir, "names.tsv"))
 	if err != nil {
 		t.Fatal(err)

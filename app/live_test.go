@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -26,20 +25,12 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
-	"gonetmon/app/export"
 	"gonetmon/app/meter"
 	"gonetmon/app/packet"
 	"gonetmon/app/testnet"
+	"gonetmon/app/testnet/captures"
 	"gonetmon/app/traffic"
 )
-
-// joined makes two namespaces: what is sent on in0 of there arrives on mon0 of here.
-func joined(t *testing.T) (here, there *testnet.Namespace) {
-	t.Helper()
-	here, there = testnet.NewNamespace(t), testnet.NewNamespace(t)
-	testnet.Veth(there, "in0", here, "mon0")
-	return here, there
-}
 
 // sent is a source of frames from memory: what the file says of them, as opposed to what the wire does.
 type sent struct{ frames [][]byte }
@@ -107,34 +98,6 @@ func same(t *testing.T, got, want map[string]float64) {
 	}
 }
 
-// ethernetFrames are the Ethernet frames of a capture, in their length on the wire, and how many others there are.
-func ethernetFrames(t *testing.T, path string) (frames [][]byte, others int) {
-	t.Helper()
-	const longest = 65535 + 14 // of a veth's MTU
-	f, err := capture.OpenFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	batch := make([]capture.Frame, 64)
-	for {
-		n, err := f.Next(batch)
-		for _, b := range batch[:n] {
-			if b.Link != packet.LinkEthernet || b.Wire > longest {
-				others++
-				continue
-			}
-			frames = append(frames, append(append(make([]byte, 0, b.Wire), b.Data...), make([]byte, b.Wire-len(b.Data))...))
-		}
-		if errors.Is(err, io.EOF) {
-			return frames, others
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // replayedFrames are the metrics of the frames as those of a file that was captured at 50,000 frames a second.
 func replayedFrames(t *testing.T, frames [][]byte, cidrs []netip.Prefix) map[string]float64 {
 	t.Helper()
@@ -145,7 +108,7 @@ func replayedFrames(t *testing.T, frames [][]byte, cidrs []netip.Prefix) map[str
 	if err := replay(c, []string{"--metrics", file}, &out); err != nil {
 		t.Fatal(err)
 	}
-	return parse(t, out.String())
+	return testnet.ParsePage(t, out.String())
 }
 
 // writePcap makes a capture file of Ethernet frames that came one after the other.
@@ -216,7 +179,7 @@ func together(m map[string]float64) map[string]float64 {
 // Each capture replayed into a real interface at 50,000 frames a second gives the figures that the file gives.
 func TestLiveIsFile(t *testing.T) {
 	testnet.NeedKernel(t)
-	dir, tallies := expected(t)
+	dir, tallies := captures.Expected(t)
 	replayed := 0
 	for i, name := range slices.Sorted(maps.Keys(tallies)) {
 		if raceDetector() && i%4 > 0 {
@@ -224,19 +187,19 @@ func TestLiveIsFile(t *testing.T) {
 		}
 		tally := tallies[name]
 		t.Run(name, func(t *testing.T) {
-			frames, others := ethernetFrames(t, filepath.Join(dir, name))
+			frames, others := captures.Ethernet(t, filepath.Join(dir, name))
 			if len(frames) == 0 {
 				t.Logf("no Ethernet frames that an interface takes, %d others", others)
 				return
 			}
 			replayed++
-			here, there := joined(t)
+			here, there := testnet.Joined(t)
 			// With an IPv6 prefix in the list it holds as it is.
 			cidrs := append(slices.Clone(tally.CIDRs), netip.MustParsePrefix("2001:db8:ffff:ffff::/64"))
 			p := start(t, here, "GONETMON_CIDR="+prefixes(cidrs).String())
 			s := testnet.NewSender(there, "in0")
 			s.SendAll(frames, 50000)
-			got := p.heard(s.Sent)
+			got := p.Heard(s.Sent)
 			if n := got[`gonetmon_capture_packets_total{interface="mon0"}`]; n != float64(s.Sent) {
 				t.Errorf("%.0f frames counted, %d sent", n, s.Sent)
 			}
@@ -256,30 +219,9 @@ func TestLiveIsFile(t *testing.T) {
 	}
 }
 
-// expected reads the shared captures' folder and what the oracle says of each.
-func expected(t *testing.T) (dir string, tallies map[string]*export.Tally) {
-	t.Helper()
-	dir = os.Getenv("GONETMON_CAPTURES")
-	files, err := filepath.Glob(filepath.Join(dir, "expected", "*.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if dir == "" || len(files) == 0 {
-		if os.Getenv("GONETMON_TEST_KERNEL") == "1" {
-			t.Fatalf("GONETMON_CAPTURES=%q: no captures with expected counts there", dir)
-		}
-		t.Skip("set GONETMON_CAPTURES to a folder of capture files with expected/NAME.json beside them")
-	}
-	tallies = map[string]*export.Tally{}
-	for _, f := range files {
-		tallies[strings.TrimSuffix(filepath.Base(f), ".json")] = readTally(t, f)
-	}
-	return dir, tallies
-}
-
 // Tagged frames count as they were on the wire, whatever of the tags the kernel takes out.
 func TestLiveTags(t *testing.T) {
-	here, there := joined(t)
+	here, there := testnet.Joined(t)
 	p := start(t, here, "GONETMON_CIDR=192.168.2.0/24,fe80::/10")
 	home, away := netip.MustParseAddr("192.168.2.7"), netip.MustParseAddr("198.51.100.1")
 	var frames [][]byte
@@ -295,37 +237,37 @@ func TestLiveTags(t *testing.T) {
 	}
 	s := testnet.NewSender(there, "in0")
 	s.SendAll(frames, 50000)
-	same(t, p.heard(s.Sent), counted(t, frames, []netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("fe80::/10")}))
+	same(t, p.Heard(s.Sent), counted(t, frames, []netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("fe80::/10")}))
 }
 
 // A daemon that stands still loses frames, but not the count of them.
 func TestLiveOverflow(t *testing.T) {
-	here, there := joined(t)
+	here, there := testnet.Joined(t)
 	p := start(t, here, "GONETMON_RING_SIZE=512KiB")
 	s := testnet.NewSender(there, "in0")
 	frames := testnet.Conversation(20000)
 	s.SendAll(frames, 50000)
-	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := p.Cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	s.SendAll(frames, 0)
-	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+	if err := p.Cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	s.SendAll(frames, 50000)
-	m := p.heard(s.Sent)
+	m := p.Heard(s.Sent)
 	read, dropped := uint64(m[`gonetmon_capture_packets_total{interface="mon0"}`]), uint64(m[`gonetmon_capture_drops_total{interface="mon0"}`])
 	if read+dropped != s.Sent || dropped == 0 {
 		t.Errorf("%d read + %d dropped = %d, %d sent", read, dropped, read+dropped, s.Sent)
 	}
-	if status, body := p.get("healthz"); status != 200 {
+	if status, body := p.Get("healthz"); status != 200 {
 		t.Errorf("healthz: %d %s", status, body)
 	}
 }
 
 // SIGTERM while frames come: each that was sent before it is counted or is a drop, and the process ends at once and well.
 func TestLiveStop(t *testing.T) {
-	here, there := joined(t)
+	here, there := testnet.Joined(t)
 	s := testnet.NewSender(there, "in0")
 	frames := testnet.Conversation(5000)
 	var longest time.Duration
@@ -336,11 +278,11 @@ func TestLiveStop(t *testing.T) {
 			s.Send(f)
 			bytes += testnet.IPBytes(f)
 		}
-		status, took := p.stop()
+		status, took := p.Stop()
 		longest = max(longest, took)
-		read, dropped := p.logged("stopped", "frames"), p.logged("stopped", "drops")
-		if sent := s.Sent - before; status != 0 || read+dropped != sent || dropped == 0 && p.logged("counted", "bytes") != bytes {
-			t.Errorf("run %d: status %d, %d read + %d dropped, %d sent; %d bytes counted, %d sent", run, status, read, dropped, sent, p.logged("counted", "bytes"), bytes)
+		read, dropped := p.Logged("stopped", "frames"), p.Logged("stopped", "drops")
+		if sent := s.Sent - before; status != 0 || read+dropped != sent || dropped == 0 && p.Logged("counted", "bytes") != bytes {
+			t.Errorf("run %d: status %d, %d read + %d dropped, %d sent; %d bytes counted, %d sent", run, status, read, dropped, sent, p.Logged("counted", "bytes"), bytes)
 		}
 	}
 	t.Logf("100 stops, the longest %v", longest)
@@ -348,7 +290,7 @@ func TestLiveStop(t *testing.T) {
 
 // SIGTERM while frames keep coming: no frame that was sent before it is missing from the account, and none is in it that was not sent.
 func TestLiveStopUnderLoad(t *testing.T) {
-	here, there := joined(t)
+	here, there := testnet.Joined(t)
 	s := testnet.NewSender(there, "in0")
 	frames := testnet.Conversation(5000)
 	var longest time.Duration
@@ -373,11 +315,11 @@ func TestLiveStopUnderLoad(t *testing.T) {
 		})
 		time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond)
 		before := sent.Load()
-		status, took := p.stop()
+		status, took := p.Stop()
 		close(stop)
 		load.Wait()
 		longest = max(longest, took)
-		read, dropped := p.logged("stopped", "frames"), p.logged("stopped", "drops")
+		read, dropped := p.Logged("stopped", "frames"), p.Logged("stopped", "drops")
 		if status != 0 || read+dropped < before || read+dropped > sent.Load() {
 			t.Errorf("run %d: status %d, %d read + %d dropped, %d sent before the signal, %d after the end", run, status, read, dropped, before, sent.Load())
 		}

@@ -97,7 +97,7 @@ func FuzzArrivingName(f *testing.F) {
 		}
 		var metrics bytes.Buffer
 		export.NewPage(export.PageConfig{Snapshot: registry.Snapshot, Own: true}).WritePrometheus(&metrics)
-		if got := parse(t, metrics.String())[`node_bytes_total{device="`+name+`"}`]; got != 1000 {
+		if got := testnet.ParsePage(t, metrics.String())[`node_bytes_total{device="`+name+`"}`]; got != 1000 {
 			t.Errorf("%q has %v bytes on the page of metrics, want 1,000:\n%s", name, got, metrics.String())
 		}
 		w := httptest.NewRecorder()

@@ -32,7 +32,7 @@ func serveDNS(t *testing.T, n *testnet.Namespace, handler func(netip.Addr) testn
 
 // The main job: frames on a wire, names from a DNS server, and what is scraped says which device moved how much.
 func TestNamedDevices(t *testing.T) {
-	here, there := joined(t)
+	here, there := testnet.Joined(t)
 	dns := serveDNS(t, here, nil)
 	name := func(addr, name string) {
 		dns.Set(netip.MustParseAddr(addr), testnet.Answer{Names: []string{name}, TTL: 3600})
@@ -51,8 +51,8 @@ func TestNamedDevices(t *testing.T) {
 		}
 	}
 	var m map[string]float64
-	p.until("three devices and the unseen one on the page", func() bool {
-		m = p.metrics()
+	p.Until("three devices and the unseen one on the page", func() bool {
+		m = p.Metrics()
 		_, ok := m[`node_bytes_total{device="unseen.lan"}`]
 		return ok && m[`node_bytes_total{device="192.168.2.10"}`] > 0
 	})
@@ -73,21 +73,21 @@ func TestNamedDevices(t *testing.T) {
 			t.Errorf("an unexpected device: %s", device)
 		}
 	}
-	if _, page := p.get(""); !strings.Contains(page, "alexakitchen") || !strings.Contains(page, "192.168.2.7") {
+	if _, page := p.Get(""); !strings.Contains(page, "alexakitchen") || !strings.Contains(page, "192.168.2.7") {
 		t.Error("the page does not show alexakitchen and its address")
 	}
-	p.until("a report with alexakitchen", func() bool { return strings.Contains(p.out.String(), "alexakitchen") })
-	if status, out, log := said(t, gonetmon(here, []string{"GONETMON_PORT=" + p.port()}, "healthcheck")); status != 0 {
+	p.Until("a report with alexakitchen", func() bool { return strings.Contains(p.Out.String(), "alexakitchen") })
+	if status, out, log := testnet.Said(t, gonetmon(here, []string{"GONETMON_PORT=" + p.Port()}, "healthcheck")); status != 0 {
 		t.Errorf("healthcheck: status %d, %s%s", status, out, log)
 	}
-	if status, body := p.get("readyz"); status != 200 {
+	if status, body := p.Get("readyz"); status != 200 {
 		t.Errorf("readyz: %d %s", status, body)
 	}
 }
 
 // A dead server and a /16 of hosts: counting starts at once, and what is asked stays bounded.
 func TestDeadDNS(t *testing.T) {
-	here, there := joined(t)
+	here, there := testnet.Joined(t)
 	dns := serveDNS(t, here, func(netip.Addr) testnet.Answer {
 		return testnet.Answer{Mode: testnet.BlackHole, Delay: 1500 * time.Millisecond}
 	})
@@ -96,7 +96,7 @@ func TestDeadDNS(t *testing.T) {
 	s := testnet.NewSender(there, "in0")
 	away := netip.MustParseAddr("198.51.100.1")
 	s.Send(testnet.UDP(netip.MustParseAddr("192.168.2.7"), away, 72))
-	p.until("the first frame counted", func() bool { return p.metrics()["network_bytes_total"] > 0 })
+	p.Until("the first frame counted", func() bool { return p.Metrics()["network_bytes_total"] > 0 })
 	// Counting starts at once; what was counted is handed over 60 ms later at most, and folded once a second.
 	first := time.Since(begin)
 	if first > 2500*time.Millisecond {
@@ -107,13 +107,13 @@ func TestDeadDNS(t *testing.T) {
 		frames = append(frames, testnet.UDP(netip.AddrFrom4([4]byte{192, 168, byte(i >> 8), byte(i)}), away, 72))
 	}
 	s.SendAll(frames, 50000)
-	p.until("all hosts on the page", func() bool {
-		_, page := p.get("metrics")
+	p.Until("all hosts on the page", func() bool {
+		_, page := p.Get("metrics")
 		return strings.Count(page, "\nnode_bytes_total{") == 65534
 	})
 	// Parsing a page of this size takes seconds; its few numbers are looked up in the text.
 	value := func(name string) (v float64) {
-		_, page := p.get("metrics")
+		_, page := p.Get("metrics")
 		_, page, _ = strings.Cut(page, "\n"+name+" ")
 		if _, err := fmt.Sscan(page, &v); err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -123,7 +123,7 @@ func TestDeadDNS(t *testing.T) {
 	early := value("process_resident_memory_bytes")
 	time.Sleep(10 * time.Second)
 	s.SendAll(frames, 50000)
-	p.until("all frames counted", func() bool { return value("network_bytes_total") >= float64(s.Sent*100) })
+	p.Until("all frames counted", func() bool { return value("network_bytes_total") >= float64(s.Sent*100) })
 	late := value("process_resident_memory_bytes")
 	t.Logf("the first frame on the page %v after the start of the process; all hosts shown; at most %d queries in flight, %d in all; %.0f MB resident, %.0f MB later", first, dns.MaxInFlight(), dns.Queries(), early/1e6, late/1e6)
 	if n := dns.MaxInFlight(); n > 8 {
@@ -151,7 +151,7 @@ func countDevices(m map[string]float64) (n int) {
 
 // Whatever a DNS server answers, the page can be read, nothing of it is on it raw, and what was refused is counted.
 func TestHostileNames(t *testing.T) {
-	here, there := joined(t)
+	here, there := testnet.Joined(t)
 	hostile := []string{"a\"b.lan", "a\nb.lan", "<script>alert(1)</script>", "{{7*7}}", "%s%n", "\x1b[31mred", "\xff\xfe\xfd", "a\x00b", "\u202eexe.nal", "192.168.2.1", "a b", `a\b`, "x=\"1\"} 2\nnode_bytes_total{device=\"y", strings.Repeat("x", 63) + "\"", "caf\u00e9.lan"}
 	modes := []testnet.Mode{testnet.WrongID, testnet.WrongQuestion, testnet.WrongOwner, testnet.NotResponse, testnet.Loop, testnet.TruncatedNoTCP,
 		testnet.Garbage, testnet.CompressionLoop, testnet.Huge}
@@ -169,8 +169,8 @@ func TestHostileNames(t *testing.T) {
 		s.Send(testnet.UDP(netip.AddrFrom4([4]byte{192, 168, 2, byte(i + 1)}), netip.MustParseAddr("198.51.100.1"), 72))
 	}
 	var m map[string]float64
-	p.until("all hosts on the page", func() bool { m = p.metrics(); return countDevices(m) == hosts })
-	p.until("names refused", func() bool { return p.metrics()[`gonetmon_names_refused_total{source="ptr"}`] >= float64(len(hostile)) })
+	p.Until("all hosts on the page", func() bool { m = p.Metrics(); return countDevices(m) == hosts })
+	p.Until("names refused", func() bool { return p.Metrics()[`gonetmon_names_refused_total{source="ptr"}`] >= float64(len(hostile)) })
 	for series := range m {
 		if strings.HasPrefix(series, "node_bytes_total{") && !strings.HasPrefix(series, `node_bytes_total{device="192.168.2.`) {
 			t.Errorf("an unexpected device: %s", series)
@@ -182,13 +182,13 @@ func TestHostileNames(t *testing.T) {
 			t.Errorf("%s is %v, want 100", series, m[series])
 		}
 	}
-	_, page := p.get("")
+	_, page := p.Get("")
 	for _, bad := range []string{"<script>alert", "lie.lan", "\x1b", "\x00"} {
-		if strings.Contains(page, bad) || strings.Contains(p.log.String(), bad) {
+		if strings.Contains(page, bad) || strings.Contains(p.Log.String(), bad) {
 			t.Errorf("%q is on the page or in the log", bad)
 		}
 	}
-	_, body := p.get("metrics")
+	_, body := p.Get("metrics")
 	var ours []string
 	for line := range strings.Lines(body) {
 		if !strings.HasPrefix(line, "go_") && !strings.HasPrefix(line, "process_") { // those of the metrics library have no help

@@ -2,76 +2,13 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net"
-	"os"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"gonetmon/app/testnet"
 )
-
-// crossed is what an interface says that it has sent and received in all, frames and bytes.
-func crossed(t *testing.T, n *testnet.Namespace, name string) (frames, bytes uint64) {
-	t.Helper()
-	out, err := n.Command("cat", "/sys/class/net/"+name+"/statistics/rx_packets", "/sys/class/net/"+name+"/statistics/tx_packets",
-		"/sys/class/net/"+name+"/statistics/rx_bytes", "/sys/class/net/"+name+"/statistics/tx_bytes").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var v [4]uint64
-	for i, f := range strings.Fields(string(out)) {
-		if v[i], err = strconv.ParseUint(f, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return v[0] + v[1], v[2] + v[3]
-}
-
-// bulk moves n bytes from one namespace to the other and as many back, over TCP.
-func bulk(t *testing.T, from, to *testnet.Namespace, addr string, n int64) {
-	t.Helper()
-	var listener net.Listener
-	var client net.Conn
-	var err error
-	to.Do(func() { listener, err = net.Listen("tcp", addr) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	from.Do(func() { client, err = net.DialTimeout("tcp", addr, 10*time.Second) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := listener.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	zero, err := os.Open("/dev/zero")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = zero.Close() }()
-	var wg sync.WaitGroup
-	for _, c := range [][2]net.Conn{{client, server}, {server, client}} {
-		wg.Go(func() {
-			if _, err := io.Copy(c[0], io.LimitReader(struct{ io.Reader }{zero}, n)); err != nil {
-				t.Error(err)
-			}
-			_ = c[0].(*net.TCPConn).CloseWrite()
-		})
-		wg.Go(func() {
-			if got, err := io.Copy(io.Discard, c[1]); err != nil || got != n {
-				t.Errorf("%d bytes came of %d: %v", got, n, err)
-			}
-		})
-	}
-	wg.Wait()
-	_, _ = client.Close(), server.Close()
-}
 
 // What the interface and the kernel merge on the way to the tap (TSO, GSO, GRO, BIG TCP) counts as it was on the wire: as many
 // frames and bytes as an interface without any offload says that it has passed on.
@@ -124,15 +61,15 @@ func TestLiveOffloads(t *testing.T) {
 			}
 			time.Sleep(300 * time.Millisecond) // what interfaces say when they come up
 			p := start(t, here, "GONETMON_CIDR=192.168.2.0/24,2001:db8::/64,fe80::/10")
-			before := p.heard(0)
-			framesBefore, bytesBefore := crossed(t, bridge, "r0")
+			before := p.Heard(0)
+			framesBefore, bytesBefore := bridge.Crossed("r0")
 
-			bulk(t, a, here, net.JoinHostPort(addr, "5001"), 64<<20)
+			testnet.Bulk(t, a, here, net.JoinHostPort(addr, "5001"), 64<<20)
 
 			time.Sleep(300 * time.Millisecond)
-			frames, bytes := crossed(t, bridge, "r0")
+			frames, bytes := bridge.Crossed("r0")
 			frames, bytes = frames-framesBefore, bytes-bytesBefore
-			after := p.heard(0)
+			after := p.Heard(0)
 			var gotFrames, gotBytes, ipBytes, overhead uint64
 			for _, class := range []string{"ipv4", "ipv6", "arp", "other", "malformed"} {
 				n := uint64(after[`gonetmon_frames_total{class="`+class+`"}`] - before[`gonetmon_frames_total{class="`+class+`"}`])

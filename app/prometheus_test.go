@@ -30,7 +30,7 @@ type prometheus struct {
 	t      *testing.T
 	url    string
 	client *http.Client
-	log    output
+	log    testnet.Output
 }
 
 // A sample is one series of an answer.
@@ -40,7 +40,7 @@ type sample struct {
 }
 
 // startPrometheus starts Prometheus in the daemon's namespace, and waits until it is ready. It is killed at the end of the test.
-func startPrometheus(t *testing.T, n *testnet.Namespace, daemon *process) *prometheus {
+func startPrometheus(t *testing.T, n *testnet.Namespace, daemon *testnet.Daemon) *prometheus {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
@@ -49,7 +49,7 @@ global: {scrape_interval: 1s, scrape_timeout: 1s}
 scrape_configs:
   - job_name: gonetmon
     static_configs: [{targets: ["127.0.0.1:%s"]}]
-`, daemon.port())
+`, daemon.Port())
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ scrape_configs:
 			t.Logf("log of prometheus:\n%s", p.log.String())
 		}
 	})
-	daemon.until("prometheus is ready", func() bool {
+	daemon.Until("prometheus is ready", func() bool {
 		status, _ := p.get("-/ready")
 		return status == http.StatusOK
 	})
@@ -205,11 +205,11 @@ func talk(t *testing.T, s *testnet.Sender, round [][]byte) (stop func() int) {
 func TestPrometheus(t *testing.T) {
 	testnet.NeedKernel(t)
 	testnet.NeedCommand(t, "prometheus", "go install the prometheus of Prometheus 3")
-	here, there := joined(t)
+	here, there := testnet.Joined(t)
 	dns := serveDNS(t, here, nil)
 	p := start(t, here, "GONETMON_DNS_SERVERS=127.0.0.1")
 	prom := startPrometheus(t, here, p)
-	instance := "127.0.0.1:" + p.port()
+	instance := "127.0.0.1:" + p.Port()
 	s := testnet.NewSender(there, "in0")
 
 	talkers := map[string]*talker{}
@@ -238,7 +238,7 @@ func TestPrometheus(t *testing.T) {
 		say(d, testnet.DHCP{Type: testnet.Ack, MAC: d.mac, Your: d.addrs[0], Life: time.Hour}.Frame())
 	}
 	s.Send(testnet.RouterAdvert(testnet.ServerMAC, netip.MustParseAddr("fe80::1"), testnet.PrefixInfo(netip.MustParsePrefix("2001:db8:2::/64"), time.Hour)))
-	p.until("the prefix of the router is ours", func() bool { return strings.Contains(p.log.String(), `msg="local prefixes changed"`) })
+	p.Until("the prefix of the router is ours", func() bool { return strings.Contains(p.Log.String(), `msg="local prefixes changed"`) })
 	called(kitchen, "AlexaKitchen")
 	called(bedroom, "alexa-bedroom")
 	for _, a := range kitchen.addrs[1:] {
@@ -253,7 +253,7 @@ func TestPrometheus(t *testing.T) {
 	}
 	begin := time.Now()
 	stop := talk(t, testnet.NewSender(there, "in0"), round)
-	p.until("prometheus has every device twice", func() bool {
+	p.Until("prometheus has every device twice", func() bool {
 		return len(prom.query(userQuery)) == 4 && prom.number(`count_over_time(node_bytes_total{device="192.168.2.13"}[5m])`) >= 2
 	})
 	t.Logf("all were in prometheus after %v", time.Since(begin).Round(time.Millisecond))
@@ -263,7 +263,7 @@ func TestPrometheus(t *testing.T) {
 	called(late, "alexa-late")
 	talkers["alexa-late"] = late
 	delete(talkers, "192.168.2.13")
-	p.until("prometheus has the late one twice", func() bool { return len(prom.query(userQuery)) == 5 })
+	p.Until("prometheus has the late one twice", func() bool { return len(prom.query(userQuery)) == 5 })
 	named := []string{"alexa-bedroom", "alexa-late", "alexakitchen", "roku", "roku-tv"}
 	prom.shows(userQuery, instance, named...)
 	time.Sleep(11 * time.Second) // the range of the next query, and what the scrapes may lag behind
@@ -274,7 +274,7 @@ func TestPrometheus(t *testing.T) {
 		}
 	}()
 	// Prometheus reads and gonetmon folds once a second each: where one has just overtaken the other, a range has a second too many.
-	p.until("rates within 5 %", func() bool {
+	p.Until("rates within 5 %", func() bool {
 		wrong = ""
 		for _, got := range prom.shows(strings.Replace(userQuery, "5m", "10s", 1), instance, named...) {
 			name := got.labels["device"]
@@ -287,7 +287,7 @@ func TestPrometheus(t *testing.T) {
 	t.Logf("rates within 5 %% after %v", time.Since(begin).Round(time.Millisecond))
 
 	rounds := float64(stop())
-	p.until("all that was sent is in prometheus", func() bool {
+	p.Until("all that was sent is in prometheus", func() bool {
 		wrong = ""
 		bytes := map[string]float64{}
 		for _, got := range prom.query(`node_bytes_total{device!~"192.168.2.1|fe80::1"}`) { // the router has sent something, too

@@ -28,7 +28,7 @@ func TestFullNames(t *testing.T) {
 
 // The daemon answers under its addresses, its own name and those that are configured, and under no other.
 func TestHostNames(t *testing.T) {
-	here, _ := joined(t)
+	here, _ := testnet.Joined(t)
 	p := start(t, here, "GONETMON_HOST_NAMES=monitor.example.org")
 	own, err := os.Hostname()
 	if err != nil {
@@ -37,12 +37,12 @@ func TestHostNames(t *testing.T) {
 	for host, want := range map[string]int{
 		"127.0.0.1": 200, "localhost:8080": 200, own: 200, "monitor.example.org": 200, "monitor.lan": 200, "example.org": 421, "evil.example": 421,
 	} {
-		r, err := http.NewRequest("GET", p.url+"metrics", nil)
+		r, err := http.NewRequest("GET", p.URL+"metrics", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Host = host
-		answer, err := p.client.Do(r)
+		answer, err := p.Client.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,13 +55,13 @@ func TestHostNames(t *testing.T) {
 
 // With 64 descriptors and 2,000 connections that do nothing, frames are counted, names found, and the page is there at once.
 func TestFewDescriptors(t *testing.T) {
-	here, there := joined(t)
+	here, there := testnet.Joined(t)
 	dns := serveDNS(t, here, func(addr netip.Addr) testnet.Answer {
 		time.Sleep(100 * time.Millisecond) // so that several are asked at once
 		return testnet.Answer{Names: []string{fmt.Sprintf("host%d.lan.", addr.As4()[3])}, TTL: 3600}
 	})
 	p := start(t, here, "GONETMON_DNS_SERVERS=127.0.0.1", descriptors+"=64")
-	addr := strings.Trim(strings.TrimPrefix(p.url, "http://"), "/")
+	addr := strings.Trim(strings.TrimPrefix(p.URL, "http://"), "/")
 	var conns []net.Conn
 	here.Do(func() {
 		for i := range 2000 {
@@ -87,11 +87,11 @@ func TestFewDescriptors(t *testing.T) {
 		s.Send(testnet.UDP(netip.AddrFrom4([4]byte{192, 168, 2, byte(i + 1)}), netip.MustParseAddr("198.51.100.1"), 72))
 	}
 	most, longest := 0, time.Duration(0)
-	p.until("all hosts named", func() bool {
+	p.Until("all hosts named", func() bool {
 		asked := time.Now()
-		m := p.metrics()
+		m := p.Metrics()
 		longest = max(longest, time.Since(asked))
-		open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+		open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.Cmd.Process.Pid))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +111,7 @@ func TestFewDescriptors(t *testing.T) {
 	if longest > time.Second {
 		t.Errorf("a page took %v", longest)
 	}
-	if log := p.log.String(); strings.Contains(log, "too many open files") || !strings.Contains(log, "too many connections") {
+	if log := p.Log.String(); strings.Contains(log, "too many open files") || !strings.Contains(log, "too many connections") {
 		t.Error(log)
 	}
 }

@@ -18,26 +18,12 @@ import (
 
 	"gonetmon/app/export"
 	"gonetmon/app/testnet"
+	"gonetmon/app/testnet/captures"
 )
-
-func readTally(t *testing.T, path string) *export.Tally {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tally export.Tally
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields() // every key of the oracle's is one of ours
-	if err := d.Decode(&tally); err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
-	return &tally
-}
 
 // What replay prints of each shared capture is, to the byte, what the oracle says.
 func TestReplayIsOracle(t *testing.T) {
-	dir, tallies := expected(t)
+	dir, tallies := captures.Expected(t)
 	for name, tally := range tallies {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -96,7 +82,7 @@ type question struct {
 
 // With changed bytes and random prefixes the counts are still the oracle's: the rules agree beyond what real captures hold.
 func TestReplayIsOracleMutated(t *testing.T) {
-	dir, tallies := expected(t)
+	dir, tallies := captures.Expected(t)
 	random := rand.New(rand.NewPCG(11, 13))
 	var asked []question
 	for _, name := range slices.Sorted(maps.Keys(tallies)) {
@@ -158,7 +144,7 @@ func TestReplayIsOracleMutated(t *testing.T) {
 
 // The sums over the hosts of the page and of the JSON are the same.
 func TestReplayMetrics(t *testing.T) {
-	dir, tallies := expected(t)
+	dir, tallies := captures.Expected(t)
 	for name, tally := range tallies {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -166,7 +152,7 @@ func TestReplayMetrics(t *testing.T) {
 			if err := replay(c, []string{"--metrics", filepath.Join(dir, name)}, &out); err != nil {
 				t.Fatal(err)
 			}
-			m := parse(t, out.String())
+			m := testnet.ParsePage(t, out.String())
 			var devices, hosts float64
 			for series, v := range m {
 				if strings.HasPrefix(series, "node_bytes_total{") {

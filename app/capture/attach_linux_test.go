@@ -1,9 +1,7 @@
 package capture_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"os/exec"
 	"slices"
 	"sync"
 	"testing"
@@ -13,20 +11,6 @@ import (
 
 	"gonetmon/app/testnet"
 )
-
-// promiscuity is how many want the interface to be promiscuous (ip-link(8), -details).
-func promiscuity(t *testing.T, n *testnet.Namespace, name string) int {
-	t.Helper()
-	out, err := exec.Command("ip", "-n", n.Name, "-details", "-json", "link", "show", name).Output()
-	if err != nil {
-		t.Fatalf("ip link show %s: %v", name, err)
-	}
-	var links []struct{ Promiscuity int }
-	if err := json.Unmarshal(out, &links); err != nil || len(links) != 1 {
-		t.Fatalf("ip link show %s: %v: %s", name, err, out)
-	}
-	return links[0].Promiscuity
-}
 
 // The interface may be absent, come, go, come back, be down, up and renamed: the ring stays with it.
 func TestRingInterface(t *testing.T) {
@@ -53,7 +37,7 @@ func TestRingInterface(t *testing.T) {
 	why("")
 	s = testnet.NewSender(l.there, "in0")
 	heard("after it came")
-	if p := promiscuity(t, l.here, "mon0"); p != 1 {
+	if p := l.here.Promiscuity("mon0"); p != 1 {
 		t.Errorf("promiscuity %d, want 1", p)
 	}
 	l.here.IP("link set mon0 down")
@@ -124,7 +108,7 @@ func TestRingRecreate(t *testing.T) {
 		testnet.Veth(l.there, "in0", l.here, "mon0")
 		until(t, "attached again", func() bool { return r.Stats().Up && r.Stats().Attached > was.Attached })
 		took = append(took, time.Since(made))
-		if p := promiscuity(t, l.here, "mon0"); p != 1 {
+		if p := l.here.Promiscuity("mon0"); p != 1 {
 			t.Errorf("promiscuity %d, want 1", p)
 		}
 		now := r.Stats()

@@ -1,0 +1,36 @@
+package testnet
+
+import (
+	"bytes"
+	"errors"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Said runs the program to its end.
+func Said(tb testing.TB, cmd *exec.Cmd) (status int, out, log string) {
+	tb.Helper()
+	var o, l bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &o, &l
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		tb.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), o.String(), l.String()
+}
+
+// WrongInput checks that the program says what is wrong in one line, with status 2.
+func WrongInput(tb testing.TB, cmd *exec.Cmd, want string) {
+	tb.Helper()
+	status, out, log := Said(tb, cmd)
+	// The metrics library may log a line of its own at the start, on machines without pressure stall information.
+	log = strings.Join(strings.FieldsFunc(log, func(r rune) bool { return r == '\n' }), "\n")
+	if first, rest, ok := strings.Cut(log, "\n"); ok && strings.Contains(first, "INFO: metrics: disable exposing PSI") {
+		log = rest
+	}
+	if status != 2 || out != "" || !strings.HasPrefix(log, "gonetmon: ") || strings.Contains(log, "\n") || !strings.Contains(log, want) {
+		tb.Errorf("status %d, output %q, said %q, want one line with %q", status, out, log, want)
+	}
+}

@@ -1,0 +1,226 @@
+package testnet
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Output is what a process has written so far. Any goroutine may ask for it.
+type Output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *Output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *Output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// Environ is the environment without variables of gonetmon's, but for these.
+func Environ(variables ...string) (all []string) {
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "GONETMON_") {
+			all = append(all, v)
+		}
+	}
+	return append(all, variables...)
+}
+
+// A Daemon is a running gonetmon.
+type Daemon struct {
+	Cmd      *exec.Cmd
+	Out, Log Output
+	URL      string // of its page, with a slash at the end
+	Client   *http.Client
+	Ended    <-chan struct{} // closed when the process has ended
+
+	tb testing.TB
+}
+
+// StartDaemon starts gonetmon, and waits until it has said where its page is. It is killed at the end of the test.
+func StartDaemon(tb testing.TB, n *Namespace, cmd *exec.Cmd) *Daemon {
+	tb.Helper()
+	d := LaunchDaemon(tb, n, cmd)
+	page := regexp.MustCompile(`page=(http://\S+)`)
+	d.Until("it has started", func() bool {
+		select {
+		case <-d.Ended:
+			tb.Fatalf("ended: %s", d.Log.String())
+		default:
+		}
+		if m := page.FindStringSubmatch(d.Log.String()); m != nil {
+			d.URL = m[1]
+		}
+		return d.URL != ""
+	})
+	return d
+}
+
+// LaunchDaemon is StartDaemon without the wait. If cmd writes its output or log elsewhere already, it stays so.
+func LaunchDaemon(tb testing.TB, n *Namespace, cmd *exec.Cmd) *Daemon {
+	tb.Helper()
+	ended := make(chan struct{})
+	d := &Daemon{tb: tb, Cmd: cmd, Ended: ended, Client: n.HTTP()}
+	if cmd.Stdout == nil {
+		cmd.Stdout = &d.Out
+	}
+	if cmd.Stderr == nil {
+		cmd.Stderr = &d.Log
+	}
+	if err := cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
+	tb.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-ended
+		if tb.Failed() {
+			tb.Logf("log:\n%s", d.Log.String())
+		}
+	})
+	return d
+}
+
+// Port is the port of the page.
+func (d *Daemon) Port() string {
+	_, port, _ := net.SplitHostPort(strings.Trim(strings.TrimPrefix(d.URL, "http://"), "/"))
+	return port
+}
+
+// Until waits for what must come about soon.
+func (d *Daemon) Until(what string, ok func() bool) {
+	d.tb.Helper()
+	if !Within(20*time.Second, ok) {
+		d.tb.Fatalf("not within 20 s: %s\n%s", what, d.Log.String())
+	}
+}
+
+// Until waits for what must come about soon.
+func Until(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	if !Within(20*time.Second, ok) {
+		tb.Fatalf("not within 20 s: %s", what)
+	}
+}
+
+// Within asks again and again, and says whether ok came true in that time.
+func Within(long time.Duration, ok func() bool) bool {
+	for begin := time.Now(); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Since(begin) > long {
+			return false
+		}
+	}
+	return true
+}
+
+// Get asks for a page; status 0 means that there was no answer.
+func (d *Daemon) Get(path string) (status int, body string) {
+	d.tb.Helper()
+	answer, err := d.Client.Get(d.URL + path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer func() { _ = answer.Body.Close() }()
+	b, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return answer.StatusCode, string(b)
+}
+
+// Metrics scrapes: the values by series, as ParsePage writes them.
+func (d *Daemon) Metrics() map[string]float64 {
+	d.tb.Helper()
+	status, body := d.Get("metrics")
+	if status != http.StatusOK {
+		d.tb.Fatalf("metrics: %d %s", status, body)
+	}
+	return ParsePage(d.tb, body)
+}
+
+// Heard waits until the daemon's page shows n frames of mon0 that reached the socket, read or dropped, and returns the page.
+func (d *Daemon) Heard(n uint64) map[string]float64 {
+	d.tb.Helper()
+	var m map[string]float64
+	d.Until(fmt.Sprintf("%d frames on the page", n), func() bool {
+		m = d.Metrics()
+		return uint64(m[`gonetmon_capture_packets_total{interface="mon0"}`]+m[`gonetmon_capture_drops_total{interface="mon0"}`]) >= n
+	})
+	// What the ring handed over has been counted, is folded within a second, and shown when the devices have waited for their names.
+	// Who was only sent something over IPv6 is not shown at all.
+	// A frame that comes meanwhile is among the frames at once, and folded later.
+	frames := func() (n float64) {
+		for series, v := range m {
+			if strings.HasPrefix(series, "gonetmon_frames_total{") {
+				n += v
+			}
+		}
+		return n
+	}
+	for range 5 {
+		was := frames()
+		time.Sleep(1100 * time.Millisecond)
+		if m = d.Metrics(); frames() == was {
+			break
+		}
+	}
+	for begin := time.Now(); m["gonetmon_waiting_bytes"] > 0 && time.Since(begin) < 5*time.Second; m = d.Metrics() {
+		time.Sleep(100 * time.Millisecond)
+	}
+	return m
+}
+
+// Stop sends SIGTERM and returns the exit status and how long it took.
+func (d *Daemon) Stop() (int, time.Duration) {
+	d.tb.Helper()
+	begin := time.Now()
+	if err := d.Cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		d.tb.Fatal(err)
+	}
+	select {
+	case <-d.Ended:
+	case <-time.After(20 * time.Second):
+		d.tb.Fatalf("did not end within 20 s\n%s", d.Log.String())
+	}
+	return d.Cmd.ProcessState.ExitCode(), time.Since(begin)
+}
+
+// Logged finds a number that follows name= in the line of the log that has msg.
+func (d *Daemon) Logged(msg, name string) uint64 {
+	d.tb.Helper()
+	for line := range strings.Lines(d.Log.String()) {
+		if strings.Contains(line, "msg="+msg+" ") {
+			if m := regexp.MustCompile(` ` + name + `=(\d+)`).FindStringSubmatch(line); m != nil {
+				var n uint64
+				if _, err := fmt.Sscan(m[1], &n); err != nil {
+					d.tb.Fatal(err)
+				}
+				return n
+			}
+		}
+	}
+	d.tb.Errorf("no %s in a line with msg=%s:\n%s", name, msg, d.Log.String())
+	return 0
+}
