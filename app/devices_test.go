@@ -174,13 +174,13 @@ func TestDevicesOfCaptures(t *testing.T) {
 			for _, p := range privateRanges {
 				private = append(private, p.String())
 			}
-			asked := []question{{path, private}}
+			asked := []captures.Question{{Path: path, CIDRs: private}}
 			if auto.announced != "" { // it is ours from there on
 				before, after := split(t, path, auto.from)
-				asked = []question{{before, private}, {after, append(slices.Clone(private), auto.announced)}}
+				asked = []captures.Question{{Path: before, CIDRs: private}, {Path: after, CIDRs: append(slices.Clone(private), auto.announced)}}
 			}
 			hosts := map[netip.Addr]export.TallyHost{}
-			for _, part := range oracle(t, dir, asked) {
+			for _, part := range captures.Oracle(t, dir, asked) {
 				for host, n := range part.Hosts {
 					hosts[host] = addTally(hosts[host], n)
 				}

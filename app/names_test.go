@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -11,29 +10,10 @@ import (
 	"gonetmon/app/testnet"
 )
 
-// serveDNS starts a DNS server on 127.0.0.1 in the namespace.
-func serveDNS(t *testing.T, n *testnet.Namespace, handler func(netip.Addr) testnet.Answer) *testnet.DNS {
-	t.Helper()
-	var packets net.PacketConn
-	var listener net.Listener
-	n.Do(func() {
-		var err error
-		if packets, err = net.ListenPacket("udp", "127.0.0.1:53"); err != nil {
-			t.Error(err)
-		} else if listener, err = net.Listen("tcp", "127.0.0.1:53"); err != nil {
-			t.Error(err)
-		}
-	})
-	if t.Failed() {
-		t.FailNow()
-	}
-	return testnet.ServeDNS(t, packets, listener, handler)
-}
-
 // The main job: frames on a wire, names from a DNS server, and what is scraped says which device moved how much.
 func TestNamedDevices(t *testing.T) {
 	here, there := testnet.Joined(t)
-	dns := serveDNS(t, here, nil)
+	dns := testnet.NamespaceDNS(t, here, true, nil)
 	name := func(addr, name string) {
 		dns.Set(netip.MustParseAddr(addr), testnet.Answer{Names: []string{name}, TTL: 3600})
 	}
@@ -88,7 +68,7 @@ func TestNamedDevices(t *testing.T) {
 // A dead server and a /16 of hosts: counting starts at once, and what is asked stays bounded.
 func TestDeadDNS(t *testing.T) {
 	here, there := testnet.Joined(t)
-	dns := serveDNS(t, here, func(netip.Addr) testnet.Answer {
+	dns := testnet.NamespaceDNS(t, here, true, func(netip.Addr) testnet.Answer {
 		return testnet.Answer{Mode: testnet.BlackHole, Delay: 1500 * time.Millisecond}
 	})
 	begin := time.Now()
@@ -155,7 +135,7 @@ func TestHostileNames(t *testing.T) {
 	hostile := []string{"a\"b.lan", "a\nb.lan", "<script>alert(1)</script>", "{{7*7}}", "%s%n", "\x1b[31mred", "\xff\xfe\xfd", "a\x00b", "\u202eexe.nal", "192.168.2.1", "a b", `a\b`, "x=\"1\"} 2\nnode_bytes_total{device=\"y", strings.Repeat("x", 63) + "\"", "caf\u00e9.lan"}
 	modes := []testnet.Mode{testnet.WrongID, testnet.WrongQuestion, testnet.WrongOwner, testnet.NotResponse, testnet.Loop, testnet.TruncatedNoTCP,
 		testnet.Garbage, testnet.CompressionLoop, testnet.Huge}
-	dns := serveDNS(t, here, func(addr netip.Addr) testnet.Answer {
+	dns := testnet.NamespaceDNS(t, here, true, func(addr netip.Addr) testnet.Answer {
 		i := int(addr.As4()[3]) - 1
 		if i < len(hostile) {
 			return testnet.Answer{Mode: testnet.RawName, RData: testnet.WireName(hostile[i]), TTL: 3600}

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,49 +41,11 @@ func TestReplayIsOracle(t *testing.T) {
 	}
 }
 
-// oracle is what the oracle says of capture files with prefixes, all in one run of Python.
-func oracle(t *testing.T, dir string, asked []question) []*export.Tally {
-	t.Helper()
-	testnet.NeedCommand(t, "python3", "to run the oracle of the captures, install python3")
-	in, err := json.Marshal(asked)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const program = `import sys, json
-sys.path.insert(0, sys.argv[1])
-import oracle
-for q in json.load(sys.stdin):
-    print(json.dumps(oracle.count(open(q["Path"], "rb").read(), oracle.parse_cidrs(q["CIDRs"]))))`
-	cmd := exec.Command("python3", "-c", program, filepath.Join(dir, "tools"))
-	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
-	cmd.Stdin = bytes.NewReader(in)
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("oracle: %v\n%s", err, complaints.String())
-	}
-	var tallies []*export.Tally
-	for line := range bytes.Lines(out) {
-		var tally export.Tally
-		if err := json.Unmarshal(line, &tally); err != nil {
-			t.Fatal(err)
-		}
-		tallies = append(tallies, &tally)
-	}
-	return tallies
-}
-
-type question struct {
-	Path  string
-	CIDRs []string
-}
-
 // With changed bytes and random prefixes the counts are still the oracle's: the rules agree beyond what real captures hold.
 func TestReplayIsOracleMutated(t *testing.T) {
 	dir, tallies := captures.Expected(t)
 	random := rand.New(rand.NewPCG(11, 13))
-	var asked []question
+	var asked []captures.Question
 	for _, name := range slices.Sorted(maps.Keys(tallies)) {
 		whole, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
@@ -96,7 +57,7 @@ func TestReplayIsOracleMutated(t *testing.T) {
 			for range random.IntN(60) {
 				b[40+random.IntN(len(b)-40)] = []byte{0, 1, 0x45, 0x60, 0x81, 0x88, 8, 6, 255, byte(random.IntN(256))}[random.IntN(10)]
 			}
-			q := question{Path: filepath.Join(t.TempDir(), fmt.Sprintf("%d-%s", i, name))}
+			q := captures.Question{Path: filepath.Join(t.TempDir(), fmt.Sprintf("%d-%s", i, name))}
 			if err := os.WriteFile(q.Path, b, 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -121,7 +82,7 @@ func TestReplayIsOracleMutated(t *testing.T) {
 	same := cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 	samePrefix := cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
 	packets := uint64(0)
-	for i, want := range oracle(t, dir, asked) {
+	for i, want := range captures.Oracle(t, dir, asked) {
 		var out bytes.Buffer
 		c := &config{CIDR: want.CIDRs, MaxHosts: 65536}
 		if err := replay(c, []string{"--json", asked[i].Path}, &out); err != nil {

@@ -50,6 +50,23 @@ func StartDNS(tb testing.TB, handler func(addr netip.Addr) Answer) *DNS {
 	return nil
 }
 
+// NamespaceDNS starts a server on 127.0.0.1:53 in a namespace. Without streams TCP is refused.
+func NamespaceDNS(tb testing.TB, n *Namespace, streams bool, handler func(addr netip.Addr) Answer) *DNS {
+	tb.Helper()
+	var packets net.PacketConn
+	var listener net.Listener
+	var err error
+	n.Do(func() {
+		if packets, err = net.ListenPacket("udp", "127.0.0.1:53"); err == nil && streams {
+			listener, err = net.Listen("tcp", "127.0.0.1:53")
+		}
+	})
+	if err != nil {
+		tb.Fatalf("dns peer: %v", err)
+	}
+	return ServeDNS(tb, packets, listener, handler)
+}
+
 // ServeDNS is StartDNS with sockets of the caller, say of another network namespace. It closes them. Without a listener
 // there is no TCP.
 func ServeDNS(tb testing.TB, packets net.PacketConn, listener net.Listener, handler func(addr netip.Addr) Answer) *DNS {

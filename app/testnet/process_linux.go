@@ -1,6 +1,7 @@
 package testnet
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -16,4 +17,25 @@ func CPU(tb testing.TB, pid int) time.Duration {
 		tb.Fatalf("processor time of %d: %v", pid, err)
 	}
 	return time.Duration(t.Nano())
+}
+
+// Pin keeps the calling goroutine on one processor, the last that there is, until it ends: so that what it sends keeps its order.
+func Pin(tb testing.TB) {
+	runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+	var set unix.CPUSet
+	err := unix.SchedGetaffinity(0, &set)
+	if err == nil {
+		last := 0
+		for i := range 8 * len(set) * 8 {
+			if set.IsSet(i) {
+				last = i
+			}
+		}
+		set.Zero()
+		set.Set(last)
+		err = unix.SchedSetaffinity(0, &set)
+	}
+	if err != nil {
+		tb.Errorf("pin a thread: %v", err)
+	}
 }

@@ -44,28 +44,45 @@ func NewSender(n *Namespace, name string) *Sender {
 	if s.fd < 0 || n.tb.Failed() {
 		n.tb.FailNow()
 	}
-	n.tb.Cleanup(func() { _ = unix.Close(s.fd) })
+	n.tb.Cleanup(s.Close)
 	return s
 }
 
-// Send sends one frame; false means that the interface is down or gone.
+// Close closes the sender before the test ends.
+func (s *Sender) Close() {
+	if s.fd >= 0 {
+		_ = unix.Close(s.fd)
+		s.fd = -1
+	}
+}
+
+// Send sends one frame, as soon as there is room; false means that the interface is down or gone. While the other end of a veth pair is
+// down there is no room.
 func (s *Sender) Send(frame []byte) bool {
 	for {
-		_, err := unix.Write(s.fd, frame)
-		switch {
-		case err == nil:
-			s.Sent++
-			s.Bytes += uint64(len(frame))
-			return true
-		case errors.Is(err, unix.ENOBUFS), errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
-			runtime.Gosched()
-		case errors.Is(err, unix.ENETDOWN), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENETUNREACH):
-			return false
-		default:
-			s.tb.Errorf("send frame of %d bytes: %v", len(frame), err)
-			return false
+		ok, full := s.Try(frame)
+		if !full {
+			return ok
 		}
+		runtime.Gosched()
 	}
+}
+
+// Try sends one frame if there is room.
+func (s *Sender) Try(frame []byte) (ok, full bool) {
+	_, err := unix.Write(s.fd, frame)
+	switch {
+	case err == nil:
+		s.Sent++
+		s.Bytes += uint64(len(frame))
+		return true, false
+	case errors.Is(err, unix.ENOBUFS), errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+		return false, true
+	case errors.Is(err, unix.ENETDOWN), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENETUNREACH):
+	default:
+		s.tb.Errorf("send frame of %d bytes: %v", len(frame), err)
+	}
+	return false, false
 }
 
 // SendAll sends each frame once, rate of them a second, in bursts of a millisecond; 0 is as fast as it goes.

@@ -10,17 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Tap hears every frame on an interface of the namespace until the test ends, which fails if one was lost. It calls heard with
-// each, from one goroutine; the frame is valid until heard returns.
+// Tap hears every frame on an interface of the namespace, or with "" on all that there are and will be, until the test ends, which fails
+// if one was lost. It calls heard with each, from one goroutine; the frame is valid until heard returns.
 func Tap(n *Namespace, iface string, heard func(frame []byte)) {
 	n.tb.Helper()
 	all := binary.NativeEndian.Uint16([]byte{0, unix.ETH_P_ALL}) // in network byte order
 	fd := -1
 	var err error
 	n.Do(func() {
-		var i *net.Interface
-		if i, err = net.InterfaceByName(iface); err != nil {
-			return
+		i := new(net.Interface)
+		if iface != "" {
+			if i, err = net.InterfaceByName(iface); err != nil {
+				return
+			}
 		}
 		if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0); err != nil {
 			return

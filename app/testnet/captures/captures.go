@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"gonetmon/app/capture"
 	"gonetmon/app/export"
 	"gonetmon/app/packet"
+	"gonetmon/app/testnet"
 )
 
 // Expected returns the shared captures' folder, which GONETMON_CAPTURES names, and what the oracle says of each. Without it the test is
@@ -87,4 +89,43 @@ func Ethernet(tb testing.TB, path string) (frames [][]byte, others int) {
 		frames = append(frames, append(f.Data, make([]byte, f.Wire-len(f.Data))...))
 	}
 	return frames, others
+}
+
+// Oracle is what the oracle says of capture files with prefixes, all in one run of Python.
+func Oracle(tb testing.TB, dir string, asked []Question) []*export.Tally {
+	tb.Helper()
+	testnet.NeedCommand(tb, "python3", "to run the oracle of the captures, install python3")
+	in, err := json.Marshal(asked)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	const program = `import sys, json
+sys.path.insert(0, sys.argv[1])
+import oracle
+for q in json.load(sys.stdin):
+    print(json.dumps(oracle.count(open(q["Path"], "rb").read(), oracle.parse_cidrs(q["CIDRs"]))))`
+	cmd := exec.Command("python3", "-c", program, filepath.Join(dir, "tools"))
+	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Stdin = bytes.NewReader(in)
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err != nil {
+		tb.Fatalf("oracle: %v\n%s", err, complaints.String())
+	}
+	var tallies []*export.Tally
+	for line := range bytes.Lines(out) {
+		var tally export.Tally
+		if err := json.Unmarshal(line, &tally); err != nil {
+			tb.Fatal(err)
+		}
+		tallies = append(tallies, &tally)
+	}
+	return tallies
+}
+
+// A Question is a file and the prefixes for which it is to be counted.
+type Question struct {
+	Path  string
+	CIDRs []string
 }

@@ -1,0 +1,232 @@
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"gonetmon/app/testnet"
+)
+
+func limitRows() []row {
+	return []row{
+		{name: "memory-64", fault: "a memory limit of 64 MiB (cgroup), GONETMON_MAX_HOSTS=16384, forged senders, the page read all the time", holds: "it lives, counts exact", run: func(b *bench) string { return b.limited(64, 16384) }},
+		{name: "memory-32", fault: "a memory limit of 32 MiB (cgroup), GONETMON_MAX_HOSTS=2048, forged senders, the page read all the time", holds: "it lives, counts exact", run: func(b *bench) string { return b.limited(32, 2048) }},
+		{name: "descriptors", fault: "64 descriptors, and 200 connections", holds: "counts exact, one line of log in ten seconds; served again when they are gone", run: descriptors, beside: true},
+		{name: "disk-full", fault: "the disk for log and output is full", holds: "counts exact, healthy, ends well", run: diskFull, beside: true},
+		{name: "dev-full", fault: "each write of log and output fails", holds: "counts exact, healthy, ends well", run: devFull, beside: true},
+		{name: "broken-pipe", fault: "the reader of log and output has gone", holds: "counts exact, healthy, ends well", run: brokenPipe, beside: true},
+		{name: "log-flood", fault: "all that makes it log, as fast as it goes: forged routers, DNS and interface flapping, garbage on HTTP", holds: "at most 2 lines/s beside those of the interface, which are two each time", run: logFlood},
+	}
+}
+
+var cgroups atomic.Int64
+
+// limitMemory makes a control group with a memory limit (Linux' own documentation, cgroup-v2 and cgroup-v1/memory).
+func (b *bench) limitMemory(limit int) (dir string) {
+	b.Helper()
+	root, file := "/sys/fs/cgroup", "memory.max"
+	if _, err := os.Stat(filepath.Join(root, "cgroup.controllers")); errors.Is(err, fs.ErrNotExist) {
+		root, file = filepath.Join(root, "memory"), "memory.limit_in_bytes"
+	} else {
+		_ = os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+memory"), 0) // it may be there already
+	}
+	dir = filepath.Join(root, fmt.Sprintf("gonetmon-%d-%d", os.Getpid(), cgroups.Add(1)))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		b.Fatalf("memory limit: %v; a control group must be made here, so run this where /sys/fs/cgroup can be written to", err)
+	}
+	b.Cleanup(func() {
+		if !testnet.Within(5*time.Second, func() bool { return os.Remove(dir) == nil }) {
+			b.Errorf("%s is left", dir)
+		}
+	})
+	if err := os.WriteFile(filepath.Join(dir, file), []byte(fmt.Sprint(limit)), 0); err != nil {
+		b.Fatalf("memory limit: %v", err)
+	}
+	return dir
+}
+
+// within makes a command run in a control group from its start on. The namespace's command does not see the groups, so this goes before it.
+func within(dir string, cmd *exec.Cmd) {
+	cmd.Args = append([]string{"sh", "-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, dir}, cmd.Args...)
+	cmd.Path = "/bin/sh"
+}
+
+// limited runs the daemon in little memory.
+func (b *bench) limited(limit, hosts int) string {
+	here, there := testnet.Joined(b)
+	dir := b.limitMemory(limit << 20)
+	d := b.startBy(here, nil, func(cmd *exec.Cmd) {
+		within(dir, cmd)
+		cmd.Env = append(cmd.Env, fmt.Sprintf("GOMEMLIMIT=%dMiB", limit*3/4))
+	},
+		"GONETMON_CIDR=192.168.0.0/16", fmt.Sprintf("GONETMON_MAX_HOSTS=%d", hosts), "GONETMON_REPORT_INTERVAL=0")
+	s := testnet.NewSender(there, "in0")
+	random := b.random()
+	frame := testnet.UDP(netip.MustParseAddr("192.168.0.1"), away, 72)
+	clear(frame[24:26])
+	for begin := time.Now(); time.Since(begin) < time.Duration(b.of(8, 60))*time.Second; time.Sleep(10 * time.Millisecond) {
+		for range 500 {
+			frame[28], frame[29] = byte(random.Uint32()), byte(random.Uint32())
+			s.Send(frame)
+		}
+	}
+	d.settled(s.Sent)
+	charged := "?"
+	for _, file := range []string{"memory.peak", "memory.max_usage_in_bytes"} {
+		var n int64
+		if text, err := os.ReadFile(filepath.Join(dir, file)); err == nil {
+			_, _ = fmt.Sscan(string(text), &n)
+			charged = fmt.Sprintf("%.1f MiB", mib(n))
+		}
+	}
+	v := d.values("gonetmon_hosts", "gonetmon_overflow_bytes_total")
+	f := d.end(s.Sent)
+	return fmt.Sprintf("%d frames, %d lost, identity error 0; %d hosts, %d MB overflow, page read %d times; %.1f MiB resident, at most %s charged",
+		f.frames+f.drops, f.drops, v[0], v[1]/1e6, d.page.scrapes, mib(d.most.memory), charged)
+}
+
+func descriptors(b *bench) string {
+	here, there := testnet.Joined(b)
+	server := testnet.NamespaceDNS(b, here, true, func(netip.Addr) testnet.Answer {
+		return testnet.Answer{Names: []string{"tv."}, TTL: 60}
+	})
+	d := b.startBy(here, []string{"prlimit", "--nofile=64:64"}, nil, "GONETMON_DNS_SERVERS=127.0.0.1")
+	s := testnet.NewSender(there, "in0")
+	frames := testnet.Conversation(10000)
+	s.SendAll(frames, 20000)
+	d.settled(s.Sent)
+	d.watch.pause(true)
+	conns := d.dial(200)
+	for _, c := range conns {
+		_, _ = fmt.Fprintf(c, "GET /metrics HTTP/1.1\r\nHost: %s\r\n\r\n", address)
+	}
+	before, begin := strings.Count(d.Log.String(), "\n"), time.Now()
+	s.SendAll(frames, 20000)
+	time.Sleep(time.Duration(b.of(6, 30)) * time.Second)
+	used, _ := usageOf(d.Cmd.Process.Pid)
+	logged, allowed := strings.Count(d.Log.String(), "\n")-before, 3+int(time.Since(begin).Seconds()/5)
+	if logged > allowed {
+		b.Errorf("%d lines of log in %v", logged, time.Since(begin))
+	}
+	hangUp(conns)
+	freed := time.Now()
+	d.says("healthz", 200, "")
+	took := time.Since(freed)
+	d.watch.pause(false)
+	s.SendAll(frames, 20000)
+	f := d.end(s.Sent)
+	if used.descriptors < 40 {
+		b.Errorf("%d descriptors used of 64, so this shows little", used.descriptors)
+	}
+	return fmt.Sprintf("%d descriptors used, %d lines of log; served again after %s; %d frames, %d lost, identity error 0; %d DNS queries", used.descriptors, logged, ms(took), f.frames+f.drops, f.drops, server.Queries())
+}
+
+// unlogged has a daemon count that can't tell anybody.
+func (b *bench) unlogged(wrap []string, also func(*exec.Cmd)) (d *daemon, figure string) {
+	b.Helper()
+	here, there := testnet.Joined(b)
+	d = b.startBy(here, wrap, also, "GONETMON_LOG_LEVEL=debug", "GONETMON_REPORT_INTERVAL=1s")
+	s := testnet.NewSender(there, "in0")
+	seconds := b.of(6, 60)
+	for range seconds {
+		s.SendAll(testnet.Conversation(5000), 10000)
+		here.IP("link set mon0 down") // which is to be logged
+		d.says("readyz", 503, "down")
+		here.IP("link set mon0 up")
+		d.says("readyz", 200, "")
+	}
+	d.settled(s.Sent)
+	if n := d.reached(); n != s.Sent {
+		b.Errorf("identity: %d read or lost, %d sent", n, s.Sent)
+	}
+	d.rest()
+	d.watch.end()
+	status, took := d.Stop()
+	if status != 0 || took > time.Second {
+		b.Errorf("exit status %d after %v", status, took)
+	}
+	return d, fmt.Sprintf("%d s, %d frames, identity error 0; exit status %d after %s", seconds, s.Sent, status, ms(took))
+}
+
+func diskFull(b *bench) string {
+	dir := b.TempDir()
+	// The namespace's command has mounts of its own, which end with it.
+	_, figure := b.unlogged([]string{"sh", "-c", `mount -t tmpfs -o size=64k none "$0" && exec "$@" >"$0/out" 2>"$0/log"`, dir}, nil)
+	return "64 KiB: " + figure
+}
+
+func devFull(b *bench) string {
+	_, figure := b.unlogged([]string{"sh", "-c", `exec "$0" "$@" >/dev/full 2>/dev/full`}, nil)
+	return figure
+}
+
+func brokenPipe(b *bench) string {
+	_, figure := b.unlogged(nil, func(cmd *exec.Cmd) {
+		read, write, err := os.Pipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		_ = read.Close()
+		b.Cleanup(func() { _ = write.Close() })
+		cmd.Stdout, cmd.Stderr = write, write
+	})
+	return figure
+}
+
+func logFlood(b *bench) string {
+	here, there := testnet.Joined(b)
+	server := testnet.NamespaceDNS(b, here, true, func(netip.Addr) testnet.Answer { return testnet.Answer{Mode: testnet.ServFail} })
+	file := filepath.Join(b.TempDir(), "hosts")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			b.Error(err)
+		}
+	}
+	write("192.168.2.7 tv\n")
+	d := b.start(here, "GONETMON_DNS_SERVERS=127.0.0.1", "GONETMON_NAMES_FILE="+file, "GONETMON_REPORT_INTERVAL=0")
+	s := testnet.NewSender(there, "in0")
+	random := b.random()
+	before, begin, flaps := strings.Count(d.Log.String(), "\n"), time.Now(), 0
+	router := netip.MustParseAddr("fe80::1")
+	d.connections.Add(64)
+	for i := 0; time.Since(begin) < time.Duration(b.of(12, 120))*time.Second; i++ {
+		for range 20 {
+			prefix := netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, byte(random.Uint32()), byte(random.Uint32()), byte(random.Uint32())}), 64)
+			s.Send(testnet.RouterAdvert([6]byte{2, 0, 0, 0, 0, byte(i)}, router, testnet.PrefixInfo(prefix, time.Second)))
+			s.Send(testnet.UDP(netip.AddrFrom4([4]byte{192, 168, 2, byte(random.Uint32())}), away, 72))
+		}
+		server.SetAll(map[bool]*testnet.Answer{true: nil, false: {Mode: testnet.BlackHole}}[i%2 == 0])
+		d.ask("\x00\xff\r\n\r\n")
+		write(strings.Repeat(fmt.Sprintf("\xff\x1b[31m%d bad\nnot an address\n", i), 100))
+		if i%10 == 0 {
+			d.settledAt(s.Sent)
+			here.IP("link set mon0 down")
+			here.IP("link set mon0 up")
+			flaps++
+			d.says("readyz", 200, "")
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	took := time.Since(begin)
+	logged := strings.Count(d.Log.String(), "\n") - before
+	if most := 2*flaps + int(2*took.Seconds()); logged > most {
+		b.Errorf("%d lines of log in %v, with %d changes of the interface", logged, took, flaps)
+	}
+	d.connections.Add(-64)
+	f := d.end(s.Sent)
+	return fmt.Sprintf("%d lines in %s, %d changes of the interface; %d frames, identity error 0", logged, took.Round(time.Second), flaps, f.frames+f.drops)
+}
+
+// settledAt waits until so many frames have reached the socket.
+func (d *daemon) settledAt(frames uint64) {
+	d.b.Helper()
+	d.Until(fmt.Sprintf("%d frames on the page", frames), func() bool { return d.reached() >= frames })
+}

@@ -1,0 +1,176 @@
+package faults
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/html"
+)
+
+// What the daemon writes for people: its log, its output and its page.
+
+const mostErrors = 5 // of one kind that are told
+
+// libraryLine is how the metrics library says at the start, in a format of its own, that the machine has no pressure stall information.
+var libraryLine = regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d INFO: metrics: disable exposing PSI metrics`)
+
+// readLog says what is wrong with a log: each line must be a whole record of logfmt, fit for a terminal.
+func readLog(text string) (errs []error) {
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		errs = append(errs, fmt.Errorf("the last line is cut off"))
+	}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if libraryLine.MatchString(line) {
+			continue
+		}
+		if err := readRecord(line); err != nil && len(errs) < mostErrors {
+			errs = append(errs, fmt.Errorf("%w: %.300q", err, line))
+		}
+	}
+	return errs
+}
+
+// readRecord reads a record as slog.TextHandler writes it: time, level and msg, then any others, values quoted if need be.
+func readRecord(line string) error {
+	if err := plain(line); err != nil {
+		return err
+	}
+	var keys []string
+	for rest := line; rest != ""; {
+		key, value, ok := strings.Cut(rest, "=")
+		if !ok || key == "" || strings.ContainsAny(key, " \"") {
+			return fmt.Errorf("no record of logfmt")
+		}
+		keys = append(keys, key)
+		if strings.HasPrefix(value, `"`) {
+			quoted, err := strconv.QuotedPrefix(value)
+			if err != nil {
+				return fmt.Errorf("the value of %s does not end", key)
+			}
+			rest = value[len(quoted):]
+		} else {
+			bare := value
+			if i := strings.IndexByte(value, ' '); i >= 0 {
+				bare = value[:i]
+			}
+			if strings.ContainsAny(bare, `"=`) {
+				return fmt.Errorf("the value of %s is not quoted", key)
+			}
+			rest = value[len(bare):]
+		}
+		if rest != "" && !strings.HasPrefix(rest, " ") {
+			return fmt.Errorf("something sticks to the value of %s", key)
+		}
+		rest = strings.TrimPrefix(rest, " ")
+	}
+	if len(keys) < 3 || !slices.Equal(keys[:3], []string{"time", "level", "msg"}) {
+		return fmt.Errorf("it does not begin with time, level and msg")
+	}
+	return nil
+}
+
+// plain says what in a text is not fit for a terminal: what moves its cursor, and what turns the direction of letters.
+func plain(text string) error {
+	if !utf8.ValidString(text) {
+		return fmt.Errorf("no UTF-8")
+	}
+	for _, r := range text {
+		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			return fmt.Errorf("a control character, %U", r)
+		}
+	}
+	return nil
+}
+
+// readOutput says what is wrong with the tables of the standard output, which have nothing but ASCII in them.
+func readOutput(text string) (errs []error) {
+	for line := range strings.Lines(text) {
+		if strings.ContainsFunc(strings.TrimSuffix(line, "\n"), func(r rune) bool { return r < ' ' || r > '~' }) && len(errs) < mostErrors {
+			errs = append(errs, fmt.Errorf("%.300q", line))
+		}
+	}
+	return errs
+}
+
+var voidElements = []string{"meta", "link", "br", "rect", "path", "img", "input", "hr"}
+
+// readHTML says what is wrong with the page: each element must be closed, and none may run a program.
+func readHTML(page string) (errs []error) {
+	if err := plain(page); err != nil {
+		errs = append(errs, err)
+	}
+	var open []string
+	for z := html.NewTokenizer(strings.NewReader(page)); len(errs) < mostErrors; {
+		kind := z.Next()
+		if kind == html.ErrorToken {
+			if z.Err() != io.EOF {
+				errs = append(errs, z.Err())
+			}
+			break
+		}
+		token := z.Token()
+		switch {
+		case kind != html.StartTagToken && kind != html.SelfClosingTagToken && kind != html.EndTagToken:
+			continue
+		case token.Data == "script":
+			errs = append(errs, fmt.Errorf("it has a script"))
+		case slices.ContainsFunc(token.Attr, func(a html.Attribute) bool { return strings.HasPrefix(a.Key, "on") }):
+			errs = append(errs, fmt.Errorf("an element has a handler: %s", token))
+		}
+		switch {
+		case slices.Contains(voidElements, token.Data) || kind == html.SelfClosingTagToken:
+		case kind == html.StartTagToken:
+			open = append(open, token.Data)
+		case len(open) == 0 || open[len(open)-1] != token.Data:
+			errs = append(errs, fmt.Errorf("</%s> closes %v", token.Data, open))
+		default:
+			open = open[:len(open)-1]
+		}
+	}
+	if len(open) > 0 {
+		errs = append(errs, fmt.Errorf("not closed: %v", open))
+	}
+	return errs
+}
+
+// The readers see what is wrong.
+func TestReaders(t *testing.T) {
+	const record = "time=2026-11-23T12:00:00.000Z level=INFO msg=\"local prefixes changed\" local=192.168.2.0/24\n"
+	for name, tt := range map[string]struct {
+		read func(string) []error
+		text string
+		bad  bool
+	}{
+		"a log":                 {readLog, record + "2026/11/23 12:00:00 INFO: metrics: disable exposing PSI metrics because\n" + record, false},
+		"no log":                {readLog, "", false},
+		"a torn line":           {readLog, record + strings.TrimSuffix(record, "\n"), true},
+		"two in one":            {readLog, strings.TrimSuffix(record, "\n") + record, true},
+		"a panic":               {readLog, record + "panic: runtime error: index out of range [3] with length 3\n", true},
+		"a library's line":      {readLog, "2026/11/23 12:00:00 ERROR: metrics: cannot open /proc/self/stat\n", true},
+		"an escape":             {readLog, strings.Replace(record, "local=", "local=\x1b[31m", 1), true},
+		"bytes":                 {readLog, strings.Replace(record, "local=", "local=\xff", 1), true},
+		"no quotes":             {readLog, strings.Replace(record, "\"", "", 2), true},
+		"no time":               {readLog, record[strings.Index(record, "level"):], true},
+		"a table":               {readOutput, "2026-11-23 12:00:00  1m0s  1 device\n  tv  192.168.2.7\n", false},
+		"a table with umlauts":  {readOutput, "  k\u00fcche\n", true},
+		"a page":                {readHTML, "<!DOCTYPE html><html><head><meta charset=\"utf-8\"></head><body><svg><rect x=\"1\"/></svg></body></html>", false},
+		"an element that stays": {readHTML, "<html><b></html>", true},
+		"a script":              {readHTML, "<html><script>alert(1)</script></html>", true},
+		"a handler":             {readHTML, "<html><b onclick=\"x\"></b></html>", true},
+		"right to left":         {readHTML, "<html>\u202e</html>", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if errs := tt.read(tt.text); (len(errs) > 0) != tt.bad {
+				t.Errorf("got %v", errs)
+			}
+		})
+	}
+}

@@ -1,0 +1,7 @@
+package faults
+
+func clockRows() []row  { return nil }
+func changeRows() []row { return nil }
+func configRows() []row { return nil }
+func rightRows() []row  { return nil }
+func soakRows() []row   { return nil }

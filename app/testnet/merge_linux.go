@@ -1,0 +1,123 @@
+package testnet
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A Merging is a kind of traffic of which interfaces and the kernel make fewer frames than there are on the wire.
+type Merging struct {
+	Name string
+	Big  bool // packets above 64 KiB
+	Six  bool
+	MTU  int
+}
+
+// Mergings are all kinds.
+func Mergings() []Merging {
+	return []Merging{{"ipv4", false, false, 1500}, {"ipv6", false, true, 1500}, {"ipv6 big tcp", true, true, 1500}, {"ipv4 jumbo frames", false, false, 9000}}
+}
+
+// A MergingNet is a network in which frames are merged on the way to the tap (TSO, GSO, GRO, BIG TCP):
+//
+//	a ── r0 bridge r1 ── mon0 (Here)
+//
+// r0 is the wire: all of its offloads are off, and so are a's. mon0 may have them on.
+type MergingNet struct {
+	Here      *Namespace
+	a, bridge *Namespace
+	addr      string
+	merges    bool
+}
+
+// NewMergingNet makes a network for a kind of traffic, with the offloads of mon0 on or off.
+func NewMergingNet(tb testing.TB, m Merging, merges bool) *MergingNet {
+	tb.Helper()
+	NeedCommand(tb, "ethtool", "install ethtool")
+	a, bridge, here := NewNamespace(tb), NewNamespace(tb), NewNamespace(tb)
+	Veth(a, "a0", bridge, "r0")
+	Veth(bridge, "r1", here, "mon0")
+	bridge.IP("link add br0 type bridge mcast_snooping 0")
+	for _, r := range []string{"r0", "r1"} {
+		bridge.IP("link set " + r + " master br0")
+	}
+	bridge.IP("link set br0 up")
+	a.Run("ethtool -K a0 tso off gso off gro off")
+	bridge.Run("ethtool -K r0 tso off gso off gro off")
+	bridge.Run("ethtool -K r1 gro off")
+	is := map[bool]string{true: "on", false: "off"}[merges]
+	here.Run(fmt.Sprintf("ethtool -K mon0 tso %[1]s gso %[1]s gro %[1]s", is))
+	if !merges {
+		bridge.Run("ethtool -K r1 tso off gso off")
+	}
+	for n, i := range map[*Namespace]string{a: "a0", bridge: "r0", here: "mon0"} {
+		n.IP(fmt.Sprintf("link set %s mtu %d", i, m.MTU))
+	}
+	bridge.IP(fmt.Sprintf("link set r1 mtu %d", m.MTU))
+	if m.Big {
+		here.IP("link set mon0 gso_max_size 180000 gro_max_size 180000")
+		bridge.IP("link set r1 gso_max_size 180000 gro_max_size 180000")
+	}
+	addr := "192.168.2.7"
+	if m.Six {
+		addr = "2001:db8::7"
+		for n, i := range map[*Namespace]string{a: "a0", here: "mon0"} {
+			n.Sysctl("net/ipv6/conf/"+i+"/accept_dad", "0")
+			n.Sysctl("net/ipv6/conf/"+i+"/router_solicitations", "0") // one may come between two looks at the counts
+			n.Sysctl("net/ipv6/conf/"+i+"/disable_ipv6", "0")
+		}
+		a.IP("addr add 2001:db8::1/64 dev a0 nodad")
+		here.IP("addr add 2001:db8::7/64 dev mon0 nodad")
+	} else {
+		a.IP("addr add 192.168.2.1/24 dev a0")
+		here.IP("addr add 192.168.2.7/24 dev mon0")
+	}
+	time.Sleep(300 * time.Millisecond) // what interfaces say when they come up
+	return &MergingNet{Here: here, a: a, bridge: bridge, addr: net.JoinHostPort(addr, "5001"), merges: merges}
+}
+
+// A Passing is what has passed the wire, and how many frames the tap has seen of it.
+type Passing struct{ Frames, Bytes, Tap uint64 }
+
+// Bulk moves n bytes each way. What the daemon that listens to mon0 has counted then must be what the wire says.
+func (m *MergingNet) Bulk(tb testing.TB, d *Daemon, n int64) (p Passing) {
+	tb.Helper()
+	before := d.Heard(0)
+	framesBefore, bytesBefore := m.bridge.Crossed("r0")
+
+	Bulk(tb, m.a, m.Here, m.addr, n)
+
+	time.Sleep(300 * time.Millisecond)
+	p.Frames, p.Bytes = m.bridge.Crossed("r0")
+	p.Frames, p.Bytes = p.Frames-framesBefore, p.Bytes-bytesBefore
+	after := d.Heard(0)
+	gained := func(series string) uint64 { return uint64(after[series] - before[series]) }
+	var frames, bytes, ip uint64
+	for _, class := range []string{"ipv4", "ipv6", "arp", "other", "malformed"} {
+		f, b := gained(`gonetmon_frames_total{class="`+class+`"}`), gained(`gonetmon_frame_bytes_total{class="`+class+`"}`)
+		frames, bytes = frames+f, bytes+b
+		if strings.HasPrefix(class, "ip") {
+			ip += b - 14*f
+		}
+	}
+	p.Tap = gained(`gonetmon_capture_packets_total{interface="mon0"}`)
+	if drops := after[`gonetmon_capture_drops_total{interface="mon0"}`]; drops != 0 {
+		tb.Errorf("%.0f drops", drops)
+	}
+	if frames != p.Frames || bytes != p.Bytes {
+		tb.Errorf("counted %d frames of %d bytes, the wire had %d of %d", frames, bytes, p.Frames, p.Bytes)
+	}
+	if got := gained("network_bytes_total"); got != ip {
+		tb.Errorf("%d bytes of IP, the wire had %d", got, ip)
+	}
+	if m.merges && p.Tap*10 > p.Frames*9 {
+		tb.Errorf("the tap saw %d frames for %d: nothing was merged, so this test shows nothing", p.Tap, p.Frames)
+	}
+	if !m.merges && p.Tap != p.Frames {
+		tb.Errorf("the tap saw %d frames for %d: something was merged", p.Tap, p.Frames)
+	}
+	return p
+}
