@@ -20,6 +20,10 @@ import (
 const (
 	mostAnnounced = 32            // prefixes that routers advertise: a home has few
 	leastLife     = 2 * time.Hour // for which a prefix stays ours though a router takes it back: anybody could (RFC 4862, 5.5.3)
+
+	// For which a prefix is ours that is advertised for less. Who forges routers can then change what is ours, which is laid out anew and
+	// logged each time, a few times a minute at most, and not for every frame.
+	shortestLife = 10 * time.Minute
 )
 
 var linkLocal = netip.MustParsePrefix("fe80::/10")
@@ -78,6 +82,8 @@ func (l *lan) announce(p netip.Prefix, life time.Duration) {
 		return
 	case life < leastLife && known:
 		life = max(life, min(leastLife, until.Sub(now)))
+	default:
+		life = max(life, shortestLife)
 	}
 	l.announced[p] = now.Add(life)
 	l.update(now)

@@ -56,7 +56,7 @@ func TestHostNames(t *testing.T) {
 // With 64 descriptors and 2,000 connections that do nothing, frames are counted, names found, and the page is there at once.
 func TestFewDescriptors(t *testing.T) {
 	here, there := testnet.Joined(t)
-	dns := serveDNS(t, here, func(addr netip.Addr) testnet.Answer {
+	dns := testnet.NamespaceDNS(t, here, true, func(addr netip.Addr) testnet.Answer {
 		time.Sleep(100 * time.Millisecond) // so that several are asked at once
 		return testnet.Answer{Names: []string{fmt.Sprintf("host%d.lan.", addr.As4()[3])}, TTL: 3600}
 	})
