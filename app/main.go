@@ -100,7 +100,8 @@ func command(args []string, stdout io.Writer) error {
 		if len(args) == 0 {
 			ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
-			context.AfterFunc(ctx, stop) // a second signal ends the process at once
+			context.AfterFunc(ctx, stop)   // a second signal ends the process at once
+			signal.Ignore(syscall.SIGPIPE) // who reads the log may go away: that must not end the counting
 			return run(ctx, c, stdout)
 		}
 	}
