@@ -29,7 +29,7 @@ type Stats struct {
 	Attached uint64    // times that the ring was bound to the interface
 	Up       bool      // bound to an interface that is up and has a carrier
 	Why      string    // why it is not, "" when it is
-	Beat     time.Time // when the reader last showed a sign of life
+	Beat     time.Time // when the reader last showed a sign of life, on the monotonic clock too
 }
 
 const (
@@ -82,7 +82,8 @@ type Ring struct {
 	drops    atomic.Uint64
 	attached atomic.Uint64
 	why      atomic.Pointer[string]
-	beat     atomic.Int64
+	epoch    time.Time
+	beat     atomic.Int64 // the latest sign of life, since the epoch: a clock that is set must not look like a stop
 }
 
 var starting = "not opened yet"
@@ -92,7 +93,7 @@ func NewRing(cfg RingConfig) *Ring {
 	if cfg.Control {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Ring{cfg: cfg, fd: -1}
+	r := &Ring{cfg: cfg, fd: -1, epoch: time.Now()}
 	r.woken = r.wakeUp
 	r.why.Store(&starting)
 	return r
@@ -213,7 +214,7 @@ func (r *Ring) take() bool {
 func (r *Ring) wait() error {
 	for {
 		now := time.Now()
-		r.beat.Store(now.UnixNano())
+		r.beat.Store(int64(now.Sub(r.epoch)))
 		if r.stopping.Load() {
 			if done, err := r.stop(now); done {
 				return err
@@ -318,7 +319,7 @@ func (r *Ring) Stats() Stats {
 		Attached: r.attached.Load(),
 		Up:       why == "",
 		Why:      why,
-		Beat:     time.Unix(0, r.beat.Load()),
+		Beat:     r.epoch.Add(time.Duration(r.beat.Load())),
 	}
 }
 

@@ -300,6 +300,22 @@ func TestRingTunnel(t *testing.T) {
 	}
 }
 
+// How long ago the reader showed a sign of life does not change when the clock is set.
+func TestRingBeat(t *testing.T) {
+	l := newLink(t)
+	r := l.open(t, "mon0", 1<<20)
+	defer func() { _ = r.Close() }()
+	begin := time.Now()
+	var wg sync.WaitGroup
+	wg.Go(func() { read(t, r, nil) })
+	until(t, "a sign of life", func() bool { return r.Stats().Beat.After(begin) })
+	if beat := r.Stats().Beat; beat == beat.Round(0) { //nolint:staticcheck // Round strips the reading of the monotonic clock, which == sees
+		t.Errorf("the sign of life at %v has no monotonic time", beat)
+	}
+	r.Stop()
+	wg.Wait()
+}
+
 func TestRingDoesNotAllocate(t *testing.T) {
 	l := newLink(t)
 	r := l.open(t, "mon0", 8<<20)
