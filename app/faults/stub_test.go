@@ -1,6 +1,5 @@
 package faults
 
-func clockRows() []row  { return nil }
 func changeRows() []row { return nil }
 func configRows() []row { return nil }
 func rightRows() []row  { return nil }
