@@ -65,6 +65,31 @@ func TestNamedDevices(t *testing.T) {
 	}
 }
 
+// Without configuration the DNS servers are those of resolv.conf, and other ones when that changes. As long as there is none in it the last
+// ones hold.
+func TestChangedDNS(t *testing.T) {
+	here, there := testnet.Joined(t)
+	dns := testnet.NamespaceDNS(t, here, true, func(netip.Addr) testnet.Answer { return testnet.Answer{Names: []string{"tv."}, TTL: 60} })
+	here.Etc("resolv.conf", "# none yet\n")
+	p := start(t, here, "GONETMON_DNS_SERVERS=")
+	s := testnet.NewSender(there, "in0")
+	host, away := netip.MustParseAddr("192.168.2.7"), netip.MustParseAddr("198.51.100.1")
+	s.Send(testnet.UDP(host, away, 72))
+	p.Until("the device is shown by its address", func() bool { return p.Metrics()[`node_bytes_total{device="192.168.2.7"}`] == 100 })
+	if log := p.Log.String(); !strings.Contains(log, "no DNS server is known") {
+		t.Errorf("the log does not say that there is no server:\n%s", log)
+	}
+	here.Etc("resolv.conf", "nameserver 127.0.0.1\n")
+	p.Until("a server is asked", func() bool { return dns.Queries() > 0 })
+	here.Etc("resolv.conf", "")
+	if before := dns.Queries(); !testnet.Within(15*time.Second, func() bool { return dns.Queries() > before+10 }) {
+		t.Error("with an empty file nobody is asked any more")
+	}
+	if log := p.Log.String(); strings.Count(log, "dns servers changed") != 1 || !strings.Contains(log, "servers=[127.0.0.1:53]") {
+		t.Errorf("the log does not say once that the servers have changed:\n%s", log)
+	}
+}
+
 // A dead server and a /16 of hosts: counting starts at once, and what is asked stays bounded.
 func TestDeadDNS(t *testing.T) {
 	here, there := testnet.Joined(t)

@@ -44,8 +44,9 @@ type daemon struct {
 	log      *slog.Logger
 	taps     []tap
 	lan      *lan
-	ptr      *names.PTR       // nil: no lookups
-	file     *names.HostsFile // nil: none
+	ptr      *names.PTR        // nil: no lookups
+	resolv   *names.ResolvFile // whose servers it asks; nil: those of the configuration
+	file     *names.HostsFile  // nil: none
 	registry *device.Registry
 	report   *export.Report
 	server   *export.Server
@@ -80,9 +81,11 @@ func (d *daemon) open(stdout io.Writer) error {
 		return err // there may be one when it is tried again
 	}
 	d.lan = newLAN(interfaces, c.CIDR, d.log, d.setLAN)
-	servers, search := resolver()
-	if c.DNSServers.none || len(c.DNSServers.list) > 0 {
-		servers = c.DNSServers.list
+	resolv := names.NewResolvFile("/etc/resolv.conf", d.log, d.setServers)
+	servers, search := resolv.Load()
+	own := ownNames(search)
+	if len(c.DNSServers.list) > 0 {
+		servers, resolv = c.DNSServers.list, nil
 	}
 	if c.StripDomain.none || len(c.StripDomain.list) > 0 {
 		search = c.StripDomain.list
@@ -94,12 +97,12 @@ func (d *daemon) open(stdout io.Writer) error {
 		d.taps = append(d.taps, d.newTap(name))
 		registry.Tables = append(registry.Tables, d.taps[len(d.taps)-1].table)
 	}
-	switch asked := slices.Contains(c.Names, device.SourcePTR); {
-	case asked && len(servers) > 0:
+	if slices.Contains(c.Names, device.SourcePTR) && !c.DNSServers.none {
 		d.ptr = names.NewPTR(names.Config{Servers: servers, Limit: int(c.MaxHosts), Log: d.log})
-		registry.Names = d.ptr
-	case asked && !c.DNSServers.none:
-		d.log.Warn("no DNS server is known, the reverse DNS names no devices; set GONETMON_DNS_SERVERS")
+		d.resolv, registry.Names = resolv, d.ptr
+		if len(servers) == 0 {
+			d.log.Warn("no DNS server is known, the reverse DNS names no devices; set GONETMON_DNS_SERVERS")
+		}
 	}
 	d.registry = device.NewRegistry(registry)
 	if c.NamesFile != "" {
@@ -116,7 +119,7 @@ func (d *daemon) open(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	d.server = d.newServer(listener)
+	d.server = d.newServer(listener, own)
 	if err := d.server.Listen(); err != nil {
 		return d.explainListen(err)
 	}
@@ -149,13 +152,12 @@ func (d *daemon) learn(facts []names.Fact) {
 	d.registry.Learn(time.Now(), facts)
 }
 
-// newServer returns the server of the page and the metrics, on the listener if there is one.
-func (d *daemon) newServer(listener net.Listener) *export.Server {
+// newServer returns the server of the page and the metrics, on the listener if there is one, under the machine's own names too.
+func (d *daemon) newServer(listener net.Listener, own []string) *export.Server {
 	if listener != nil {
 		d.log.Info("serving on the socket that systemd passed; GONETMON_ADDR and GONETMON_PORT are not used", "address", listener.Addr())
 	}
 	v, revision := version()
-	_, search := resolver()
 	var stats func() names.Stats
 	if d.ptr != nil {
 		stats = d.ptr.Stats
@@ -172,7 +174,7 @@ func (d *daemon) newServer(listener net.Listener) *export.Server {
 		}),
 		Healthy:     d.healthy,
 		Ready:       d.ready,
-		HostNames:   slices.Concat(d.cfg.HostNames, ownNames(search)),
+		HostNames:   slices.Concat(d.cfg.HostNames, own),
 		Connections: connections(len(d.taps)),
 		Log:         d.log,
 	})
@@ -205,6 +207,9 @@ func (d *daemon) serve(ctx context.Context) error {
 	}
 	if d.file != nil {
 		runs = append(runs, d.file.Run)
+	}
+	if d.resolv != nil {
+		runs = append(runs, d.resolv.Run)
 	}
 	if d.ptr != nil {
 		runs = append(runs, d.ptr.Run)
@@ -243,6 +248,12 @@ func (d *daemon) setLAN(lan *traffic.LAN) {
 	d.sweep(lan)
 }
 
+// setServers has other DNS servers asked.
+func (d *daemon) setServers(servers []netip.AddrPort) {
+	d.ptr.SetServers(servers)
+	d.sweep(d.lan.current())
+}
+
 // sweep has the names of the addresses of small prefixes looked up before they are seen.
 func (d *daemon) sweep(lan *traffic.LAN) {
 	if d.ptr == nil {
@@ -271,16 +282,6 @@ func (d *daemon) close() {
 	if err := d.notifier.close(); err != nil {
 		d.log.Warn("close the way to systemd", "error", err)
 	}
-}
-
-// resolver returns the DNS servers and search domains of this machine.
-func resolver() (servers []netip.AddrPort, search []string) {
-	file, err := os.Open("/etc/resolv.conf")
-	if err != nil {
-		return nil, nil // then there is nobody to ask
-	}
-	defer func() { _ = file.Close() }()
-	return names.ResolvConf(file)
 }
 
 // advise tells how to give a right that is missing.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -35,16 +36,15 @@ type Config struct {
 // wanted, if nobody wanted that for 10 minutes; otherwise it is not remembered, and drained without a name each time it
 // is wanted.
 type PTR struct {
-	ask     func(ctx context.Context, server netip.AddrPort, addr netip.Addr) answer
-	log     *slog.Logger
-	limit   int
-	epoch   time.Time
-	wake    chan struct{} // one slot: something may be due sooner than Run knows
-	serving bool          // there are servers
+	ask   func(ctx context.Context, server netip.AddrPort, addr netip.Addr) answer
+	log   *slog.Logger
+	limit int
+	epoch time.Time
+	wake  chan struct{} // one slot: something may be due sooner than Run knows
 
 	// mu guards all below.
 	mu       sync.Mutex
-	servers  []server
+	servers  []*server // replaced as a whole: a lookup goes on with those that it began with
 	hosts    map[[16]byte]*host
 	recent   recent
 	agenda   [nowhere]agenda
@@ -75,15 +75,29 @@ func NewPTR(cfg Config) *PTR {
 		limit:    cfg.Limit,
 		epoch:    time.Now(),
 		wake:     make(chan struct{}, 1),
-		serving:  len(cfg.Servers) > 0,
 		hosts:    make(map[[16]byte]*host),
 		prefixes: make(map[netip.Prefix]bool),
 	}
 	p.recent.init()
-	for _, addr := range cfg.Servers {
-		p.servers = append(p.servers, server{addr: addr})
-	}
+	p.SetServers(cfg.Servers)
 	return p
+}
+
+// SetServers makes other servers those that are asked, in order of preference; none: nothing is asked. What is known of the health of one
+// that was asked before still holds.
+func (p *PTR) SetServers(addrs []netip.AddrPort) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was := p.servers
+	p.servers = nil
+	for _, addr := range addrs {
+		s := &server{addr: addr}
+		if i := slices.IndexFunc(was, func(o *server) bool { return o.addr == addr }); i >= 0 {
+			s = was[i]
+		}
+		p.servers = append(p.servers, s)
+	}
+	p.signal()
 }
 
 func (p *PTR) now() time.Duration { return time.Since(p.epoch) }
@@ -113,7 +127,7 @@ func (p *PTR) Want(addr netip.Addr) {
 	switch {
 	case h.place != nowhere && h.place != sweep:
 		return
-	case !p.serving:
+	case len(p.servers) == 0:
 		p.answer(h)
 	case !h.answered:
 		p.put(h, first, now)
@@ -134,7 +148,7 @@ func (p *PTR) Sweep(prefix netip.Prefix) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.prefixes[prefix] || len(p.prefixes) == sweepLimit || !p.serving {
+	if p.prefixes[prefix] || len(p.prefixes) == sweepLimit || len(p.servers) == 0 {
 		return
 	}
 	p.prefixes[prefix] = true

@@ -2,6 +2,7 @@ package names
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -22,12 +23,13 @@ const (
 	nap   = time.Hour // longest sleep of Run; nothing depends on it
 )
 
-// A job is one lookup, with the server to start with.
+// A job is one lookup, with the servers to ask and the number of the one to start with.
 type job struct {
-	host   *host
-	server int
-	probe  bool
-	pace   place // whose rate pays for it
+	host    *host
+	servers []*server
+	server  int
+	probe   bool
+	pace    place // whose rate pays for it
 }
 
 // Run asks until ctx ends; then it returns nil, and all its goroutines are gone. It may be run again.
@@ -67,7 +69,7 @@ func (p *PTR) next() (job, time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
-	s, open := p.open(0, now)
+	s, open := firstOpen(p.servers, 0, now)
 	p.giveUp(now, open > now)
 	wait := never
 	if f := p.agenda[first]; len(f) > 0 {
@@ -81,7 +83,7 @@ func (p *PTR) next() (job, time.Duration) {
 		return job{}, min(wait, at-now)
 	}
 
-	j := job{host: h, server: s, probe: p.take(s), pace: first}
+	j := job{host: h, servers: p.servers, server: s, probe: p.servers[s].take(), pace: first}
 	every := wantedEvery
 	if h.place == sweep {
 		j.pace, every = sweep, sweptEvery
@@ -151,19 +153,19 @@ func (p *PTR) rest(h *host, due, now time.Duration) {
 func (p *PTR) lookup(ctx context.Context, j job) {
 	var a answer
 	sent, refused := 0, 0
-	for s, probe := j.server, j.probe; s >= 0; s, probe = p.after(s) {
-		addr := p.servers[s].addr
-		a = p.ask(ctx, addr, j.host.addr())
+	for s, probe := j.server, j.probe; s >= 0; s, probe = p.after(j.servers, s) {
+		server := j.servers[s]
+		a = p.ask(ctx, server.addr, j.host.addr())
 		sent += a.sent
 		refused += a.refused
 		if ctx.Err() != nil {
-			p.release(s, probe)
+			p.release(server, probe)
 			break
 		}
-		if turned, up := p.report(s, probe, a.final || a.reason.answered()); turned && up {
-			p.log.Info("dns server is up", "server", addr)
+		if turned, up := p.report(server, probe, a.final || a.reason.answered()); turned && up {
+			p.log.Info("dns server is up", "server", server.addr)
 		} else if turned {
-			p.log.Warn("dns server is down", "server", addr, "reason", a.reason.String())
+			p.log.Warn("dns server is down", "server", server.addr, "reason", a.reason.String())
 		}
 		if a.final {
 			break
@@ -227,11 +229,11 @@ func (p *PTR) putBack(h *host, now time.Duration) {
 	}
 }
 
-// open returns the first server from number n on that can be asked now, else -1 and from when on one can.
-func (p *PTR) open(n int, now time.Duration) (s int, at time.Duration) {
+// firstOpen returns the first of servers from number n on that can be asked now, else -1 and from when on one can.
+func firstOpen(servers []*server, n int, now time.Duration) (s int, at time.Duration) {
 	at = never
-	for i := n; i < len(p.servers); i++ {
-		t := p.servers[i].open()
+	for i := n; i < len(servers); i++ {
+		t := servers[i].open()
 		if t <= now {
 			return i, t
 		}
@@ -240,43 +242,32 @@ func (p *PTR) open(n int, now time.Duration) (s int, at time.Duration) {
 	return -1, at
 }
 
-// take reserves a server for a query, and reports whether that is its probe.
-func (p *PTR) take(s int) (probe bool) {
-	p.servers[s].probing = p.servers[s].down
-	return p.servers[s].down
-}
-
 // after takes the next server that can be asked after s, or returns -1.
-func (p *PTR) after(s int) (next int, probe bool) {
+func (p *PTR) after(servers []*server, s int) (next int, probe bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if next, _ = p.open(s+1, p.now()); next < 0 {
+	if next, _ = firstOpen(servers, s+1, p.now()); next < 0 {
 		return -1, false
 	}
-	return next, p.take(next)
+	return next, servers[next].take()
 }
 
-func (p *PTR) report(s int, probe, ok bool) (turned, up bool) {
+func (p *PTR) report(s *server, probe, ok bool) (turned, up bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	turned = p.servers[s].report(ok, probe, p.now())
-	return turned, !p.servers[s].down
+	turned = s.report(ok, probe, p.now())
+	return turned, !s.down
 }
 
 // release gives back a server whose query was cut short.
-func (p *PTR) release(s int, probe bool) {
+func (p *PTR) release(s *server, probe bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if probe {
-		p.servers[s].probing = false
+		s.probing = false
 	}
 }
 
 func (p *PTR) allDown() bool {
-	for i := range p.servers {
-		if !p.servers[i].down {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(p.servers, func(s *server) bool { return !s.down })
 }

@@ -367,3 +367,41 @@ func TestRunAgain(t *testing.T) {
 		}
 	})
 }
+
+// Other servers are asked from then on; a lookup that goes on ends with those that it began with. What is known of a server's health stays.
+func TestSetServers(t *testing.T) {
+	reply := func(server int, addr netip.Addr) (answer, time.Duration) {
+		if server == 0 {
+			return dead(0, addr)
+		}
+		return ok(nameOf(addr), time.Hour), time.Millisecond
+	}
+	run(t, Config{Servers: servers1, Limit: 1000}, reply, func(p *PTR, f *peer) {
+		p.Want(ip(1))
+		time.Sleep(time.Second) // a query is on its way
+		p.SetServers(servers3[1:])
+		p.Want(ip(2))
+		time.Sleep(5 * time.Second)
+		if got := drain(t, p); got[ip(2).String()] != nameOf(ip(2)) {
+			t.Errorf("from the other servers: %v", got)
+		}
+		before := f.load(0)
+		p.Want(ip(1))
+		time.Sleep(2 * time.Hour)
+		if n := f.load(0); n != before {
+			t.Errorf("the server that is no more was asked %d times", n-before)
+		}
+		p.SetServers(nil)
+		before = f.count()
+		p.Want(ip(3))
+		time.Sleep(2 * time.Hour)
+		if n := f.count(); n != before {
+			t.Errorf("without servers %d were asked", n-before)
+		}
+		expect(t, p, map[string]string{ip(1).String(): nameOf(ip(1)), ip(3).String(): ""})
+		p.SetServers(servers3[1:])
+		p.Want(ip(3))
+		time.Sleep(5 * time.Second)
+		expect(t, p, map[string]string{ip(3).String(): nameOf(ip(3))})
+	})
+}

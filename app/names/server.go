@@ -34,6 +34,12 @@ func (s *server) open() time.Duration {
 	return s.until
 }
 
+// take reserves the server for a query, and reports whether that is its probe.
+func (s *server) take() (probe bool) {
+	s.probing = s.down
+	return s.down
+}
+
 // report takes in how a query ended, and reports whether the server came up or went down by it.
 func (s *server) report(ok, probe bool, now time.Duration) (turned bool) {
 	if probe {

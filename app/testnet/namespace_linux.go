@@ -60,6 +60,20 @@ func (n *Namespace) Run(line string) {
 	n.run("ip", append([]string{"netns", "exec", n.Name}, strings.Fields(line)...)...)
 }
 
+// Etc makes a file what /etc/NAME is for the commands of the namespace that start from then on (ip-netns(8)), and changes what is in it for
+// those that run.
+func (n *Namespace) Etc(name, text string) {
+	n.tb.Helper()
+	dir := "/etc/netns/" + n.Name
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		n.tb.Fatal(err)
+	}
+	n.tb.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.WriteFile(dir+"/"+name, []byte(text), 0o644); err != nil { // in its place: it may be mounted
+		n.tb.Fatal(err)
+	}
+}
+
 // Command is a command in the namespace that is not started yet. Its process is the command itself, not one around it.
 func (n *Namespace) Command(args ...string) *exec.Cmd {
 	return exec.Command("ip", append([]string{"netns", "exec", n.Name}, args...)...)
