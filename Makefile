@@ -4,6 +4,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
 FUZZ ?= .
+FAULTS ?= $(or $(GONETMON_FAULTS),long)
+RUN ?= .
 TESTFLAGS ?=
 PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7
 IMAGE ?= gonetmon:$(VERSION)
@@ -11,7 +13,7 @@ export CGO_ENABLED ?= 0
 include check/versions
 
 .DEFAULT_GOAL := help
-.PHONY: help build run up down logs ps image test race bench fuzz check lint env licences notices reproducible sbom vuln clean
+.PHONY: help build run up down logs ps image test race bench fuzz faults check lint env licences notices reproducible sbom vuln clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +57,10 @@ fuzz: ## run each fuzz target for FUZZTIME (30s), those that match FUZZ only
 
 check: ## everything that is checked of the stack: rules, dashboards, compose.yaml, images, all of it in Docker; Debian and root
 	check/run
+
+faults: ## run the fault bench as root: an hour, and write docs/faults.md; FAULTS=short: some minutes; RUN=NAME: some rows
+	GONETMON_FAULTS=$(FAULTS) $(GO) test -count=1 -v -timeout 4h -parallel 4 -run 'TestFaults/$(RUN)' ./app/faults \
+		-args $(if $(filter long.,$(FAULTS)$(RUN)),-write $(CURDIR)/docs/faults.md)
 
 lint: ## run golangci-lint, with the floors of the house
 	golangci-lint run ./...

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"net/netip"
@@ -75,17 +74,7 @@ scrape_configs:
 
 // get asks for a page; status 0 means that there was no answer.
 func (p *prometheus) get(path string) (status int, body string) {
-	p.t.Helper()
-	answer, err := p.client.Get(p.url + path)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer func() { _ = answer.Body.Close() }()
-	b, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return 0, err.Error()
-	}
-	return answer.StatusCode, string(b)
+	return testnet.Get(p.client, p.url+path)
 }
 
 // query returns what an instant query gives now, sorted by device.

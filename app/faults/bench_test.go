@@ -82,6 +82,12 @@ func (b *bench) startBy(n *testnet.Namespace, wrap []string, also func(*exec.Cmd
 	if also != nil {
 		also(cmd)
 	}
+	return b.watched(n, cmd, all)
+}
+
+// watched starts a daemon with all these variables, and the watch.
+func (b *bench) watched(n *testnet.Namespace, cmd *exec.Cmd, all []string) *daemon {
+	b.Helper()
 	d := &daemon{Daemon: testnet.LaunchDaemon(b, n, cmd), b: b, n: n}
 	d.URL = "http://127.0.0.1:" + last(all, "GONETMON_PORT") + "/"
 	d.Until("it answers", func() bool {
@@ -199,7 +205,7 @@ func (d *daemon) rest() {
 	if d.values("gonetmon_dns_queue")[0] > 0 { // 50 times a second
 		most, doing = 0.05, " and asking for names"
 	}
-	d.watch.pause(true)
+	d.pause(true)
 	idle := 1.0
 	for tries := 0; idle >= most && tries < 5; tries++ { // it may still be busy with what has been
 		begin, before := time.Now(), testnet.CPU(d.b, d.Cmd.Process.Pid)
@@ -209,7 +215,7 @@ func (d *daemon) rest() {
 	if idle >= most {
 		d.b.Errorf("idle%s, it uses %.1f %% of a core", doing, 100*idle)
 	}
-	d.watch.pause(false)
+	d.pause(false)
 	status, page := d.Get("")
 	if status != 200 {
 		d.b.Errorf("page: %d %s", status, page)

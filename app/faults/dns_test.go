@@ -66,7 +66,7 @@ func dnsRows() (all []row) {
 // dns has hosts of a /16 talk while the DNS server fails.
 func (b *bench) dns(f dnsFault) string {
 	here, there := testnet.Joined(b)
-	server := testnet.NamespaceDNS(b, here, !f.noTCP, func(addr netip.Addr) testnet.Answer { return f.answer })
+	server := testnet.NamespaceDNS(b, here, !f.noTCP, func(netip.Addr) testnet.Answer { return f.answer })
 	if f.swings {
 		b.swing(server)
 	}

@@ -76,10 +76,12 @@ func (b *bench) steadily(s *testnet.Sender, frames [][]byte, rate int) (stop fun
 			s.Send(frames[i%len(frames)])
 		}
 	}()
-	return func() {
+	stop = sync.OnceFunc(func() {
 		close(ended)
 		<-done
-	}
+	})
+	b.Cleanup(stop)
+	return stop
 }
 
 // keptAlive is a client that scrapes as Prometheus does: zipped, over one connection.

@@ -103,6 +103,7 @@ func recreate(b *bench) string {
 			b.Errorf("round %d: promiscuity %d", i, p)
 		}
 		time.Sleep(100 * time.Millisecond)
+		d.shaking(true)
 		here.IP("link delete mon0") // while frames come
 		l.end()
 		d.says("readyz", 503, "mon0: ")
@@ -112,6 +113,7 @@ func recreate(b *bench) string {
 		for status := 0; status != 200 && time.Since(came) < 20*time.Second; status, _ = d.Get("readyz") {
 		}
 		took = append(took, time.Since(came))
+		d.shaking(false)
 	}
 	time.Sleep(100 * time.Millisecond)
 	l.end()
@@ -128,7 +130,12 @@ func recreate(b *bench) string {
 }
 
 // ms is a time for the table.
-func ms(d time.Duration) string { return fmt.Sprintf("%.3g ms", float64(d)/1e6) }
+func ms(d time.Duration) string {
+	if d >= time.Second {
+		return fmt.Sprintf("%.3g s", d.Seconds())
+	}
+	return fmt.Sprintf("%.3g ms", float64(d)/1e6)
+}
 
 // disturb does something to the interface again and again, under load, and undoes it. Each round has an address of its own.
 func disturb(b *bench, rounds int, do, undo func(d *daemon, here, there *testnet.Namespace)) string {
@@ -139,10 +146,12 @@ func disturb(b *bench, rounds int, do, undo func(d *daemon, here, there *testnet
 	l.begin(there, 1)
 	for i := 1; i <= rounds; i++ {
 		time.Sleep(100 * time.Millisecond)
+		d.shaking(true)
 		do(d, here, there)
 		l.from.Store(uint32(i + 1)) // when the interface is not heard, if it isn't
 		undo(d, here, there)
 		d.says("readyz", 200, "")
+		d.shaking(false)
 	}
 	time.Sleep(100 * time.Millisecond)
 	l.end()
@@ -193,9 +202,11 @@ func absent(b *bench) string {
 		b.Errorf("gonetmon_capture_up is %d", up)
 	}
 	time.Sleep(time.Second)
+	d.shaking(true)
 	testnet.Veth(there, "in0", here, "mon0")
 	came := time.Now()
 	d.says("readyz", 200, "")
+	d.shaking(false)
 	ready := time.Since(came)
 	s := testnet.NewSender(there, "in0")
 	s.SendAll(testnet.Conversation(b.of(10000, 100000)), 50000)

@@ -103,7 +103,7 @@ func descriptors(b *bench) string {
 	frames := testnet.Conversation(10000)
 	s.SendAll(frames, 20000)
 	d.settled(s.Sent)
-	d.watch.pause(true)
+	d.pause(true)
 	conns := d.dial(200)
 	for _, c := range conns {
 		_, _ = fmt.Fprintf(c, "GET /metrics HTTP/1.1\r\nHost: %s\r\n\r\n", address)
@@ -120,7 +120,7 @@ func descriptors(b *bench) string {
 	freed := time.Now()
 	d.says("healthz", 200, "")
 	took := time.Since(freed)
-	d.watch.pause(false)
+	d.pause(false)
 	s.SendAll(frames, 20000)
 	f := d.end(s.Sent)
 	if used.descriptors < 40 {
@@ -139,10 +139,12 @@ func (b *bench) unlogged(wrap []string, also func(*exec.Cmd), done func()) strin
 	seconds := b.of(6, 60)
 	for range seconds {
 		s.SendAll(testnet.Conversation(5000), 10000)
+		d.shaking(true)
 		here.IP("link set mon0 down") // which is to be logged
 		d.says("readyz", 503, "down")
 		here.IP("link set mon0 up")
 		d.says("readyz", 200, "")
+		d.shaking(false)
 	}
 	d.settled(s.Sent)
 	if n := d.reached(); n != s.Sent {
@@ -204,10 +206,12 @@ func logFlood(b *bench) string {
 				write(strings.Repeat(fmt.Sprintf("\xff\x1b[31m%d bad\nnot an address\n", i), 100))
 			}
 			d.settledAt(s.Sent)
+			d.shaking(true)
 			here.IP("link set mon0 down")
 			here.IP("link set mon0 up")
 			flaps++
 			d.says("readyz", 200, "")
+			d.shaking(false)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

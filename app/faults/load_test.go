@@ -17,7 +17,7 @@ type load struct {
 	rate int // frames a second
 	from atomic.Uint32
 	sent atomic.Uint64
-	stop chan struct{}
+	stop func() // ends the sending
 	done sync.WaitGroup
 
 	mu      sync.Mutex // guards arrived
@@ -97,8 +97,12 @@ func (l *load) begin(there *testnet.Namespace, n int) {
 	l.b.Helper()
 	s := testnet.NewSender(there, "in0")
 	l.from.Store(uint32(n))
-	l.stop = make(chan struct{})
-	stop, frames := l.stop, templates()
+	stop, frames := make(chan struct{}), templates()
+	l.stop = sync.OnceFunc(func() {
+		close(stop)
+		l.done.Wait()
+	})
+	l.b.Cleanup(l.stop)
 	l.done.Go(func() {
 		testnet.Pin(l.b)
 		defer s.Close()
@@ -126,10 +130,7 @@ func (l *load) begin(there *testnet.Namespace, n int) {
 }
 
 // end ends the sending.
-func (l *load) end() {
-	close(l.stop)
-	l.done.Wait()
-}
+func (l *load) end() { l.stop() }
 
 // first is what the first n frames of a load have in bytes of IP, if all begin with it.
 func first(n uint64) (bytes uint64) {

@@ -17,13 +17,11 @@ type page struct {
 	scrapes int
 	kinds   map[string]string // of families, as of this scrape
 	series  map[string]*series
-	ended   float64 // bytes of devices whose series are no more
 	before  float64 // of what was forgotten, at the last scrape
 	errs    []error
 
-	family  string // that is read
-	untyped bool   // the family says nothing of its kind
-	sum     sum
+	family string // that is read
+	sum    sum
 }
 
 type series struct {

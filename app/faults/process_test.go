@@ -104,12 +104,12 @@ func sigstop(b *bench) string {
 	rounds := b.of(1, 10)
 	for range rounds {
 		time.Sleep(500 * time.Millisecond)
-		d.watch.pause(true)
+		d.pause(true)
 		d.signal(syscall.SIGSTOP)
 		time.Sleep(2 * time.Second)
 		d.signal(syscall.SIGCONT)
 		d.says("healthz", 200, "")
-		d.watch.pause(false)
+		d.pause(false)
 	}
 	time.Sleep(500 * time.Millisecond)
 	l.end()

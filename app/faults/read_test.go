@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -111,7 +112,7 @@ func readHTML(page string) (errs []error) {
 	for z := html.NewTokenizer(strings.NewReader(page)); len(errs) < mostErrors; {
 		kind := z.Next()
 		if kind == html.ErrorToken {
-			if z.Err() != io.EOF {
+			if !errors.Is(z.Err(), io.EOF) {
 				errs = append(errs, z.Err())
 			}
 			break

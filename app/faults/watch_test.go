@@ -30,6 +30,7 @@ type watch struct {
 	memory      int64        // bound
 	connections atomic.Int64 // that the row has open
 	paused      atomic.Bool  // the row keeps the daemon from answering
+	unsteady    atomic.Bool  // the row does something to the interface
 	client      *http.Client
 	stop        chan struct{}
 	stopOnce    sync.Once
@@ -53,7 +54,6 @@ type usage struct {
 // A glimpse is what was said at one time of whether the interfaces are heard.
 type glimpse struct {
 	up     []bool
-	log    int
 	ready  int
 	reason string
 	valid  bool
@@ -93,6 +93,14 @@ func (w *watch) pause(on bool) {
 	w.paused.Store(on)
 	w.looking.Lock()
 	w.looking.Unlock() //nolint:staticcheck // to wait for a look that goes on
+}
+
+// shaking says that the row does something to the interface, or has ended to: meanwhile it may be heard now and not at the next look.
+func (w *watch) shaking(on bool) {
+	w.unsteady.Store(on)
+	w.looking.Lock()
+	w.was.valid = false
+	w.looking.Unlock()
 }
 
 // end ends the watching.
@@ -146,8 +154,11 @@ func (w *watch) absent(path string, status int, text []byte, err error) {
 
 // truth compares what /readyz says with what the metrics said before and after, if nothing has happened in between.
 func (w *watch) truth() {
-	now := glimpse{up: w.page.sum.up, log: len(w.d.Log.String())}
-	same := w.was.valid && len(now.up) == len(w.was.up) && now.log == w.was.log
+	if w.unsteady.Load() {
+		return
+	}
+	now := glimpse{up: w.page.sum.up}
+	same := w.was.valid && len(now.up) == len(w.was.up)
 	up := true
 	for i := range now.up {
 		same = same && now.up[i] == w.was.up[i]

@@ -135,10 +135,12 @@ func Within(long time.Duration, ok func() bool) bool {
 	return true
 }
 
+// Get asks for a page of the daemon's; status 0 means that there was no answer.
+func (d *Daemon) Get(path string) (status int, body string) { return Get(d.Client, d.URL+path) }
+
 // Get asks for a page; status 0 means that there was no answer.
-func (d *Daemon) Get(path string) (status int, body string) {
-	d.tb.Helper()
-	answer, err := d.Client.Get(d.URL + path)
+func Get(client *http.Client, url string) (status int, body string) {
+	answer, err := client.Get(url)
 	if err != nil {
 		return 0, err.Error()
 	}

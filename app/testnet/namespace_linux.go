@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -29,16 +30,36 @@ var serial atomic.Int64
 func NewNamespace(tb testing.TB) *Namespace {
 	tb.Helper()
 	NeedKernel(tb)
-	n := &Namespace{tb, fmt.Sprintf("gonetmon-%d-%d", os.Getpid(), serial.Add(1))}
+	n := newNamespace(tb)
 	n.run("ip", "netns", "add", n.Name)
+	n.quiet()
+	return n
+}
+
+// NamespaceOf gives the namespace of a process a name, and makes it as NewNamespace does.
+func NamespaceOf(tb testing.TB, pid int) *Namespace {
+	tb.Helper()
+	NeedKernel(tb)
+	n := newNamespace(tb)
+	n.run("ip", "netns", "attach", n.Name, strconv.Itoa(pid))
+	n.quiet()
+	return n
+}
+
+func newNamespace(tb testing.TB) *Namespace {
+	n := &Namespace{tb, fmt.Sprintf("gonetmon-%d-%d", os.Getpid(), serial.Add(1))}
 	tb.Cleanup(func() { n.run("ip", "netns", "delete", n.Name) })
+	return n
+}
+
+func (n *Namespace) quiet() {
+	n.tb.Helper()
 	n.Do(func() {
 		for _, c := range []string{"all", "default"} {
 			n.sysctl("net/ipv6/conf/"+c+"/disable_ipv6", "1")
 		}
 	})
 	n.IP("link set lo up")
-	return n
 }
 
 func (n *Namespace) run(name string, args ...string) {
