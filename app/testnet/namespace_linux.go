@@ -2,7 +2,6 @@ package testnet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -118,33 +117,6 @@ func (n *Namespace) Do(fn func()) {
 	}()
 	if err := <-done; err != nil {
 		n.tb.Fatalf("enter namespace %s: %v", n.Name, err)
-	}
-}
-
-// WithoutCapabilities calls fn on a thread that has given up all capabilities, and with them those of the processes that fn starts.
-func WithoutCapabilities(tb testing.TB, fn func()) {
-	tb.Helper()
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked
-		var err error
-		for c := uintptr(0); c <= unix.CAP_LAST_CAP && err == nil; c++ {
-			// What is not in the bounding set can't be gained by an exec (capabilities(7)). An ordinary user has none to begin with.
-			if err = unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); errors.Is(err, unix.EPERM) && os.Geteuid() != 0 {
-				err = nil
-			}
-		}
-		if err == nil {
-			var none [2]unix.CapUserData
-			err = unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0])
-		}
-		if err == nil {
-			fn()
-		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
-		tb.Fatalf("give up capabilities: %v", err)
 	}
 }
 

@@ -21,6 +21,14 @@ func NeedKernel(tb testing.TB) {
 	need(tb, missing, "to run the tests of the kernel: sudo -E make test, with iproute2 installed")
 }
 
+// NeedRoot skips the test if it isn't run by root, or fails as NeedKernel does.
+func NeedRoot(tb testing.TB) {
+	tb.Helper()
+	if os.Geteuid() != 0 {
+		need(tb, "root", "to run the tests of the kernel: sudo -E make test")
+	}
+}
+
 // NeedCommand skips the test if a program is not there, or fails as NeedKernel does.
 func NeedCommand(tb testing.TB, name, how string) {
 	tb.Helper()

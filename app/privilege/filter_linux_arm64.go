@@ -1,0 +1,12 @@
+package privilege
+
+import "golang.org/x/sys/unix"
+
+const (
+	arch = unix.AUDIT_ARCH_AARCH64
+	mmap = unix.SYS_MMAP
+)
+
+var alsoPassing = []uint32{unix.SYS_FSTATAT, unix.SYS_GETRLIMIT}
+
+var alsoConditional []call
