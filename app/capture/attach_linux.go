@@ -34,9 +34,7 @@ func (r *Ring) check(now time.Time) {
 	}
 	if n.index != r.bound.index {
 		if n.flags&unix.IFF_UP == 0 && !r.cfg.Control {
-			if err := bringUp(r.fd, r.cfg.Interface, n.flags); err != nil {
-				r.cfg.Log.Warn("can't bring the interface up, for which CAP_NET_ADMIN is needed", "interface", r.cfg.Interface, "error", err)
-			} else {
+			if r.stuck = bringUp(r.fd, r.cfg.Interface, n.flags); r.stuck == nil {
 				r.cfg.Log.Info("interface brought up", "interface", r.cfg.Interface)
 			}
 		}
@@ -50,7 +48,7 @@ func (r *Ring) check(now time.Time) {
 	}
 	switch {
 	case n.flags&unix.IFF_UP == 0:
-		r.because("interface is down")
+		r.because(down)
 	case n.flags&unix.IFF_RUNNING == 0:
 		r.because("interface has no carrier (is the cable plugged in?)")
 	default:
@@ -91,6 +89,8 @@ func (r *Ring) attach(n nic) error {
 	return nil
 }
 
+const down = "interface is down"
+
 // because notes why the ring hears nothing, "" if it does, and says so when that changes.
 func (r *Ring) because(why string) {
 	if was := *r.why.Load(); was == why {
@@ -104,6 +104,11 @@ func (r *Ring) because(why string) {
 	case "stopped":
 	case "no such interface":
 		log.Warn("interface does not exist, waiting for it", "existing", strings.Join(Interfaces(), " "))
+	case down:
+		if r.stuck != nil {
+			log = log.With("advice", "gonetmon brings an interface up only when it starts and has CAP_NET_ADMIN; else whoever made it must: ip link set "+r.cfg.Interface+" up", "error", r.stuck)
+		}
+		log.Warn("not listening", "reason", why)
 	default:
 		log.Warn("not listening", "reason", why)
 	}

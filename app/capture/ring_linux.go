@@ -71,6 +71,7 @@ type Ring struct {
 	vnet      bool           // each frame has a virtio header in front
 
 	bound     nic    // index 0: to no interface
+	stuck     error  // why the interface could not be brought up, if it was down
 	linkType  uint16 // of the bound interface
 	checked   time.Time
 	rejecting time.Time // when the stop began, for the reader; zero before
