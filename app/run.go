@@ -49,6 +49,7 @@ type daemon struct {
 	file     *names.HostsFile  // nil: none
 	registry *device.Registry
 	report   *export.Report
+	process  *export.Process
 	server   *export.Server
 	notifier *notifier
 }
@@ -115,6 +116,9 @@ func (d *daemon) open(stdout io.Writer) error {
 		d.registry.Fold(time.Now()) // to the moment, so that intervals are as long as they say
 		return d.registry.Snapshot()
 	})
+	if d.process, err = export.OpenProcess(); err != nil {
+		d.log.Warn("no metrics of the process", "error", err)
+	}
 	listener, err := passedListener()
 	if err != nil {
 		return err
@@ -162,11 +166,15 @@ func (d *daemon) newServer(listener net.Listener, own []string) *export.Server {
 	if d.ptr != nil {
 		stats = d.ptr.Stats
 	}
+	var process func() (export.ProcessStats, error)
+	if d.process != nil {
+		process = d.process.Stats
+	}
 	return export.NewServer(export.ServerConfig{
 		Addr:     net.JoinHostPort(d.cfg.Addr.String(), strconv.Itoa(int(d.cfg.Port))),
 		Listener: listener,
 		Metrics: export.NewPage(export.PageConfig{
-			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: d.facts, Version: v, Revision: revision,
+			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: d.facts, Process: process, Version: v, Revision: revision,
 		}),
 		Web: web.NewPage(web.Config{
 			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: func() names.ReaderStats { return d.facts().ReaderStats },
@@ -278,6 +286,9 @@ func (d *daemon) close() {
 		if err := errors.Join(t.ring.Close(), t.control.Close()); err != nil {
 			d.log.Warn("close ring", "interface", t.name, "error", err)
 		}
+	}
+	if d.process != nil {
+		_ = d.process.Close()
 	}
 	if err := d.notifier.close(); err != nil {
 		d.log.Warn("close the way to systemd", "error", err)

@@ -135,6 +135,14 @@ func ownPage(s *device.Snapshot) *Page {
 	return NewPage(PageConfig{
 		Snapshot: func() *device.Snapshot { return s },
 		Meters:   meters, Names: lookups, Facts: facts,
+		Process: process,
 		Version: "v1.2.3", Revision: "0123456", Own: true,
 	})
+}
+
+func process() (ProcessStats, error) {
+	return ProcessStats{
+		Start: start, Processor: 3200 * time.Millisecond, Threads: 7, Files: 14, MaxFiles: 1024,
+		Resident: 20 << 20, ResidentPeak: 21 << 20, ResidentAnon: 8 << 20, Virtual: 1200 << 20,
+	}, nil
 }

@@ -52,6 +52,13 @@ func (l *lines) moment(t time.Time, labels ...string) {
 	l.end()
 }
 
+// seconds writes a duration as seconds, to the millisecond.
+func (l *lines) seconds(d time.Duration, labels ...string) {
+	l.labels(labels)
+	l.b = strconv.AppendFloat(l.b, float64(d.Milliseconds())/1000, 'f', -1, 64)
+	l.end()
+}
+
 func (l *lines) labels(labels []string) {
 	l.b = append(l.b, l.name...)
 	for i := 0; i+1 < len(labels); i += 2 {

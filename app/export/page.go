@@ -16,12 +16,13 @@ import (
 
 // PageConfig is what a Page shows.
 type PageConfig struct {
-	Snapshot          func() *device.Snapshot // the same pointer as long as nothing has changed
-	Meters            func() []meter.Status   // nil: no capture
-	Names             func() names.Stats      // nil: no lookups
-	Facts             func() Facts            // nil: nothing is listened to
+	Snapshot          func() *device.Snapshot      // the same pointer as long as nothing has changed
+	Meters            func() []meter.Status        // nil: no capture
+	Names             func() names.Stats           // nil: no lookups
+	Facts             func() Facts                 // nil: nothing is listened to
+	Process           func() (ProcessStats, error) // nil: leave out the metrics of the process
 	Version, Revision string
-	Own               bool // leave out the metrics of the process and of Go
+	Own               bool // leave out the metrics of Go
 }
 
 // A Page is the Prometheus page. Any number of goroutines may ask for it at once: they share the work.
@@ -45,7 +46,7 @@ func NewPage(cfg PageConfig) *Page {
 func (p *Page) WritePrometheus(w io.Writer) {
 	p.set.WritePrometheus(w)
 	if !p.cfg.Own {
-		metrics.WriteProcessMetrics(w)
+		metrics.WriteGoMetrics(w)
 	}
 }
 
@@ -65,6 +66,11 @@ func (p *Page) write(w io.Writer) {
 		l.capture(p.cfg.Meters())
 	}
 	p.names(&l, r.snapshot)
+	if p.cfg.Process != nil {
+		if s, err := p.cfg.Process(); err == nil { // without /proc there is nothing to tell
+			l.process(&s)
+		}
+	}
 	l.build(p.cfg.Version, p.cfg.Revision)
 	l.flush()
 }

@@ -91,7 +91,7 @@ func TestPageParses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			whole := NewPage(PageConfig{Snapshot: func() *device.Snapshot { return s }, Meters: meters, Names: lookups, Facts: facts,
-				Version: `v"1`, Revision: "a\nb"})
+				Process: process, Version: `v"1`, Revision: "a\nb"})
 			families := parse(t, text(whole))
 			for _, want := range []string{"process_resident_memory_bytes", "go_goroutines", "gonetmon_build_info", "network_bytes_total"} {
 				if families[want] == nil {
@@ -99,7 +99,7 @@ func TestPageParses(t *testing.T) {
 				}
 			}
 			for name, f := range families {
-				if strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_") {
+				if strings.HasPrefix(name, "go_") {
 					continue
 				}
 				if f.GetHelp() == "" || f.GetType() == dto.MetricType_UNTYPED {
@@ -210,6 +210,8 @@ func TestPageLeavesOut(t *testing.T) {
 			`gonetmon_facts gonetmon_control gonetmon_names_refused_total{source="dhcp`},
 		{"facts", PageConfig{Facts: facts}, `gonetmon_facts gonetmon_control gonetmon_names_refused_total{source="mdns"}`,
 			`gonetmon_dns gonetmon_names_refused_total{source="ptr"} gonetmon_table_limit{table="dns"}`},
+		{"process", PageConfig{Process: process}, "gonetmon_process_capabilities process_open_fds", ""},
+		{"process without /proc", PageConfig{Process: func() (ProcessStats, error) { return ProcessStats{}, os.ErrNotExist }}, "gonetmon_build_info", "gonetmon_process process"},
 		{"facts of a file", PageConfig{Facts: func() Facts { return Facts{} }}, "gonetmon_facts", "gonetmon_control"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -200,11 +200,7 @@ func parse(t *testing.T, q *Query) parser.Expr {
 var others = map[string]string{
 	"up":                                     "Prometheus's own: whether gonetmon answers",
 	"scrape_duration_seconds":                "Prometheus's own: how long gonetmon took to answer",
-	"process_start_time_seconds":             "every process: VictoriaMetrics/metrics writes it to gonetmon's page",
-	"process_cpu_seconds_total":              "the same",
-	"process_resident_memory_bytes":          "the same, and Prometheus of itself",
-	"process_open_fds":                       "the same",
-	"go_goroutines":                          "the same",
+	"go_goroutines":                          "every process: VictoriaMetrics/metrics writes it to gonetmon's page",
 	"prometheus_tsdb_storage_blocks_bytes":   "Prometheus of itself",
 	"prometheus_tsdb_wal_storage_size_bytes": "Prometheus of itself",
 	"prometheus_tsdb_head_series":            "Prometheus of itself",
@@ -288,10 +284,16 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	unused := map[string]string{
-		"network_bytes_total":            "gonetmon_network_bytes_total is the same in parts",
-		"gonetmon_network_packets_total": "frames by kind say as much",
-		"gonetmon_hosts":                 "gonetmon_table_entries has it",
-		"gonetmon_hosts_limit":           "gonetmon_table_limit has it",
+		"network_bytes_total":                "gonetmon_network_bytes_total is the same in parts",
+		"gonetmon_network_packets_total":     "frames by kind say as much",
+		"gonetmon_hosts":                     "gonetmon_table_entries has it",
+		"gonetmon_hosts_limit":               "gonetmon_table_limit has it",
+		"gonetmon_process_capabilities":      "it is 0 unless somebody asked for another",
+		"process_num_threads":                "goroutines say more",
+		"process_max_fds":                    "it does not change",
+		"process_resident_memory_peak_bytes": "the curve of process_resident_memory_bytes has it",
+		"process_resident_memory_anon_bytes": "the same, but for the rings and the program, which do not change",
+		"process_virtual_memory_bytes":       "it takes no memory",
 	}
 	for name := range own {
 		if used[name] == (unused[name] != "") {
