@@ -30,6 +30,7 @@ type config struct {
 	MaxHosts       hosts      `split_words:"true" default:"65536" example:"10000" desc:"Most addresses to count one by one; what the others move is counted together. It also bounds what else is remembered: addresses that were only heard of, MACs, DNS names (each as many) and names of devices (twice as many). gonetmon_table_entries shows how full each is."`
 	ForgetAfter    age        `split_words:"true" default:"30d" example:"90d" desc:"How long a device stays that is not seen any more. Then its series end, and its bytes are in the totals only. 0: for ever."`
 	RingSize       size       `split_words:"true" default:"8MiB" example:"32MiB" desc:"Memory for frames that wait to be counted, for each interface. More bridges longer stalls of a busy machine."`
+	KeepPrivileges toggle     `split_words:"true" default:"false" example:"true" desc:"Keep all rights instead of giving them up when everything is open. For debugging only."`
 	LogLevel       level      `split_words:"true" default:"info" example:"debug" desc:"What to log: debug, info, warn or error."`
 }
 

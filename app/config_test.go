@@ -42,8 +42,8 @@ func TestLoadConfig(t *testing.T) {
 		{"another program's PORT", []string{"PORT=1", "CIDR=x"}, nil, ""},
 		{"lists", []string{"GONETMON_INTERFACE=eth1, eth2", "GONETMON_CIDR=192.168.2.17/24 fe80::/10", "GONETMON_DNS_SERVERS=192.168.2.1,[::1]:5353,fe80::1%eth0"},
 			map[string]string{"GONETMON_INTERFACE": "eth1,eth2", "GONETMON_CIDR": "192.168.2.0/24,fe80::/10", "GONETMON_DNS_SERVERS": "192.168.2.1:53,[::1]:5353,[fe80::1%eth0]:53"}, ""},
-		{"others", []string{"GONETMON_ADDR=[::]", "GONETMON_PORT= 81 ", "GONETMON_REPORT_INTERVAL=90m", "GONETMON_MAX_HOSTS=5", "GONETMON_RING_SIZE=1024 KiB", "GONETMON_LOG_LEVEL=WARN"},
-			map[string]string{"GONETMON_ADDR": "::", "GONETMON_PORT": "81", "GONETMON_REPORT_INTERVAL": "1h30m", "GONETMON_MAX_HOSTS": "5", "GONETMON_RING_SIZE": "1MiB", "GONETMON_LOG_LEVEL": "warn"}, ""},
+		{"others", []string{"GONETMON_ADDR=[::]", "GONETMON_PORT= 81 ", "GONETMON_REPORT_INTERVAL=90m", "GONETMON_MAX_HOSTS=5", "GONETMON_RING_SIZE=1024 KiB", "GONETMON_KEEP_PRIVILEGES=True", "GONETMON_LOG_LEVEL=WARN"},
+			map[string]string{"GONETMON_ADDR": "::", "GONETMON_PORT": "81", "GONETMON_REPORT_INTERVAL": "1h30m", "GONETMON_MAX_HOSTS": "5", "GONETMON_RING_SIZE": "1MiB", "GONETMON_KEEP_PRIVILEGES": "true", "GONETMON_LOG_LEVEL": "warn"}, ""},
 		{"off", []string{"GONETMON_DNS_SERVERS=none", "GONETMON_REPORT_INTERVAL=0"}, map[string]string{"GONETMON_DNS_SERVERS": "none", "GONETMON_REPORT_INTERVAL": "0s"}, ""},
 		{"comments behind values, as systemd passes them", []string{"GONETMON_INTERFACE=eth1 # the mirror", "GONETMON_CIDR=192.168.2.0/24\t# ours", "GONETMON_PORT= # as it is", "GONETMON_NAMES_FILE=/etc/a#b"},
 			map[string]string{"GONETMON_INTERFACE": "eth1", "GONETMON_CIDR": "192.168.2.0/24", "GONETMON_NAMES_FILE": "/etc/a#b"}, ""},
@@ -90,6 +90,7 @@ func TestLoadConfig(t *testing.T) {
 		{"prefix twice, written otherwise", []string{"GONETMON_CIDR=192.168.2.1/24,192.168.2.0/24"}, nil, `"192.168.2.0/24" stands there twice`},
 		{"server twice, written otherwise", []string{"GONETMON_DNS_SERVERS=1.1.1.1,1.1.1.1:53"}, nil, `"1.1.1.1:53" stands there twice`},
 		{"host name twice, written otherwise", []string{"GONETMON_HOST_NAMES=nas.example,NAS.example"}, nil, `"NAS.example" stands there twice`},
+		{"neither", []string{"GONETMON_KEEP_PRIVILEGES=yes"}, nil, `GONETMON_KEEP_PRIVILEGES="yes": neither true nor false; for example GONETMON_KEEP_PRIVILEGES=true`},
 		{"no level", []string{"GONETMON_LOG_LEVEL=loud"}, nil, "not debug, info, warn or error"},
 	}
 	for _, tt := range tests {

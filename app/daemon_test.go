@@ -44,8 +44,12 @@ func gonetmon(n *testnet.Namespace, variables []string, args ...string) *exec.Cm
 // start starts the daemon in a namespace and waits until it has said where its page is. It is killed at the end of the test.
 func start(t *testing.T, n *testnet.Namespace, variables ...string) *testnet.Daemon {
 	t.Helper()
-	// The last of several wins, so a test may choose others.
-	return testnet.StartDaemon(t, n, gonetmon(n, append([]string{"GONETMON_PORT=0", "GONETMON_INTERFACE=mon0", "GONETMON_CIDR=192.168.2.0/24", "GONETMON_DNS_SERVERS=none"}, variables...)))
+	return testnet.StartDaemon(t, n, gonetmon(n, append(usual(), variables...)))
+}
+
+// usual are the variables of most tests. The last of several wins, so that a test may choose others.
+func usual() []string {
+	return []string{"GONETMON_PORT=0", "GONETMON_INTERFACE=mon0", "GONETMON_CIDR=192.168.2.0/24", "GONETMON_DNS_SERVERS=none"}
 }
 
 // promtool has a page checked by Prometheus's own tool.

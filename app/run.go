@@ -61,11 +61,16 @@ func run(ctx context.Context, c *config, stdout io.Writer) error {
 	d := &daemon{cfg: c, log: slog.New(book)}
 	log.SetFlags(0) // of the libraries that write there, whoever provokes it
 	log.SetOutput(logbook.Writer(func(text string) { d.log.Warn("library", "error", text) }))
+	defer d.close()
 	if err := d.open(stdout); err != nil {
-		d.close()
 		return err
 	}
-	defer d.close()
+	if err := d.giveUpRights(); err != nil {
+		return err
+	}
+	if err := d.readNames(); err != nil {
+		return err
+	}
 	return d.serve(ctx)
 }
 
@@ -106,12 +111,6 @@ func (d *daemon) open(stdout io.Writer) error {
 		}
 	}
 	d.registry = device.NewRegistry(registry)
-	if c.NamesFile != "" {
-		d.file = names.NewHostsFile(string(c.NamesFile), d.log, d.registry.SetBook)
-		if err := d.file.Load(); err != nil {
-			return explainNamesFile(c, err)
-		}
-	}
 	d.report = export.NewReport(stdout, time.Duration(c.ReportInterval), func() *device.Snapshot {
 		d.registry.Fold(time.Now()) // to the moment, so that intervals are as long as they say
 		return d.registry.Snapshot()
@@ -133,6 +132,18 @@ func (d *daemon) open(stdout io.Writer) error {
 				return advise(err)
 			}
 		}
+	}
+	return nil
+}
+
+// readNames reads the file of names, with the rights with which it will be read again when it changes.
+func (d *daemon) readNames() error {
+	if d.cfg.NamesFile == "" {
+		return nil
+	}
+	d.file = names.NewHostsFile(string(d.cfg.NamesFile), d.log, d.registry.SetBook)
+	if err := d.file.Load(); err != nil {
+		return explainNamesFile(d.cfg, err)
 	}
 	return nil
 }
@@ -298,12 +309,15 @@ func (d *daemon) close() {
 // advise tells how to give a right that is missing.
 func advise(err error) error {
 	if errors.Is(err, os.ErrPermission) {
-		return wrong{fmt.Errorf("%w: CAP_NET_RAW is missing; run as root (sudo), or `sudo setcap cap_net_raw+ep PATH/TO/gonetmon`, or in a container `cap_add: [NET_RAW]`", err)}
+		return wrong{fmt.Errorf("%w: CAP_NET_RAW is missing; run as root (sudo), or `sudo setcap cap_net_raw+ep PATH/TO/gonetmon`, or in a container `cap_add: [NET_RAW, SETUID, SETGID]`", err)}
 	}
 	return err
 }
 
 func explainNamesFile(c *config, err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return wrong{fmt.Errorf("GONETMON_NAMES_FILE=%s: %w; user %d must be able to read it and to enter its folders: chmod o+r %[1]s", c.NamesFile, err, os.Geteuid())}
+	}
 	return wrong{fmt.Errorf("GONETMON_NAMES_FILE=%s: %w; it must be a readable file in the syntax of /etc/hosts, for example GONETMON_NAMES_FILE=/etc/hosts", c.NamesFile, err)}
 }
 

@@ -380,6 +380,21 @@ func (v size) String() string {
 	return strconv.Itoa(int(v))
 }
 
+// toggle is true or false.
+type toggle bool
+
+func (v *toggle) Decode(value string) error {
+	switch strings.ToLower(strings.TrimSpace(value)) {
+	case "true":
+		*v = true
+	case "false":
+		*v = false
+	default:
+		return errors.New("neither true nor false")
+	}
+	return nil
+}
+
 // level is the least important thing to log.
 type level struct{ slog.Level }
 

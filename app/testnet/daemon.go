@@ -59,7 +59,13 @@ type Daemon struct {
 // StartDaemon starts gonetmon, and waits until it has said where its page is. It is killed at the end of the test.
 func StartDaemon(tb testing.TB, n *Namespace, cmd *exec.Cmd) *Daemon {
 	tb.Helper()
-	d := LaunchDaemon(tb, n, cmd)
+	return StartDaemonBy(tb, n, cmd, cmd.Start)
+}
+
+// StartDaemonBy is StartDaemon with a start of the command of the caller's own, say on a thread with other rights.
+func StartDaemonBy(tb testing.TB, n *Namespace, cmd *exec.Cmd, start func() error) *Daemon {
+	tb.Helper()
+	d := launchDaemonBy(tb, n, cmd, start)
 	page := regexp.MustCompile(`page=(http://\S+)`)
 	d.Until("it has started", func() bool {
 		select {
@@ -78,6 +84,11 @@ func StartDaemon(tb testing.TB, n *Namespace, cmd *exec.Cmd) *Daemon {
 // LaunchDaemon is StartDaemon without the wait. If cmd writes its output or log elsewhere already, it stays so.
 func LaunchDaemon(tb testing.TB, n *Namespace, cmd *exec.Cmd) *Daemon {
 	tb.Helper()
+	return launchDaemonBy(tb, n, cmd, cmd.Start)
+}
+
+func launchDaemonBy(tb testing.TB, n *Namespace, cmd *exec.Cmd, start func() error) *Daemon {
+	tb.Helper()
 	ended := make(chan struct{})
 	d := &Daemon{tb: tb, Cmd: cmd, Ended: ended, Client: n.HTTP()}
 	if cmd.Stdout == nil {
@@ -86,7 +97,7 @@ func LaunchDaemon(tb testing.TB, n *Namespace, cmd *exec.Cmd) *Daemon {
 	if cmd.Stderr == nil {
 		cmd.Stderr = &d.Log
 	}
-	if err := cmd.Start(); err != nil {
+	if err := start(); err != nil {
 		tb.Fatal(err)
 	}
 	go func() {

@@ -118,7 +118,7 @@ func hardened(t *testing.T, p *types.Project, s *types.ServiceConfig) {
 	var add []string
 	image := exactTag
 	if s.Name == "gonetmon" {
-		add = []string{"NET_RAW", "NET_ADMIN"}
+		add = []string{"NET_RAW", "NET_ADMIN", "SETUID", "SETGID"}
 		image = regexp.MustCompile(`^gonetmon:local$`) // built here, never pulled
 		if s.Build == nil || s.PullPolicy != types.PullPolicyBuild {
 			t.Errorf("build %v, pull policy %q", s.Build, s.PullPolicy)
