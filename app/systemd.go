@@ -50,8 +50,9 @@ func openNotifier(log *slog.Logger) (*notifier, error) {
 	return n, nil
 }
 
-// tell tells systemd some of what sd_notify(3) knows.
+// tell tells systemd some of what sd_notify(3) knows. It does not wait for a systemd that doesn't listen.
 func (n *notifier) tell(states ...string) {
+	_ = n.conn.SetWriteDeadline(time.Now().Add(time.Second))
 	_, err := n.conn.Write([]byte(strings.Join(states, "\n")))
 	if err != nil && !n.failed {
 		n.log.Warn("can't tell systemd how it goes", "error", err)

@@ -188,6 +188,41 @@ func TestLoops(t *testing.T) {
 	}
 }
 
+// A systemd that doesn't listen, or is gone, keeps nobody from ending, and is complained of once.
+func TestDeafSystemd(t *testing.T) {
+	for _, gone := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "notify")
+		reports, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("NOTIFY_SOCKET", path)
+		var log bytes.Buffer
+		n, err := openNotifier(slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gone {
+			_ = reports.Close()
+		} else {
+			for !n.failed { // until its queue is full
+				n.tell("STATUS=")
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		began := time.Now()
+		n.run(ctx, func() []loop { return nil }, func() string { return "" })
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("gone: %v, took %v to end", gone, took)
+		}
+		cancel()
+		if lines := strings.Count(log.String(), "\n"); lines != 1 || !strings.Contains(log.String(), "can't tell systemd") {
+			t.Errorf("gone: %v, log:\n%s", gone, log.String())
+		}
+		_, _ = n.close(), reports.Close()
+	}
+}
+
 // Without systemd nothing is told, and nothing goes wrong.
 func TestNoNotifier(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
