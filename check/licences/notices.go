@@ -145,8 +145,19 @@ func goTool(root, platform string, args ...string) (string, error) {
 	return out.String(), nil
 }
 
+// choice is what a text says of itself that is under one of several licences, whichever who takes it likes
+// (https://spdx.github.io/spdx-spec/v2.3/SPDX-license-expressions/, OR).
+var choice = regexp.MustCompile(`SPDX-License-Identifier: (\S+(?: OR \S+)+)`)
+
 // judge returns the licences in a text, or why it can't be what is linked into gonetmon. A notice need not have one.
 func judge(content []byte, notice bool) ([]string, error) {
+	if m := choice.FindSubmatch(content); m != nil {
+		for id := range strings.SplitSeq(string(m[1]), " OR ") {
+			if slices.Contains(allowed, id) {
+				return []string{id}, nil
+			}
+		}
+	}
 	coverage := licensecheck.Scan(content)
 	if coverage.Percent < enough && !(notice && len(coverage.Match) == 0) {
 		return nil, fmt.Errorf("only %.0f %% of it is the text of a licence that is known", coverage.Percent)

@@ -100,7 +100,11 @@ func TestJudge(t *testing.T) {
 	if ids, err := judge(mit, false); err != nil || !slices.Equal(ids, []string{"MIT"}) {
 		t.Errorf("our own: %v, %v", ids, err)
 	}
+	if ids, err := judge([]byte("/* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */\n"+gpl), false); err != nil || !slices.Equal(ids, []string{"BSD-3-Clause"}) {
+		t.Errorf("whichever one likes: %v, %v", ids, err)
+	}
 	for name, content := range map[string]string{
+		"two of GPL":      "SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-only\n" + gpl,
 		"nothing":         "",
 		"no licence":      "All rights reserved. Ask me.",
 		"SSPL":            "https://www.mongodb.com/licensing/server-side-public-license\n",
