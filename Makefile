@@ -59,7 +59,7 @@ check: ## everything that is checked of the stack: rules, dashboards, compose.ya
 	check/run
 
 faults: ## run the fault bench as root: an hour, and write docs/faults.md; FAULTS=short: some minutes; RUN=NAME: some rows
-	GONETMON_FAULTS=$(FAULTS) $(GO) test -count=1 -v -timeout 4h -parallel 4 -run 'TestFaults/$(RUN)' ./app/faults \
+	GONETMON_FAULTS=$(FAULTS) $(GO) test -count=1 -v -timeout 4h -parallel 6 -run 'TestFaults/$(RUN)' ./app/faults \
 		-args $(if $(filter long.,$(FAULTS)$(RUN)),-write $(CURDIR)/docs/faults.md)
 
 lint: ## run golangci-lint, with the floors of the house

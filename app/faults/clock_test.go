@@ -19,7 +19,7 @@ import (
 
 func clockRows() []row {
 	return []row{{
-		name: "clock", fault: "the clock jumps by ±1 h and ±1 year while it runs", run: clockJumps,
+		name: "clock", fault: "the clock jumps by ±1 h and ±1 year while it runs", run: clockJumps, beside: true,
 		holds: "healthy all the time; no counter, device or name is lost, rates stay; times on the page follow; counts exact",
 	}}
 }

