@@ -57,7 +57,7 @@ func changingResolv(b *bench) string {
 
 func changingHosts(b *bench) string {
 	here, there := testnet.Joined(b)
-	file := filepath.Join(b.TempDir(), "hosts")
+	file := filepath.Join(open(b.T), "hosts")
 	put := func(text string) {
 		b.Helper()
 		if err := os.WriteFile(file+".new", []byte(text), 0o644); err != nil {

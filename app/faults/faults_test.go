@@ -76,18 +76,25 @@ func TestFaults(t *testing.T) {
 // build makes the daemon's binary.
 func build(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "gonetmon")
+	binary := filepath.Join(open(t), "gonetmon")
 	cmd := exec.Command("go", "build", "-trimpath", "-o", binary, "gonetmon/app")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	for dir := filepath.Dir(binary); len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil { // ordinary users run it, too
+	return binary
+}
+
+// open is a temporary folder that ordinary users can look into: the daemon becomes one.
+func open(t *testing.T) string {
+	t.Helper()
+	temp := t.TempDir()
+	for dir := temp; len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return binary
+	return temp
 }
 
 // An outcome is what became of a row.

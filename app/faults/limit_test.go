@@ -180,7 +180,7 @@ func brokenPipe(b *bench) string {
 func logFlood(b *bench) string {
 	here, there := testnet.Joined(b)
 	server := testnet.NamespaceDNS(b, here, true, func(netip.Addr) testnet.Answer { return testnet.Answer{Mode: testnet.ServFail} })
-	file := filepath.Join(b.TempDir(), "hosts")
+	file := filepath.Join(open(b.T), "hosts")
 	write := func(text string) {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			b.Error(err)
