@@ -27,6 +27,7 @@ var away = netip.MustParseAddr("198.51.100.1") // somebody in the internet
 type bench struct {
 	*testing.T
 	long   bool
+	beside bool // other rows run at the same time, so time is not what it would be
 	seed   uint64
 	binary string
 }
@@ -233,7 +234,7 @@ func (d *daemon) stop() (f final) {
 	if status != 0 {
 		d.b.Errorf("exit status %d", status)
 	}
-	if took > time.Second {
+	if took > time.Second && !d.b.beside || took > 3*time.Second {
 		d.b.Errorf("the stop took %v", took)
 	}
 	d.lines()

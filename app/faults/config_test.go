@@ -88,10 +88,17 @@ func (b *bench) complains(status int, log, text string) {
 	b.complainsBy(2, status, log, text)
 }
 
-// complainsBy is complains for the exit status want.
+// complainsBy is complains for the exit status want. Records of the log may stand before the line.
 func (b *bench) complainsBy(want, status int, log, text string) {
 	b.Helper()
 	log = withoutLibrary(log)
+	for strings.HasPrefix(log, "time=") && status == want {
+		var record string
+		record, log, _ = strings.Cut(log, "\n")
+		if err := readRecord(record); err != nil {
+			b.Errorf("log: %v: %q", err, record)
+		}
+	}
 	if status != want || strings.Count(log, "\n") != 1 || !strings.HasPrefix(log, "gonetmon: ") || !strings.Contains(log, text) || plain(log) != nil {
 		b.Errorf("status %d, said %.400q, want one line with %q", status, log, text)
 	}
@@ -122,7 +129,7 @@ func wrongMachine(b *bench) string {
 		more   []string
 		status int // 0: 2
 	}{
-		{"GONETMON_PORT=" + port, nil, []string{"GONETMON_INTERFACE=lo"}, 0},
+		{"GONETMON_PORT=" + port, nil, []string{"GONETMON_INTERFACE=lo", "GONETMON_PORT=" + port}, 0},
 		{"GONETMON_ADDR=192.0.2.1", nil, []string{"GONETMON_INTERFACE=lo", "GONETMON_ADDR=192.0.2.1"}, mayCome},
 		{"GONETMON_INTERFACE=auto", nil, []string{"GONETMON_INTERFACE="}, mayCome},
 		{"GONETMON_NAMES_FILE=/does/not/exist", nil, []string{"GONETMON_INTERFACE=lo", "GONETMON_NAMES_FILE=/does/not/exist"}, 0},
@@ -133,10 +140,11 @@ func wrongMachine(b *bench) string {
 	}
 	n.Sysctl("net/ipv4/ip_unprivileged_port_start", "1024")
 	for _, c := range cases {
-		status, _, log := testnet.Said(b, b.command(n, standard(c.more...), c.wrap))
+		all := append(standard("GONETMON_PORT=8081"), c.more...)
+		status, _, log := testnet.Said(b, b.command(n, all, c.wrap))
 		b.complainsBy(cmp.Or(c.status, 2), status, log, c.want)
-		if !strings.Contains(log, "example GONETMON_") {
-			b.Errorf("%s: no example: %.300q", c.want, log)
+		if !strings.Contains(log, "example GONETMON_") && !strings.Contains(log, "must be able to read it") {
+			b.Errorf("%s: nothing on how to mend it: %.300q", c.want, log)
 		}
 	}
 	return fmt.Sprintf("%d cases", len(cases))

@@ -63,7 +63,7 @@ func TestFaults(t *testing.T) {
 			if r.beside {
 				t.Parallel()
 			}
-			b := &bench{T: t, long: form == "long", seed: *seed, binary: binary}
+			b := &bench{T: t, long: form == "long", beside: r.beside, seed: *seed, binary: binary}
 			o := &outcome{row: r}
 			c.add(o)
 			t.Cleanup(func() { o.failed, o.skipped = t.Failed(), t.Skipped() })

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -127,6 +128,12 @@ func (l *load) begin(there *testnet.Namespace, n int) {
 			n++
 		}
 	})
+}
+
+// flows waits until a tenth of a second's frames from the nth address have arrived.
+func (l *load) flows(n int) {
+	l.b.Helper()
+	testnet.Until(l.b, fmt.Sprintf("frames from address %d have arrived", n), func() bool { return len(l.of(n).bytes) >= l.rate/10 })
 }
 
 // end ends the sending.
