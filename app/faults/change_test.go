@@ -51,8 +51,7 @@ func changingResolv(b *bench) string {
 			}
 		}
 	}
-	d.end(s.Sent)
-	return fmt.Sprintf("%d changes, %d queries; identity error 0", changes, server.Queries())
+	return fmt.Sprintf("%d changes, %d queries; %s", changes, server.Queries(), d.end(s.Sent))
 }
 
 func changingHosts(b *bench) string {
@@ -108,8 +107,7 @@ func changingHosts(b *bench) string {
 		}
 	}
 	l.end()
-	f := d.end(l.sent.Load())
-	return fmt.Sprintf("%d changes; %d frames, %d lost, identity error 0", steps, f.frames+f.drops, f.drops)
+	return fmt.Sprintf("%d changes; %s", steps, d.end(l.sent.Load()))
 }
 
 func changingAddresses(b *bench) string {
@@ -144,6 +142,5 @@ func changingAddresses(b *bench) string {
 	if got := d.countedFrom(7).packets; got != l.sent.Load() {
 		b.Errorf("the first host has %d packets, and sent %d", got, l.sent.Load())
 	}
-	f := d.end(sent)
-	return fmt.Sprintf("%d changes, a host of a new prefix on the page after %s; %d frames, %d lost, identity error 0", changes, ms(longest), f.frames+f.drops, f.drops)
+	return fmt.Sprintf("%d changes, a host of a new prefix on the page after %s; %s", changes, ms(longest), d.end(sent))
 }

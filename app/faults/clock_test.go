@@ -149,7 +149,7 @@ func clockJumps(b *bench) string {
 	if len(rates) == 0 {
 		b.Error("the output has no rates")
 	}
-	return fmt.Sprintf("%d jumps; %d frames, %d lost, identity error 0; %d tables", b.of(1, 10)*len(jumps)+1, f.frames+f.drops, f.drops, len(rates))
+	return fmt.Sprintf("%d jumps; %s; %d tables", b.of(1, 10)*len(jumps)+1, f, len(rates))
 }
 
 // follows checks that what the daemon says of the time is what its clock says, and that all else goes on, for two seconds.

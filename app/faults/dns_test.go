@@ -121,9 +121,8 @@ func (b *bench) dns(f dnsFault) string {
 	if n := server.MaxInFlight(); n > queriesInFlight && f.answer.Delay < 2*time.Second { // what was given up is still in flight to a slow server
 		b.Errorf("%d queries in flight", n)
 	}
-	final := d.end(s.Sent)
-	return fmt.Sprintf("%d hosts; first frame after %.2f s; %d queries, %d in flight; %d addresses named; identity error %d",
-		hosts, took.Seconds(), server.Queries(), server.MaxInFlight(), strings.Count(body, truth), int64(final.frames+final.drops)-int64(s.Sent))
+	return fmt.Sprintf("%d hosts; first frame after %.2f s; %d queries, %d in flight; %d addresses named; %s",
+		hosts, took.Seconds(), server.Queries(), server.MaxInFlight(), strings.Count(body, truth), d.end(s.Sent))
 }
 
 // swing lets a server come and go until the row ends.

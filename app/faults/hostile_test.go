@@ -102,7 +102,7 @@ func (st *stage) check(sources ...string) string {
 	}
 	_, metrics := d.Get("metrics")
 	_, page := d.Get("")
-	d.end(st.s.Sent) // page, log and output are checked for what a terminal and a browser can't take
+	f := d.end(st.s.Sent) // page, log and output are checked for what a terminal and a browser can't take
 	for where, text := range map[string]string{"metrics": metrics, "page": page, "log": d.Log.String(), "terminal": d.Out.String()} {
 		if i := strings.Index(text, mark); i >= 0 {
 			st.b.Errorf("a name is on the %s: %.200q", where, text[max(0, i-80):])
@@ -111,7 +111,7 @@ func (st *stage) check(sources ...string) string {
 	if !strings.Contains(d.Out.String(), goodName) || !strings.Contains(page, goodName) {
 		st.b.Error("the good name is not on the page or the terminal, so this shows nothing")
 	}
-	return fmt.Sprintf("%d names, %d refused or unreadable, %d devices, none of them called so; identity error 0", len(hostileNames()), refused, devices)
+	return fmt.Sprintf("%d names, %d refused or unreadable, %d devices, none of them called so; %s", len(hostileNames()), refused, devices, f)
 }
 
 func hostilePTR(b *bench) string {

@@ -153,8 +153,8 @@ func scrapers(b *bench) string {
 		b.Errorf("p99 of a scrape: %v", p)
 	}
 	f := d.end(s.Sent)
-	return fmt.Sprintf("%d scrapes of %.1f MB, each client every 5 s: %s (median), %s (p99), %s (longest); all 100 in the same moment: %s (longest); %d frames, %d lost, identity error 0; %.1f MiB beside the ring",
-		len(took), float64(size)/1e6, ms(median(took)), ms(p), ms(took[len(took)-1]), ms(burst), f.frames+f.drops, f.drops, mib(d.most.memory-ring))
+	return fmt.Sprintf("%d scrapes of %.1f MB, each client every 5 s: %s (median), %s (p99), %s (longest); all 100 in the same moment: %s (longest); %s; %.1f MiB beside the ring",
+		len(took), float64(size)/1e6, ms(median(took)), ms(p), ms(took[len(took)-1]), ms(burst), f, mib(d.most.memory-ring))
 }
 
 // burst has clients scrape in the same moment, and returns how long the last one waited.
@@ -227,6 +227,11 @@ func (d *daemon) siege(s *testnet.Sender, long time.Duration) (longest time.Dura
 	return longest
 }
 
+// borne says how the daemon has borne a siege.
+func (d *daemon) borne(longest time.Duration, f final) string {
+	return fmt.Sprintf("others served within %s; at most %d descriptors, %d goroutines, %.1f MiB beside the ring; %s", ms(longest), d.most.descriptors, d.most.goroutines, mib(d.most.memory-ring), f)
+}
+
 // givenBack checks that connections are closed and their descriptors free.
 func (d *daemon) givenBack(before int) {
 	d.b.Helper()
@@ -275,7 +280,7 @@ func slowReaders(b *bench) string {
 	d.connections.Add(-readers)
 	d.givenBack(before.descriptors)
 	f := d.end(s.Sent)
-	return fmt.Sprintf("others served within %s; %.1f MiB beside the ring; %d frames, identity error 0", ms(longest), mib(d.most.memory-ring), f.frames+f.drops)
+	return d.borne(longest, f)
 }
 
 func halfOpen(b *bench) string {
@@ -299,9 +304,8 @@ func halfOpen(b *bench) string {
 	hangUp(conns)
 	d.connections.Add(-count)
 	d.givenBack(before.descriptors)
-	d.end(s.Sent)
-	return fmt.Sprintf("%d connections and %d SYNs; others served within %s; at most %d descriptors, %d goroutines, %.1f MiB beside the ring; identity error 0",
-		len(conns), count, ms(longest), d.most.descriptors, d.most.goroutines, mib(d.most.memory-ring))
+	f := d.end(s.Sent)
+	return fmt.Sprintf("%d connections and %d SYNs; %s", len(conns), count, d.borne(longest, f))
 }
 
 // syn is the first segment of a connection.
@@ -352,9 +356,8 @@ func idleConnections(b *bench) string {
 	hangUp(conns)
 	d.connections.Add(-count)
 	d.givenBack(before.descriptors)
-	d.end(s.Sent)
-	return fmt.Sprintf("%d connections; others served within %s; at most %d descriptors, %d goroutines, %.1f MiB beside the ring; identity error 0",
-		len(conns), ms(longest), d.most.descriptors, d.most.goroutines, mib(d.most.memory-ring))
+	f := d.end(s.Sent)
+	return fmt.Sprintf("%d connections; %s", len(conns), d.borne(longest, f))
 }
 
 // ask sends a request as it is, and returns the status and the body; 0 if the connection was closed without an answer.
@@ -394,11 +397,11 @@ func (b *bench) abuse(requests []string, also func(request string, status int, b
 	}
 	d.connections.Add(-8)
 	before := strings.Count(d.Log.String(), "\n")
-	d.end(s.Sent)
+	f := d.end(s.Sent)
 	if before > 10 { // the server's complaints are one line in ten seconds
 		b.Errorf("%d lines of log", before)
 	}
-	return fmt.Sprintf("%d requests, answers by status: %s; %d lines of log; identity error 0", len(requests), statuses(answers), before)
+	return fmt.Sprintf("%d requests, answers by status: %s; %d lines of log; %s", len(requests), statuses(answers), before, f)
 }
 
 func statuses(answers map[int]int) string {

@@ -213,8 +213,7 @@ func absent(b *bench) string {
 	ready := time.Since(came)
 	s := testnet.NewSender(there, "in0")
 	s.SendAll(testnet.Conversation(b.of(10000, 100000)), 50000)
-	f := d.end(s.Sent)
-	return fmt.Sprintf("ready %s after it came; %d sent, %d read, %d lost", ms(ready), s.Sent, f.frames, f.drops)
+	return fmt.Sprintf("ready %s after it came; %s", ms(ready), d.end(s.Sent))
 }
 
 // powerless checks that the daemon has no right left, and says so.

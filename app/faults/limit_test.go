@@ -89,8 +89,8 @@ func (b *bench) limited(limit, hosts int) string {
 	}
 	v := d.values("gonetmon_hosts", "gonetmon_overflow_bytes_total")
 	f := d.end(s.Sent)
-	return fmt.Sprintf("%d frames, %d lost, identity error 0; %d hosts, %d MB overflow, page read %d times; %.1f MiB resident, at most %s charged",
-		f.frames+f.drops, f.drops, v[0], v[1]/1e6, d.page.scrapes, mib(d.most.memory), charged)
+	return fmt.Sprintf("%s; %d hosts, %d MB overflow, page read %d times; %.1f MiB resident, at most %s charged",
+		f, v[0], v[1]/1e6, d.page.scrapes, mib(d.most.memory), charged)
 }
 
 func descriptors(b *bench) string {
@@ -126,7 +126,7 @@ func descriptors(b *bench) string {
 	if used.descriptors < 40 {
 		b.Errorf("%d descriptors used of 64, so this shows little", used.descriptors)
 	}
-	return fmt.Sprintf("%d descriptors used, %d lines of log; served again after %s; %d frames, %d lost, identity error 0; %d DNS queries", used.descriptors, logged, ms(took), f.frames+f.drops, f.drops, server.Queries())
+	return fmt.Sprintf("%d descriptors used, %d lines of log; served again after %s; %s; %d DNS queries", used.descriptors, logged, ms(took), f, server.Queries())
 }
 
 // unlogged has a daemon count that can't tell anybody, after something was done to it.
@@ -147,8 +147,9 @@ func (b *bench) unlogged(wrap []string, also func(*exec.Cmd), done func()) strin
 		d.shaking(false)
 	}
 	d.settled(s.Sent)
-	if n := d.reached(); n != s.Sent {
-		b.Errorf("identity: %d read or lost, %d sent", n, s.Sent)
+	reached := d.reached()
+	if reached != s.Sent {
+		b.Errorf("identity: %d read or lost, %d sent", reached, s.Sent)
 	}
 	d.rest()
 	d.watch.end()
@@ -156,7 +157,7 @@ func (b *bench) unlogged(wrap []string, also func(*exec.Cmd), done func()) strin
 	if status != 0 || took > 3*time.Second {
 		b.Errorf("exit status %d after %v", status, took)
 	}
-	return fmt.Sprintf("%d s, %d frames, identity error 0; exit status %d after %s", seconds, s.Sent, status, ms(took))
+	return fmt.Sprintf("%d s, %d frames, identity error %d; exit status %d after %s", seconds, reached, int64(s.Sent-reached), status, ms(took))
 }
 
 func diskFull(b *bench) string {
@@ -221,8 +222,7 @@ func logFlood(b *bench) string {
 		b.Errorf("%d lines of log in %v, with %d changes of the interface", logged, took, flaps)
 	}
 	d.connections.Add(-64)
-	f := d.end(s.Sent)
-	return fmt.Sprintf("%d lines in %s, %d changes of the interface; %d frames, identity error 0", logged, took.Round(time.Second), flaps, f.frames+f.drops)
+	return fmt.Sprintf("%d lines in %s, %d changes of the interface; %s", logged, took.Round(time.Second), flaps, d.end(s.Sent))
 }
 
 // settledAt waits until so many frames have reached the socket.

@@ -62,7 +62,7 @@ func kill(b *bench) string {
 	here, there := testnet.Joined(b)
 	runs := b.of(5, 50)
 	var took []time.Duration
-	left := 0
+	left, missing := 0, int64(0)
 	for range runs {
 		d := b.start(here)
 		if here.Promiscuity("mon0") == 0 {
@@ -86,14 +86,16 @@ func kill(b *bench) string {
 		s.SendAll(testnet.Conversation(1000), processLoad)
 		d.Until("all frames counted", func() bool { return d.reached() >= s.Sent })
 		d.watch.end()
-		if f := d.stop(); f.frames+f.drops != s.Sent {
+		f := d.stop()
+		if f.frames+f.drops != s.Sent {
 			b.Errorf("after a restart: %d read + %d lost, %d sent", f.frames, f.drops, s.Sent)
 		}
+		missing += int64(s.Sent - f.frames - f.drops)
 	}
 	if left > 0 {
 		b.Errorf("promiscuity was left %d times", left)
 	}
-	return fmt.Sprintf("%d times, promiscuity left: %d; answers again after %s (median), %s (longest); identity error 0", runs, left, ms(median(took)), ms(slices.Max(took)))
+	return fmt.Sprintf("%d times, promiscuity left: %d; answers again after %s (median), %s (longest); identity error %d", runs, left, ms(median(took)), ms(slices.Max(took)), missing)
 }
 
 func sigstop(b *bench) string {
@@ -117,7 +119,7 @@ func sigstop(b *bench) string {
 	if f.drops == 0 {
 		b.Error("no frame was lost, so this shows nothing")
 	}
-	return fmt.Sprintf("%d times; %d sent, %d read, %d lost, identity error 0", rounds, l.sent.Load(), f.frames, f.drops)
+	return fmt.Sprintf("%d times; %s", rounds, f)
 }
 
 func two(b *bench) string {

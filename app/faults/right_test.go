@@ -73,7 +73,7 @@ func noRights(b *bench) string {
 
 func partialRights(b *bench) string {
 	frames := testnet.Conversation(5000)
-	cases := 0
+	cases, missing := 0, int64(0)
 	for name, wrap := range map[string][]string{
 		"ordinary user":    user("net_raw"),
 		"root":             {"setpriv", "--bounding-set=-all,+net_raw", "--inh-caps=-all"},
@@ -88,7 +88,7 @@ func partialRights(b *bench) string {
 		if here.Promiscuity("mon0") == 0 {
 			b.Errorf("%s: not promiscuous", name)
 		}
-		d.end(s.Sent)
+		missing += d.end(s.Sent).missing
 		cases++
 	}
 	here, there := testnet.Joined(b)
@@ -104,8 +104,8 @@ func partialRights(b *bench) string {
 	d.shaking(false)
 	s := testnet.NewSender(there, "in0")
 	s.SendAll(frames, 20000)
-	d.end(s.Sent)
-	return fmt.Sprintf("%d cases, and an interface that is down; identity error 0", cases)
+	missing += d.end(s.Sent).missing
+	return fmt.Sprintf("%d cases, and an interface that is down; identity error %d", cases, missing)
 }
 
 func rootless(b *bench) string {
@@ -133,6 +133,5 @@ func rootless(b *bench) string {
 	d.says("readyz", 200, "")
 	s := testnet.NewSender(n, "in0")
 	s.SendAll(testnet.Conversation(b.of(10000, 100000)), 20000)
-	f := d.end(s.Sent)
-	return fmt.Sprintf("%d sent, %d read, %d lost, identity error 0", s.Sent, f.frames, f.drops)
+	return d.end(s.Sent).String()
 }

@@ -77,8 +77,8 @@ func soak(b *bench) string {
 	for _, name := range slices.Sorted(maps.Keys(k.done)) {
 		what = append(what, fmt.Sprintf("%s %d×", name, k.done[name]))
 	}
-	return fmt.Sprintf("%s: %s; %d frames, %d lost, identity error %d; page read %d times; at most %.1f MiB beside the ring, %d descriptors, %d goroutines; memory slope %s",
-		long, strings.Join(what, ", "), f.frames+f.drops, f.drops, int64(f.frames+f.drops-k.sent-k.s.Sent), k.d.page.scrapes, mib(k.d.most.memory-ring), k.d.most.descriptors, k.d.most.goroutines, grows)
+	return fmt.Sprintf("%s: %s; %s; page read %d times; at most %.1f MiB beside the ring, %d descriptors, %d goroutines; memory slope %s",
+		long, strings.Join(what, ", "), f, k.d.page.scrapes, mib(k.d.most.memory-ring), k.d.most.descriptors, k.d.most.goroutines, grows)
 }
 
 // odd are frames of many kinds.

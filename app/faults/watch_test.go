@@ -200,6 +200,9 @@ func (w *watch) bounds() {
 	if u.goroutines > mostGoroutines+more {
 		w.wrong("%d goroutines, bound %d", u.goroutines, mostGoroutines+more)
 	}
+	if n := w.page.sum.capabilities; n != 0 {
+		w.wrong("gonetmon_process_capabilities is %v (-1: not there)", n)
+	}
 	if u.descriptors > mostDescriptors+more {
 		w.wrong("%d descriptors, bound %d", u.descriptors, mostDescriptors+more)
 	}
