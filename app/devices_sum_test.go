@@ -282,14 +282,14 @@ func (u *upset) fold(after time.Duration) {
 
 // drain takes what the shadow has counted.
 func (u *upset) drain() {
-	network := u.shadow.Drain(func(_ int, host netip.Addr, n *traffic.Totals) {
+	network := u.shadow.Drain(func(_ int, host netip.Addr, n *traffic.Gain) {
 		if !host.IsValid() {
 			u.t.Error("the shadow is full")
 		}
 		sum := u.hosts[host]
-		sum.Add(n)
+		sum.Add(&n.Totals)
 		u.hosts[host] = sum
-		u.all.Add(n)
+		u.all.Add(&n.Totals)
 	})
 	u.network.Add(&network)
 }
@@ -395,7 +395,7 @@ func isAddress(text string) bool {
 
 // numbers are all counters of totals.
 func numbers(n *traffic.Totals) []*uint64 {
-	all := []*uint64{&n.OutWire, &n.InWire}
+	var all []*uint64
 	for i := range n.Out {
 		all = append(all, &n.Out[i].Bytes, &n.Out[i].Packets)
 	}
@@ -428,6 +428,6 @@ func minus(a, b traffic.Totals) traffic.Totals {
 // tallyOf is what the oracle would say of totals.
 func tallyOf(n traffic.Totals) export.TallyHost {
 	tally := export.NewTally(nil)
-	tally.Host(netip.Addr{}, &n)
+	tally.Host(netip.Addr{}, &traffic.Gain{Totals: n})
 	return tally.Hosts[netip.Addr{}]
 }

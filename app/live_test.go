@@ -57,7 +57,7 @@ func counted(t *testing.T, frames [][]byte, cidrs []netip.Prefix) map[string]flo
 		t.Fatal(err)
 	}
 	want := map[string]float64{}
-	network := table.Drain(func(_ int, host netip.Addr, n *traffic.Totals) {
+	network := table.Drain(func(_ int, host netip.Addr, n *traffic.Gain) {
 		for s, c := range n.Out {
 			labels := fmt.Sprintf(`{device="%s",direction="out",scope="%s"}`, host, traffic.Scope(s))
 			want["gonetmon_device_bytes_total"+labels] = float64(c.Bytes)

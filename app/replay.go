@@ -170,9 +170,9 @@ func (r *replayed) count(name string) error {
 	if !r.perFile {
 		return nil
 	}
-	network := r.table.Drain(func(_ int, host netip.Addr, n *traffic.Totals) {
+	network := r.table.Drain(func(_ int, host netip.Addr, n *traffic.Gain) {
 		if !host.IsValid() {
-			r.overflow.Add(n)
+			r.overflow.Add(&n.Totals)
 			return
 		}
 		tally.Host(host, n)

@@ -93,7 +93,7 @@ func (t *Tally) Why(class packet.Class, key string, wire uint64) {
 }
 
 // Host notes what a host moved in all.
-func (t *Tally) Host(host netip.Addr, n *traffic.Totals) {
+func (t *Tally) Host(host netip.Addr, n *traffic.Gain) {
 	in, out := n.Received(), n.Sent()
 	t.Hosts[host] = TallyHost{
 		InBytes: in.Bytes, InPackets: in.Packets, InWireBytes: n.InWire, InLANBytes: n.In[traffic.Local].Bytes,

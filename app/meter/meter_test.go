@@ -72,8 +72,8 @@ func TestRun(t *testing.T) {
 	if err := m.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	var host traffic.Totals
-	network := table.Drain(func(_ int, a netip.Addr, n *traffic.Totals) {
+	var host traffic.Gain
+	network := table.Drain(func(_ int, a netip.Addr, n *traffic.Gain) {
 		if a != home {
 			t.Errorf("counted for %s", a)
 		}
@@ -162,7 +162,7 @@ func TestCountDoesNotAllocate(t *testing.T) {
 			}
 			for range 2 { // admit the hosts, in both pages
 				all()
-				m.table.Drain(func(int, netip.Addr, *traffic.Totals) {})
+				m.table.Drain(func(int, netip.Addr, *traffic.Gain) {})
 			}
 			if n := testing.AllocsPerRun(100, all); n != 0 {
 				t.Errorf("%v allocations in %d frames", n, len(frames))

@@ -54,24 +54,6 @@ const (
 	numStandings
 )
 
-// A page is what was counted since the last Drain.
-type page struct {
-	hosts   []entry  // by slot
-	dirty   []uint32 // the slots that have counted
-	network Network
-}
-
-// An entry is what one host has moved. It is two cache lines: the address and what was sent, then what was received.
-type entry struct {
-	addr    Addr // of the host, to compare: zero until first looked up in this page
-	out     [3]Count
-	in      [2]Count
-	outWire uint64
-	inWire  uint64
-	dirty   uint64
-	_       uint64
-}
-
 const minPage = 256 // entries that a page begins with
 
 // NewTable returns a table of at most limit hosts of the LAN.
@@ -129,7 +111,7 @@ func (t *Table) Begin() { t.mu.Lock() }
 func (t *Table) End() { t.mu.Unlock() }
 
 // Count counts packets from src to dst that are bytes long together, IP headers included, in frames of wire bytes. It must be
-// called between Begin and End, and allocates only to admit a host.
+// called between Begin and End, with a wire above 0, and allocates only to admit a host, or when 2 GiB have been moved since the last Drain.
 func (t *Table) Count(f Family, src, dst Addr, bytes, wire, packets uint64) {
 	var s, d int
 	if f == IPv4 {
@@ -143,40 +125,43 @@ func (t *Table) Count(f Family, src, dst Addr, bytes, wire, packets uint64) {
 		s, d = t.find6(src, sender), t.find6(dst, guest)
 	}
 	p := t.page
-	scope := Elsewhere
+	if p.moved += bytes | wire | packets; p.moved > mostMoved {
+		p.countWide(f, s, d, bytes, wire, packets)
+		return
+	}
+	scope := scopeOf(s, d)
 	if s >= 0 {
-		switch {
-		case d >= 0:
-			scope = Local
-		case d == group:
-			scope = Multicast
-		default:
-			scope = Internet
-		}
 		e := &p.hosts[s]
-		if e.dirty == 0 {
-			e.dirty = 1
+		if e.wire == 0 {
 			p.dirty = append(p.dirty, uint32(s))
 		}
-		e.outWire += wire
-		e.out[scope].Bytes += bytes
-		e.out[scope].Packets += packets
-	} else if d >= 0 {
-		scope = Internet
+		e.wire += pair(wire, 0)
+		e.out[scope] += pair(bytes, packets)
 	}
 	if d >= 0 {
 		e := &p.hosts[d]
-		if e.dirty == 0 {
-			e.dirty = 1
+		if e.wire == 0 {
 			p.dirty = append(p.dirty, uint32(d))
 		}
-		e.inWire += wire
-		e.in[scope&1].Bytes += bytes
-		e.in[scope&1].Packets += packets
+		e.wire += pair(0, wire)
+		e.in[scope&1] += pair(bytes, packets)
 	}
 	n := &p.network[f&1][scope]
 	n.Bytes += bytes
 	n.Packets += packets
+}
+
+// scopeOf is where a packet goes from one slot to another, either of which may be what the LAN says instead.
+func scopeOf(s, d int) Scope {
+	switch {
+	case s >= 0 && d >= 0:
+		return Local
+	case s >= 0 && d == group:
+		return Multicast
+	case s >= 0 || d >= 0:
+		return Internet
+	}
+	return Elsewhere
 }
 
 // near is the slot of an IPv4 host of the first flat prefix, far for an address below the groups if there is no other IPv4 prefix,
@@ -249,7 +234,10 @@ func (t *Table) admit(f Family, a Addr, where int, as standing) int {
 		slot = t.vacant[n-1]
 		t.vacant = t.vacant[:n-1]
 	} else {
-		t.hosts = append(t.hosts, known{})
+		if len(t.hosts) == cap(t.hosts) {
+			t.hosts = append(make([]known, 0, min(max(2*len(t.hosts), minPage), t.limit+1)), t.hosts...)
+		}
+		t.hosts = t.hosts[:slot+1]
 	}
 	t.hosts[slot] = known{a, f, as}
 	t.held[as]++
@@ -311,7 +299,7 @@ func (t *Table) Forget(slots []int) (kept []int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, slot := range slots {
-		if slot < len(t.page.hosts) && t.page.hosts[slot].dirty != 0 {
+		if t.page.has(slot) {
 			kept = append(kept, slot)
 			continue
 		}
@@ -328,43 +316,35 @@ func (t *Table) Forget(slots []int) (kept []int) {
 	return kept
 }
 
-func (p *page) grow(n int) {
-	p.hosts = append(make([]entry, 0, n), p.hosts...)[:n]
-}
-
 // Drain calls gained for each host that sent or received since the last Drain, with its slot, which is from 1 to the limit and its
 // own until it is forgotten, and what it gained. Slot 0 and the zero netip.Addr stand for the hosts beyond the limit. It returns what the network as a whole gained. Both are of the same batches of packets.
-// The Totals are valid until gained returns.
-func (t *Table) Drain(gained func(slot int, host netip.Addr, gain *Totals)) Network {
+// The Gain is valid until gained returns.
+func (t *Table) Drain(gained func(slot int, host netip.Addr, gain *Gain)) Network {
 	t.draining.Lock()
 	defer t.draining.Unlock()
 	t.mu.Lock()
 	for len(t.empty.hosts) < len(t.page.hosts) {
 		n := len(t.page.hosts)
 		t.mu.Unlock() // not to make the counting wait
-		t.empty.hosts = make([]entry, n)
+		t.empty.grow(n)
 		t.mu.Lock()
 	}
-	full, hosts := t.page, t.hosts
+	counted, hosts := t.page, t.hosts
 	t.page = t.empty
 	t.mu.Unlock()
 
-	var gain Totals
 	var sent []int // guests that are none any more
-	for _, slot := range full.dirty {
-		e := &full.hosts[slot]
-		gain = Totals{Out: e.out, In: e.in, OutWire: e.outWire, InWire: e.inWire}
-		*e = entry{addr: e.addr}
+	counted.take(func(slot int, gain *Gain) {
 		var addr netip.Addr
 		if slot != 0 {
 			h := &hosts[slot]
 			addr = h.addr.netip(h.family)
 			if h.standing == guest && gain.Sent().Packets > 0 {
-				sent = append(sent, int(slot))
+				sent = append(sent, slot)
 			}
 		}
-		gained(int(slot), addr, &gain)
-	}
+		gained(slot, addr, gain)
+	})
 	if len(sent) > 0 {
 		t.mu.Lock()
 		for _, slot := range sent {
@@ -374,9 +354,9 @@ func (t *Table) Drain(gained func(slot int, host netip.Addr, gain *Totals)) Netw
 		}
 		t.mu.Unlock()
 	}
-	network := full.network
-	full.dirty, full.network = full.dirty[:0], Network{}
-	t.empty = full
+	network := counted.network
+	counted.network = Network{}
+	t.empty = counted
 	return network
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -23,8 +24,8 @@ func count(t *Table, src, dst string, bytes uint64) {
 }
 
 // drain sums what a table gives up.
-func drain(t *Table, hosts map[netip.Addr]Totals, network *Network) {
-	n := t.Drain(func(_ int, host netip.Addr, gain *Totals) {
+func drain(t *Table, hosts map[netip.Addr]Gain, network *Network) {
+	n := t.Drain(func(_ int, host netip.Addr, gain *Gain) {
 		sum := hosts[host]
 		sum.Add(gain)
 		hosts[host] = sum
@@ -45,12 +46,12 @@ func TestTable(t *testing.T) {
 	count(table, "1.1.1.1", "8.8.8.8", 60)
 	count(table, "fe80::1", "ff02::1", 70)
 	count(table, "fe80::1", "2001:db8::1", 80)
-	hosts, network := map[netip.Addr]Totals{}, Network{}
+	hosts, network := map[netip.Addr]Gain{}, Network{}
 	drain(table, hosts, &network)
-	want := map[netip.Addr]Totals{
-		netip.MustParseAddr("192.168.2.7"): {Out: [3]Count{{100, 1}, {11, 2}, {20, 1}}, In: [2]Count{{1000, 1}, {1, 1}}, OutWire: 131 + 4*14, InWire: 1001 + 2*14},
-		netip.MustParseAddr("192.168.2.8"): {Out: [3]Count{Multicast: {70, 2}}, In: [2]Count{Local: {10, 1}}, OutWire: 70 + 2*14, InWire: 10 + 14},
-		netip.MustParseAddr("fe80::1"):     {Out: [3]Count{{80, 1}, {}, {70, 1}}, OutWire: 150 + 2*14},
+	want := map[netip.Addr]Gain{
+		netip.MustParseAddr("192.168.2.7"): {Totals: Totals{Out: [3]Count{{100, 1}, {11, 2}, {20, 1}}, In: [2]Count{{1000, 1}, {1, 1}}}, OutWire: 131 + 4*14, InWire: 1001 + 2*14},
+		netip.MustParseAddr("192.168.2.8"): {Totals: Totals{Out: [3]Count{Multicast: {70, 2}}, In: [2]Count{Local: {10, 1}}}, OutWire: 70 + 2*14, InWire: 10 + 14},
+		netip.MustParseAddr("fe80::1"):     {Totals: Totals{Out: [3]Count{{80, 1}, {}, {70, 1}}}, OutWire: 150 + 2*14},
 	}
 	if d := cmp.Diff(want, hosts, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" {
 		t.Errorf("hosts (-want +got):\n%s", d)
@@ -74,7 +75,7 @@ func TestTable(t *testing.T) {
 // model counts by the rules as shared/captures states them, with netip and maps.
 type model struct {
 	prefixes []netip.Prefix
-	hosts    map[netip.Addr]Totals
+	hosts    map[netip.Addr]Gain
 	network  Network
 }
 
@@ -144,9 +145,9 @@ func TestTableIsModel(t *testing.T) {
 		for range 1 + random.IntN(6) {
 			chosen = append(chosen, pool[random.IntN(len(pool))])
 		}
-		m := &model{prefixes: chosen, hosts: map[netip.Addr]Totals{}}
+		m := &model{prefixes: chosen, hosts: map[netip.Addr]Gain{}}
 		table := NewTable(NewLAN(chosen), 100000)
-		got, network := map[netip.Addr]Totals{}, Network{}
+		got, network := map[netip.Addr]Gain{}, Network{}
 		address := func(six bool) netip.Addr {
 			p := pool[random.IntN(len(pool))]
 			for p.Addr().Is6() != six {
@@ -173,7 +174,8 @@ func TestTableIsModel(t *testing.T) {
 		for range 2000 {
 			six := random.IntN(2) == 0
 			src, dst := address(six), address(six)
-			bytes, wire, packets := random.Uint64N(1<<40), random.Uint64N(1<<40), 1+random.Uint64N(40)
+			// Most fit into the entries, some fill them, and some never would.
+			bytes, wire, packets := random.Uint64N(1<<random.IntN(41)), 1+random.Uint64N(1<<random.IntN(41)), 1+random.Uint64N(40)
 			m.count(src, dst, bytes, wire, packets)
 			table.Begin()
 			f := IPv4
@@ -204,7 +206,7 @@ func TestTableIsModel(t *testing.T) {
 // Hosts beyond the limit are counted together; nothing of what they move is lost, and the table grows no more.
 func TestTableOverflow(t *testing.T) {
 	table := NewTable(NewLAN(prefixes("10.0.0.0/8", "192.168.0.0/16", "2001:db8::/32")), 1000)
-	hosts, network := map[netip.Addr]Totals{}, Network{}
+	hosts, network := map[netip.Addr]Gain{}, Network{}
 	const each = 30000
 	for i := range each {
 		count(table, fmt.Sprintf("10.%d.%d.7", i>>8, i&255), "8.8.8.8", 100)
@@ -229,6 +231,9 @@ func TestTableOverflow(t *testing.T) {
 	if n, _ := table.Hosts(); n != 1000 {
 		t.Errorf("%d hosts", n)
 	}
+	if n := unsafe.Sizeof(entry{}); n != 64 {
+		t.Errorf("an entry of %d bytes, want one cache line", n)
+	}
 	if n := len(table.page.hosts) + len(table.empty.hosts); n > 2*1001 {
 		t.Errorf("%d entries for 1000 hosts", n)
 	}
@@ -237,7 +242,7 @@ func TestTableOverflow(t *testing.T) {
 // One goroutine counts while others read: run with -race.
 func TestTableConcurrent(t *testing.T) {
 	table := NewTable(NewLAN(prefixes("192.168.0.0/16")), 65536)
-	hosts, network := map[netip.Addr]Totals{}, Network{}
+	hosts, network := map[netip.Addr]Gain{}, Network{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	done := make(chan struct{})
@@ -318,7 +323,7 @@ func TestTableQuotas(t *testing.T) {
 	}
 	// Who has sent is no guest any more, so there is room for others that have not.
 	count(table, six(0x10000), "2620::1", 1)
-	hosts, network := map[netip.Addr]Totals{}, Network{}
+	hosts, network := map[netip.Addr]Gain{}, Network{}
 	drain(table, hosts, &network)
 	if g := table.held[guest]; g != limit/8-1 {
 		t.Errorf("%d guests, want %d", g, limit/8-1)
@@ -338,8 +343,8 @@ func TestTableForget(t *testing.T) {
 	lan := NewLAN(prefixes("192.168.2.0/28", "10.0.0.0/8", "2001:db8::/64"))
 	for range 50 {
 		table := NewTable(lan, 8+random.IntN(40))
-		m := model{prefixes: lan.Prefixes(), hosts: map[netip.Addr]Totals{}}
-		got, network := map[netip.Addr]Totals{}, Network{}
+		m := model{prefixes: lan.Prefixes(), hosts: map[netip.Addr]Gain{}}
+		got, network := map[netip.Addr]Gain{}, Network{}
 		slots := map[int]netip.Addr{}
 		for range 300 {
 			pool := []netip.Addr{
@@ -355,7 +360,7 @@ func TestTableForget(t *testing.T) {
 			if random.IntN(3) > 0 {
 				continue
 			}
-			n6 := table.Drain(func(slot int, host netip.Addr, gain *Totals) {
+			n6 := table.Drain(func(slot int, host netip.Addr, gain *Gain) {
 				if was, ok := slots[slot]; ok && was != host {
 					t.Fatalf("slot %d is of %s and %s", slot, was, host)
 				}
@@ -423,12 +428,12 @@ func TestCountDoesNotAllocate(t *testing.T) {
 	}
 	for range 2 { // both pages
 		all()
-		table.Drain(func(int, netip.Addr, *Totals) {})
+		table.Drain(func(int, netip.Addr, *Gain) {})
 	}
 	if n := testing.AllocsPerRun(1000, all); n != 0 {
 		t.Errorf("Count: %v allocations", n)
 	}
-	if n := testing.AllocsPerRun(10, func() { all(); table.Drain(func(int, netip.Addr, *Totals) {}) }); n > 1 {
+	if n := testing.AllocsPerRun(10, func() { all(); table.Drain(func(int, netip.Addr, *Gain) {}) }); n > 1 {
 		t.Errorf("Drain: %v allocations", n)
 	}
 }

@@ -34,10 +34,8 @@ func (c *Count) add(o Count) {
 
 // Totals are what one host, or several, sent and received.
 type Totals struct {
-	Out     [3]Count // sent, by scope: Internet, Local, Multicast
-	In      [2]Count // received, by scope: Internet, Local; what is sent to a group has no receiver
-	OutWire uint64   // bytes on the wire of the frames sent, link headers included
-	InWire  uint64   // of the frames received
+	Out [3]Count // sent, by scope: Internet, Local, Multicast
+	In  [2]Count // received, by scope: Internet, Local; what is sent to a group has no receiver
 }
 
 // Add adds o to t.
@@ -48,8 +46,6 @@ func (t *Totals) Add(o *Totals) {
 	for s := range t.In {
 		t.In[s].add(o.In[s])
 	}
-	t.OutWire += o.OutWire
-	t.InWire += o.InWire
 }
 
 // Sent is the sum over the scopes of what was sent.
@@ -63,6 +59,20 @@ func sum(counts []Count) (total Count) {
 		total.add(c)
 	}
 	return total
+}
+
+// A Gain is what one host sent and received in some time.
+type Gain struct {
+	Totals
+	OutWire uint64 // bytes on the wire of the frames sent, link headers included
+	InWire  uint64 // of the frames received
+}
+
+// Add adds o to g.
+func (g *Gain) Add(o *Gain) {
+	g.Totals.Add(&o.Totals)
+	g.OutWire += o.OutWire
+	g.InWire += o.InWire
 }
 
 // An Addr is an IP address as two numbers: of IPv6 the first and the last eight bytes, of IPv4 the four bytes in Lo.
