@@ -10,18 +10,6 @@ import (
 	"gonetmon/app/traffic"
 )
 
-// Where the name of a device comes from.
-const (
-	SourceFile    = "file"    // the user's hosts file
-	SourcePTR     = "ptr"     // the reverse DNS
-	SourceDHCP    = "dhcp"    // what it calls itself when it asks for an address, or the server calls it
-	SourceMDNS    = "mdns"    // what it calls itself in multicast DNS
-	SourceAddress = "address" // there is none: the address itself
-)
-
-// Sources are those of names, in the order that is best for most.
-var Sources = []string{SourceFile, SourcePTR, SourceDHCP, SourceMDNS}
-
 // A Device is what a person would call one thing, at the moment of a Snapshot.
 type Device struct {
 	Name    string         // unique: a name, a name with an address behind it if another device has the name too, or an IP address
@@ -32,6 +20,7 @@ type Device struct {
 	Totals  traffic.Totals // since the start
 	First   time.Time      // when it first sent or received; zero if it has not
 	Last    time.Time      // when it last did
+	Idle    time.Duration  // since it last did, whatever the clock was set to meanwhile, to half a second
 	InRate  float64        // bytes per second now, averaged over some seconds
 	OutRate float64
 }

@@ -4,8 +4,8 @@ import "slices"
 
 // forget takes the places of the hosts that have not been seen for too long, and the series of their devices.
 func (r *Registry) forget() {
-	after := instant(r.cfg.Forget)
-	if after == 0 || r.now-r.swept < min(instant(forgetEvery), after/2) {
+	after := max(span(r.cfg.Forget), 1)
+	if r.cfg.Forget == 0 || r.now-r.swept < min(span(forgetEvery), after/2) {
 		return
 	}
 	r.swept = r.now
@@ -34,17 +34,17 @@ func (r *Registry) forget() {
 	for _, h := range gone {
 		r.uncount(h)
 	}
-	for _, s := range r.series {
-		if !s.First.IsZero() && r.wall.Sub(s.Last) >= r.cfg.Forget && (s.owner == nil || len(s.owner.hosts) == 0) {
+	for _, s := range r.series.all() {
+		if s.first != never && r.now-s.seen >= after && (s.owner == nil || s.owner.hosts.len() == 0) {
 			r.remove(s)
 		}
 	}
 	// What is left of those that have gone since.
 	r.orphans = slices.DeleteFunc(r.orphans, func(s *series) bool {
-		s.queued = s.queued && r.series[s.Name] == s
+		s.queued = s.queued && r.series.get(s.name) == s
 		return !s.queued
 	})
-	r.heard = slices.DeleteFunc(r.heard, func(h *host) bool { return h.counted || r.hosts[h.addr] != h })
+	r.heard = slices.DeleteFunc(r.heard, func(h *host) bool { return h.counted || r.hosts.get(h.addr()) != h })
 	r.strangers = slices.DeleteFunc(r.strangers, func(s *station) bool { return s.removed })
 	for key, d := range r.called {
 		if !r.has(d, key) {

@@ -7,15 +7,15 @@ const mostNamesakes = 256
 
 // A device is one thing: the hosts of a station, those of a name, or those that the user says are one.
 type device struct {
-	hosts    []*host    // counted ones, sorted by address
-	stations []*station // whose hosts are here; several only if the user says so
-	file     string     // its name in the hosts file, "" if it is not there
-	series   *series    // what it is shown as; nil: not yet
-	held     *held      // what hosts had gained here before it was shown and they left; nil: nothing
-	name     string     // by which it is shown, in full
-	source   string     // of the name
-	since    instant    // it has been waiting
-	rename   instant    // when it will be shown by its other name, if that holds; 0: it has none
+	hosts    few[host]    // counted ones, sorted by address
+	stations few[station] // whose hosts are here; several only if the user says so
+	file     string       // its name in the hosts file, "" if it is not there
+	name     string       // by which it is shown, in full
+	series   *series      // what it is shown as; nil: not yet
+	held     *held        // what hosts had gained here before it was shown and they left; nil: nothing
+	since    instant      // it has been waiting
+	rename   instant      // when it will be shown by its other name, if that holds; 0: it has none
+	source   source       // of the name
 	waits    bool
 }
 
@@ -28,7 +28,7 @@ func (r *Registry) regroup(h *host) {
 	if h.station == nil || h.device.file == "" {
 		return
 	}
-	for _, g := range slices.Clone(h.station.hosts) {
+	for _, g := range slices.Clone(h.station.hosts.all()) {
 		if g.counted && g.device != h.device {
 			r.move(g, r.homeOf(g))
 		}
@@ -41,7 +41,7 @@ func (r *Registry) homeOf(h *host) *device {
 	if name := r.bookName(h); name != "" {
 		d := r.files[name]
 		if d == nil {
-			if d = own; d == nil || d.file != "" || len(d.hosts) > 1 && (h.station == nil || h.station.device != d) {
+			if d = own; d == nil || d.file != "" || d.hosts.len() > 1 && (h.station == nil || h.station.device != d) {
 				d = &device{}
 			}
 			d.file = name
@@ -52,7 +52,7 @@ func (r *Registry) homeOf(h *host) *device {
 		}
 		return d
 	}
-	loose := own != nil && own.file == "" && len(own.stations) == 0
+	loose := own != nil && own.file == "" && own.stations.len() == 0
 	if s := h.station; s != nil {
 		switch {
 		case s.device == nil:
@@ -61,8 +61,8 @@ func (r *Registry) homeOf(h *host) *device {
 			}
 			r.adopt(own, s)
 		case loose && own.series != nil && s.device.series == nil && s.device.file == "":
-			for len(s.device.hosts) > 0 { // the one that is shown already stays
-				r.move(s.device.hosts[0], own)
+			for s.device.hosts.len() > 0 { // the one that is shown already stays
+				r.move(s.device.hosts.all()[0], own)
 			}
 			r.adopt(own, s)
 		}
@@ -70,12 +70,12 @@ func (r *Registry) homeOf(h *host) *device {
 	}
 	for _, name := range []string{h.ptr, h.mdns.name} {
 		d := r.namesake(name)
-		if d == nil || d != own && len(d.hosts) >= mostNamesakes || slices.ContainsFunc(d.stations, func(s *station) bool { return s.speaks }) {
+		if d == nil || d != own && d.hosts.len() >= mostNamesakes || slices.ContainsFunc(d.stations.all(), func(s *station) bool { return s.speaks }) {
 			continue
 		}
 		return d
 	}
-	if loose && len(own.hosts) == 1 {
+	if loose && own.hosts.len() == 1 {
 		return own
 	}
 	return &device{}
@@ -84,15 +84,12 @@ func (r *Registry) homeOf(h *host) *device {
 // adopt makes a device the station's.
 func (r *Registry) adopt(d *device, s *station) {
 	if old := s.device; old != nil {
-		old.stations = slices.DeleteFunc(old.stations, func(o *station) bool { return o == s })
+		old.stations.remove(s)
 		r.inherit(d, old)
 	}
 	s.device = d
-	d.stations = append(d.stations, s)
+	d.stations.add(s)
 	r.call(d, s.dhcp.name)
-	if d.series != nil {
-		d.series.changed = true
-	}
 }
 
 // move makes a host one of a device's.
@@ -105,16 +102,13 @@ func (r *Registry) move(h *host, d *device) {
 		r.leave(h)
 	}
 	d.join(h)
-	if d.series != nil {
-		d.series.changed = true
-	}
-	if old != nil && len(old.hosts) == 0 {
+	if old != nil && old.hosts.len() == 0 {
 		r.emptied(old, d)
 	}
 	r.call(d, h.ptr)
 	r.call(d, h.mdns.name)
 	r.review(d)
-	if old != nil && len(old.hosts) > 0 {
+	if old != nil && old.hosts.len() > 0 {
 		r.review(old)
 	}
 	d.unfold()
@@ -126,17 +120,14 @@ func (r *Registry) move(h *host, d *device) {
 // leave takes a host out of its device.
 func (r *Registry) leave(h *host) {
 	d := h.device
-	d.hosts = slices.DeleteFunc(d.hosts, func(g *host) bool { return g == h })
+	d.hosts.remove(h)
 	h.device = nil
-	if d.series != nil {
-		d.series.changed = true
-	}
 }
 
 // emptied sees to a device whose last host went to another device, or is forgotten. If a station's or the user's, it
 // keeps its name for the day when it has an address again.
 func (r *Registry) emptied(d, to *device) {
-	bare := d.file == "" && len(d.stations) == 0
+	bare := d.file == "" && d.stations.len() == 0
 	switch {
 	case bare && d.series != nil:
 		r.orphan(d.series)
@@ -171,9 +162,9 @@ func (r *Registry) call(d *device, name string) {
 	case first == d:
 	case first == nil:
 		r.called[key] = d
-	case len(d.stations) > 0 && len(first.stations) == 0 && first.file == "":
+	case d.stations.len() > 0 && first.stations.len() == 0 && first.file == "":
 		r.called[key] = d
-		for _, h := range slices.Clone(first.hosts) {
+		for _, h := range slices.Clone(first.hosts.all()) {
 			r.regroup(h)
 		}
 	}
@@ -195,9 +186,9 @@ func (r *Registry) namesake(name string) *device {
 
 // has says whether a device has a name.
 func (r *Registry) has(d *device, key string) bool {
-	return slices.ContainsFunc(d.hosts, func(h *host) bool {
+	return slices.ContainsFunc(d.hosts.all(), func(h *host) bool {
 		return h.device == d && (r.canonical(h.ptr) == key || r.canonical(h.mdns.name) == key)
-	}) || slices.ContainsFunc(d.stations, func(s *station) bool {
-		return s.device == d && len(d.hosts) > 0 && r.canonical(s.dhcp.name) == key
+	}) || slices.ContainsFunc(d.stations.all(), func(s *station) bool {
+		return s.device == d && d.hosts.len() > 0 && r.canonical(s.dhcp.name) == key
 	})
 }

@@ -8,32 +8,65 @@ import (
 )
 
 // A host is an address, and what is known of it. It is counted, and then belongs to a device; or it has only been heard of.
+// It takes 64 bytes, as there may be twice as many of them as the limit says.
 type host struct {
-	addr    netip.Addr
+	ip      [16]byte // the address
 	device  *device  // of a counted host, never nil
 	station *station // whose MAC is known to be its, nil if none is
-	maybe   *station // that claims it, but may speak for another
-	lease   *station // to which a DHCP server gave it
-	ends    instant  // the lease
+	*seldom          // to read only
 	claimed instant  // when the station last claimed it
-	wanted  instant  // when the namer was last told of it
+	wanted  instant  // when the namer was last told of it, 0: never
 	last    instant  // when it last sent or received
-	ptr     string   // its name in the reverse DNS, "" if there is none
-	mdns    said     // its name in multicast DNS
+	places  uint16   // in the tables
 	how     strength // of the claim of station or maybe
-	places  int      // in the tables
-	held    *held    // what it has gained since it is here, as long as its device is not shown; nil: nothing
+	four    bool     // the address is one of IPv4
 	counted bool
 	looked  bool // its first lookup has ended, or there is none
 	sent    bool
-	own     bool // mdns is what it said itself
 	router  bool // of the station: it advertises itself from this address
+}
+
+// seldom is what few hosts have, or for a while only.
+type seldom struct {
+	maybe *station // that claims it, but may speak for another
+	lease *station // to which a DHCP server gave it
+	held  *held    // what it has gained since it is here, as long as its device is not shown; nil: nothing
+	ptr   string   // its name in the reverse DNS, "" if there is none
+	mdns  said     // its name in multicast DNS
+	ends  instant  // the lease
+}
+
+// none is what hosts have of all that is seldom, as long as they have nothing. Nobody writes to it.
+var none = &seldom{}
+
+// some is where what a host has seldom may be written.
+func (h *host) some() *seldom {
+	if h.seldom == none {
+		h.seldom = &seldom{}
+	}
+	return h.seldom
+}
+
+// tidy notes that something of what is seldom may not be needed any more.
+func (h *host) tidy() {
+	if *h.seldom == *none {
+		h.seldom = none
+	}
+}
+
+func (h *host) addr() netip.Addr {
+	addr := netip.AddrFrom16(h.ip)
+	if h.four {
+		return addr.Unmap()
+	}
+	return addr
 }
 
 // said is a name that somebody is called by, and when that was last heard.
 type said struct {
 	name string
 	at   instant
+	own  bool // who is called so has said it
 }
 
 // hear takes a name, unless another one was heard not long ago: so that of many names that are claimed at once one stays.
@@ -41,7 +74,7 @@ type said struct {
 func (s *said) hear(name string, now instant) bool {
 	changed := s.name != name
 	better := s.name == "" || anonymous(s.name) && !anonymous(name)
-	if changed && !better && now-s.at < instant(stale) {
+	if changed && !better && now-s.at < span(stale) {
 		return false
 	}
 	s.name, s.at = name, now
@@ -49,24 +82,24 @@ func (s *said) hear(name string, now instant) bool {
 }
 
 func (r *Registry) newHost(addr netip.Addr) *host {
-	h := &host{addr: addr, looked: r.cfg.Names == nil, wanted: -instant(wantEvery)}
-	r.hosts[addr] = h
+	h := &host{ip: addr.As16(), four: addr.Is4(), seldom: none, looked: r.cfg.Names == nil}
+	r.hosts.put(h)
 	return h
 }
 
 // hostOf returns what is known of an address, from now on if need be.
 func (r *Registry) hostOf(addr netip.Addr) *host {
-	h := r.hosts[addr]
+	h := r.hosts.get(addr)
 	if h != nil {
 		return h
 	}
-	for len(r.hosts)-r.counted >= r.cfg.Limit && len(r.heard) > 0 {
+	for r.hosts.len()-r.counted >= r.cfg.Limit && len(r.heard) > 0 {
 		oldest := r.heard[0]
 		r.heard[0] = nil
 		r.heard = r.heard[1:]
-		if !oldest.counted && r.hosts[oldest.addr] == oldest {
+		if !oldest.counted && r.hosts.get(oldest.addr()) == oldest {
 			r.unbind(oldest)
-			delete(r.hosts, oldest.addr)
+			r.hosts.delete(oldest.addr())
 		}
 	}
 	h = r.newHost(addr)
@@ -79,7 +112,7 @@ func (r *Registry) count(addr netip.Addr) *host {
 	if !addr.IsValid() {
 		return nil
 	}
-	h := r.hosts[addr]
+	h := r.hosts.get(addr)
 	if h != nil && h.counted {
 		return h
 	}
@@ -92,8 +125,8 @@ func (r *Registry) count(addr netip.Addr) *host {
 	h.counted, h.last = true, r.now
 	r.counted++
 	if h.station == nil {
-		if mac, ok := embedded(addr); ok && r.stations[mac] != nil {
-			r.bind(h, r.stations[mac], tried)
+		if mac, ok := embedded(addr); ok && r.stations.get(mac) != nil {
+			r.bind(h, r.stations.get(mac), tried)
 		}
 	}
 	r.regroup(h)
@@ -106,10 +139,10 @@ func (r *Registry) uncount(h *host) {
 	h.leaveBehind()
 	r.leave(h)
 	r.unbind(h)
-	delete(r.hosts, h.addr)
+	r.hosts.delete(h.addr())
 	h.counted = false
 	r.counted--
-	if len(d.hosts) == 0 {
+	if d.hosts.len() == 0 {
 		r.emptied(d, nil)
 	}
 }
@@ -143,9 +176,9 @@ func (r *Registry) renamed(h *host) {
 
 // join notes that a host belongs to a device.
 func (d *device) join(h *host) {
-	i, _ := slices.BinarySearchFunc(d.hosts, h, compareHosts)
-	d.hosts = slices.Insert(d.hosts, i, h)
+	i, _ := slices.BinarySearchFunc(d.hosts.all(), h, compareHosts)
+	d.hosts.insert(i, h)
 	h.device = d
 }
 
-func compareHosts(a, b *host) int { return a.addr.Compare(b.addr) }
+func compareHosts(a, b *host) int { return a.addr().Compare(b.addr()) }

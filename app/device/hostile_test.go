@@ -252,6 +252,9 @@ func TestRandomFacts(t *testing.T) {
 				hosts[a] = true
 			}
 		}
+		if *none != (seldom{}) {
+			t.Fatalf("round %d: %+v was written where nobody may", round, *none)
+		}
 		if w := h.Snapshot().Waiting; w != (traffic.Totals{}) {
 			t.Fatalf("round %d: after all is settled %v wait", round, w)
 		}

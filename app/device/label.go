@@ -19,13 +19,13 @@ func (r *Registry) wait(d *device) {
 }
 
 // void says whether there is no point in a device's waiting: it is shown, or has nothing that could be.
-func (d *device) void() bool { return d.series != nil || len(d.hosts) == 0 && d.held == nil }
+func (d *device) void() bool { return d.series != nil || d.hosts.len() == 0 && d.held == nil }
 
 // show shows the devices that have waited long enough, or all that have gained something.
 func (r *Registry) show(all bool) {
 	for _, d := range slices.Clone(r.waiting) {
 		if d.series == nil && (all || r.ready(d)) {
-			for _, h := range slices.Clone(d.hosts) {
+			for _, h := range slices.Clone(d.hosts.all()) {
 				r.resolve(h)
 			}
 		}
@@ -38,7 +38,7 @@ func (r *Registry) show(all bool) {
 		case d.void(), (all || r.ready(d)) && r.label(d):
 			d.waits = false
 		case all: // there is no room for another series
-			for _, h := range d.hosts {
+			for _, h := range d.hosts.all() {
 				h.leaveBehind()
 			}
 			if d.held != nil {
@@ -57,33 +57,33 @@ func (r *Registry) show(all bool) {
 // ready says whether a device need not wait any longer.
 func (r *Registry) ready(d *device) bool {
 	age := r.now - d.since
-	real := len(d.hosts) == 0
+	real := d.hosts.len() == 0
 	looking := false
-	for _, h := range d.hosts {
+	for _, h := range d.hosts.all() {
 		// To be sent something is not enough: anybody can send to any IPv6 address.
-		real = real || h.addr.Is4() || h.sent || h.station != nil || h.ptr != ""
+		real = real || h.four || h.sent || h.station != nil || h.ptr != ""
 		looking = looking || !h.looked
 	}
 	if !real {
 		return false
 	}
-	if age >= instant(patience) {
+	if age >= span(patience) {
 		return true
 	}
 	switch _, source := r.choose(d); {
-	case source == SourceFile || source == SourcePTR:
+	case source == byFile || source == byPTR:
 		return true
-	case looking && slices.Contains(r.cfg.Order, SourcePTR):
+	case looking && r.uses(byPTR):
 		return false
 	default:
-		return source != SourceAddress || age >= instant(nameless)
+		return source != byAddress || age >= span(nameless)
 	}
 }
 
 // choose returns the best name of a device, in full, and its source. The name by which it is shown stays as long as it is
 // one of those of the best source.
-func (r *Registry) choose(d *device) (name, source string) {
-	for _, source := range r.cfg.Order {
+func (r *Registry) choose(d *device) (string, source) {
+	for _, source := range r.sources {
 		best := ""
 		consider := func(name string) {
 			switch {
@@ -93,22 +93,22 @@ func (r *Registry) choose(d *device) (name, source string) {
 			}
 		}
 		switch source {
-		case SourceFile:
+		case byFile:
 			consider(d.file)
-		case SourcePTR:
-			for _, h := range d.hosts {
+		case byPTR:
+			for _, h := range d.hosts.all() {
 				consider(h.ptr)
 			}
-		case SourceDHCP:
-			for _, s := range d.stations {
+		case byDHCP:
+			for _, s := range d.stations.all() {
 				consider(s.dhcp.name)
 			}
-		case SourceMDNS:
-			for _, h := range d.hosts {
+		case byMDNS:
+			for _, h := range d.hosts.all() {
 				consider(h.mdns.name)
 			}
-			for _, s := range d.stations {
-				for _, h := range s.hosts {
+			for _, s := range d.stations.all() {
+				for _, h := range s.hosts.all() {
 					consider(h.mdns.name)
 				}
 			}
@@ -117,13 +117,13 @@ func (r *Registry) choose(d *device) (name, source string) {
 			return best, source
 		}
 	}
-	return r.address(d).String(), SourceAddress
+	return r.address(d).String(), byAddress
 }
 
 // address is the first of a device's addresses; IPv4 goes before IPv6.
 func (r *Registry) address(d *device) netip.Addr {
-	if len(d.hosts) > 0 {
-		return d.hosts[0].addr
+	for _, h := range d.hosts.all() {
+		return h.addr()
 	}
 	return netip.Addr{}
 }
@@ -134,23 +134,21 @@ func (r *Registry) review(d *device) {
 		return
 	}
 	name, source := r.choose(d)
-	if source == SourceAddress {
+	if source == byAddress {
 		// The last good name is kept; but of two addresses people know the IPv4 one.
-		if was, err := netip.ParseAddr(d.name); d.source == SourceAddress && err == nil && was.Is6() && r.address(d).Is4() {
+		if was, err := netip.ParseAddr(d.name); d.source == byAddress && err == nil && was.Is6() && r.address(d).Is4() {
 			r.label(d)
 		}
 		return
 	}
 	switch {
-	case d.source != SourceAddress && akin(name, d.name):
+	case d.source != byAddress && akin(name, d.name):
 		d.rename = 0
-		if d.source != source {
-			d.source, d.series.changed = source, true
-		}
-	case d.source == SourceAddress || source == SourceFile || d.source == SourceFile:
+		d.source = source
+	case d.source == byAddress || source == byFile || d.source == byFile:
 		r.label(d)
 	case d.rename == 0:
-		d.rename = r.now + instant(settled)
+		d.rename = r.now + span(settled)
 		r.renaming = append(r.renaming, d)
 	}
 }
@@ -168,7 +166,7 @@ func (r *Registry) rename() {
 			continue // it has changed its mind
 		}
 		d.rename = 0
-		if name, source := r.choose(d); source != SourceAddress && !akin(name, d.name) {
+		if name, source := r.choose(d); source != byAddress && !akin(name, d.name) {
 			r.label(d)
 		}
 	}
@@ -178,11 +176,11 @@ func (r *Registry) rename() {
 func (r *Registry) label(d *device) bool {
 	name, source := r.choose(d)
 	text := r.shorten(name)
-	if source == SourceAddress && len(d.hosts) == 0 {
+	if source == byAddress && d.hosts.len() == 0 {
 		text = ""
 	}
 	for i := range 100 {
-		if i == 1 && text != name && source != SourceAddress {
+		if i == 1 && text != name && source != byAddress {
 			text = name
 		} else if i > 0 {
 			text = r.distinct(d, r.shorten(name), source, i)
@@ -192,7 +190,7 @@ func (r *Registry) label(d *device) bool {
 			if !r.take(d, text) {
 				return false
 			}
-			d.name, d.source, d.series.Source = name, source, source
+			d.name, d.source = name, source
 			return true
 		}
 	}
@@ -200,19 +198,19 @@ func (r *Registry) label(d *device) bool {
 }
 
 // distinct is a name with something behind it that another device of that name does not have.
-func (r *Registry) distinct(d *device, name, source string, try int) string {
+func (r *Registry) distinct(d *device, name string, source source, try int) string {
 	var mac names.MAC
-	if len(d.stations) > 0 {
-		mac = d.stations[0].mac
+	if d.stations.len() > 0 {
+		mac = d.stations.all()[0].mac
 	}
 	addr := ""
-	if len(d.hosts) > 0 {
-		addr = d.hosts[0].addr.String()
+	if d.hosts.len() > 0 {
+		addr = r.address(d).String()
 	}
 	switch {
-	case source == SourceAddress && mac != names.MAC{} && try < 3:
+	case source == byAddress && mac != names.MAC{} && try < 3:
 		return mac.String()
-	case source == SourceAddress:
+	case source == byAddress:
 		return addr + "-" + strconv.Itoa(try)
 	case try < 3 && addr != "":
 		return name + "-" + addr
@@ -225,29 +223,11 @@ func (r *Registry) distinct(d *device, name, source string, try int) string {
 
 // free says whether a device may be shown by a name: no other one is, or that has been silent for long.
 func (r *Registry) free(d *device, text string) bool {
-	s := r.series[text]
+	s := r.series.get(text)
 	if s == nil || s.owner == nil || s.owner == d {
 		return true
 	}
-	return r.cfg.Patient && !slices.ContainsFunc(s.owner.hosts, func(h *host) bool { return r.now-h.last < instant(takeover) })
-}
-
-// describe brings what is said of a series up to date.
-func (s *series) describe() {
-	s.changed = false
-	s.Hosts, s.MAC, s.Vendor = nil, names.MAC{}, ""
-	d := s.owner
-	if d == nil {
-		return
-	}
-	s.Source = d.source
-	for _, h := range d.hosts {
-		s.Hosts = append(s.Hosts, h.addr)
-	}
-	if len(d.stations) > 0 {
-		s.MAC = d.stations[0].mac
-		s.Vendor = names.Vendor(s.MAC)
-	}
+	return r.cfg.Patient && !slices.ContainsFunc(s.owner.hosts.all(), func(h *host) bool { return r.now-h.last < span(takeover) })
 }
 
 // canonical is a name as it is compared: without the domain that it would be shown without.

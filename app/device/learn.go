@@ -22,7 +22,7 @@ func (r *Registry) Learn(now time.Time, facts []names.Fact) {
 func (r *Registry) learn(f *names.Fact) {
 	switch f.Kind {
 	case names.Named:
-		if slices.Contains(r.cfg.Order, SourceMDNS) {
+		if r.uses(byMDNS) {
 			r.named(f)
 		}
 		return
@@ -37,7 +37,7 @@ func (r *Registry) learn(f *names.Fact) {
 		return
 	}
 	if f.Kind == names.Called {
-		if slices.Contains(r.cfg.Order, SourceDHCP) && s.dhcp.hear(f.Name, r.now) && s.device != nil {
+		if r.uses(byDHCP) && s.dhcp.hear(f.Name, r.now) && s.device != nil {
 			r.call(s.device, f.Name)
 			r.review(s.device)
 			r.wait(s.device)
@@ -70,15 +70,15 @@ func (r *Registry) learn(f *names.Fact) {
 
 // admit gives an IPv6 host that is known for a neighbour its place in the tables, before somebody who forges addresses takes it.
 func (r *Registry) admit(h *host) {
-	if !h.addr.Is6() || len(h.station.hosts) > mostSix {
+	if h.four || h.station.hosts.len() > mostSix {
 		return
 	}
 	for i, t := range r.cfg.Tables {
-		slot, ok := t.Admit(h.addr)
+		slot, ok := t.Admit(h.addr())
 		if !ok {
 			continue
 		}
-		if r.count(h.addr) == nil {
+		if r.count(h.addr()) == nil {
 			return
 		}
 		r.place(h, i, slot)
@@ -87,17 +87,17 @@ func (r *Registry) admit(h *host) {
 
 // named takes that an address is called by a name in multicast DNS. What the host says itself goes before what others say.
 func (r *Registry) named(f *names.Fact) {
-	if !f.Own && r.hosts[f.Addr] == nil {
+	if !f.Own && r.hosts.get(f.Addr) == nil {
 		return // nobody has heard of the address yet: it will come with its name again
 	}
 	h := r.hostOf(f.Addr)
-	if h.own && !f.Own {
+	if h.mdns.own && !f.Own {
 		return
 	}
-	if f.Own && !h.own {
-		h.own, h.mdns = true, said{}
+	if f.Own && !h.mdns.own {
+		h.some().mdns = said{own: true}
 	}
-	if h.mdns.hear(f.Name, r.now) {
+	if h.some().mdns.hear(f.Name, r.now) {
 		r.renamed(h)
 	}
 	if h.counted {
@@ -113,21 +113,24 @@ func (r *Registry) SetBook(book *names.Book) {
 	named := slices.Collect(maps.Values(r.files))
 	for name, d := range r.files {
 		d.file = ""
-		for _, s := range d.stations[min(1, len(d.stations)):] {
-			s.device = nil
+		for i, s := range slices.Clone(d.stations.all()) {
+			if i > 0 {
+				s.device = nil
+				d.stations.remove(s)
+			}
 		}
-		d.stations = d.stations[:min(1, len(d.stations))]
 		delete(r.files, name)
 	}
-	for _, h := range r.hosts {
+	hosts := r.hosts.all()
+	for _, h := range hosts {
 		r.regroup(h)
 	}
 	for _, d := range named { // those that have nothing left that holds them together
-		if d.file == "" && len(d.hosts) == 0 && len(d.stations) == 0 {
+		if d.file == "" && d.hosts.len() == 0 && d.stations.len() == 0 {
 			r.emptied(d, nil)
 		}
 	}
-	for _, h := range r.hosts {
+	for _, h := range hosts {
 		if h.counted {
 			r.review(h.device)
 		}
@@ -137,18 +140,18 @@ func (r *Registry) SetBook(book *names.Book) {
 
 // bookName is what the hosts file calls a host: by its address, its MAC, or another address of this.
 func (r *Registry) bookName(h *host) string {
-	if len(r.book.Addrs)+len(r.book.MACs) == 0 || !slices.Contains(r.cfg.Order, SourceFile) {
+	if len(r.book.Addrs)+len(r.book.MACs) == 0 || !r.uses(byFile) {
 		return ""
 	}
 	byAddr := func(addr netip.Addr) string { return r.book.Addrs[addr] }
-	if name := byAddr(h.addr); name != "" || h.station == nil {
+	if name := byAddr(h.addr()); name != "" || h.station == nil {
 		return name
 	}
 	if name := r.book.MACs[h.station.mac]; name != "" || h.station.speaks {
 		return name
 	}
-	for _, g := range h.station.hosts {
-		if name := byAddr(g.addr); name != "" {
+	for _, g := range h.station.hosts.all() {
+		if name := byAddr(g.addr()); name != "" {
 			return name
 		}
 	}

@@ -338,7 +338,7 @@ func TestOrder(t *testing.T) {
 		"dhcp": "by-dhcp dhcp [192.168.2.7] 1/0", "file": "192.168.2.7 address [192.168.2.7] 1/0",
 	} {
 		h := newHouse(100, true)
-		h.cfg.Order = strings.Split(order, ",")
+		h.sources = sourcesOf(strings.Split(order, ","))
 		h.namer.found = []finding{{"192.168.2.7", "by-ptr"}}
 		h.learn(speaks(1, "192.168.2.7"), called(1, "by-dhcp"), named("192.168.2.7", "by-mdns"))
 		h.all("192.168.2.7")

@@ -48,21 +48,22 @@ const (
 // device that it belongs to at that time, and is counted under the name that this has at that time: so that no name's counters
 // ever go back, and nothing is counted twice or lost.
 type Registry struct {
-	cfg Config
+	cfg     Config
+	sources []source // of cfg.Order
 
 	mu        sync.Mutex // guards all below
 	now       instant    // of the call that goes on
-	wall      time.Time
+	wall      moment     // likewise
 	book      *names.Book
-	hosts     map[netip.Addr]*host
+	hosts     set[netip.Addr, host]
 	counted   int       // of hosts, those that have been counted: at most the limit
 	slots     [][]*host // those of each table, by slot
 	heard     []*host   // the others, at most the limit: longest known first
-	stations  map[names.MAC]*station
+	stations  set[names.MAC, station]
 	strangers []*station         // all of them, longest known first
 	files     map[string]*device // by name in the hosts file
 	called    map[string]*device // by each name that one of their hosts or stations has; may be out of date
-	series    map[string]*series
+	series    set[string, series]
 	order     []*series // sorted by name; nil when it must be made anew
 	waiting   []*device // not shown yet, longest first
 	renaming  []*device // with another name than the one they are shown by, longest first
@@ -76,19 +77,17 @@ type Registry struct {
 	snapshot  *Snapshot // of the last fold, once asked for
 }
 
-// An instant is a time since the registry's start, on the monotonic clock where that is known: so that nothing is forgotten
-// because somebody sets the clock. It is never 0 or below.
-type instant time.Duration
-
 // NewRegistry returns a registry that knows nobody.
 func NewRegistry(cfg Config) *Registry {
 	if cfg.Order == nil {
 		cfg.Order = Sources
 	}
 	return &Registry{
-		cfg: cfg, folded: cfg.Start, now: 1,
-		book: &names.Book{}, hosts: map[netip.Addr]*host{}, slots: make([][]*host, len(cfg.Tables)), stations: map[names.MAC]*station{},
-		files: map[string]*device{}, called: map[string]*device{}, series: map[string]*series{},
+		cfg: cfg, sources: sourcesOf(cfg.Order), folded: cfg.Start, now: 1, book: &names.Book{},
+		hosts:    newSet((*host).addr),
+		stations: newSet(func(s *station) names.MAC { return s.mac }),
+		series:   newSet(func(s *series) string { return s.name }),
+		slots:    make([][]*host, len(cfg.Tables)), files: map[string]*device{}, called: map[string]*device{},
 	}
 }
 
@@ -148,8 +147,8 @@ func (r *Registry) clock(now time.Time) {
 	if r.cfg.Start.IsZero() {
 		r.cfg.Start, r.folded = now, now
 	}
-	r.now = max(r.now, instant(now.Sub(r.cfg.Start)))
-	r.wall = now
+	r.now = max(r.now, 1+span(now.Sub(r.cfg.Start)))
+	r.wall = momentOf(now)
 }
 
 // gained adds what a host has gained to its device.
@@ -170,13 +169,13 @@ func (r *Registry) gained(table, slot int, addr netip.Addr, gain *traffic.Totals
 	if !h.sent && gain.Sent().Packets > 0 {
 		h.sent = true
 	}
-	if r.cfg.Names != nil && r.now-h.wanted >= instant(wantEvery) {
+	if r.cfg.Names != nil && (h.wanted == 0 || r.now-h.wanted >= span(wantEvery)) {
 		h.wanted = r.now
 		r.cfg.Names.Want(addr)
 	}
 	d := h.device
 	if d.series == nil {
-		h.hold(gain, r.wall)
+		r.hold(h, gain)
 		r.wait(d)
 		return
 	}
@@ -196,9 +195,9 @@ func (r *Registry) place(h *host, table, slot int) {
 
 // looked takes the outcome of a lookup.
 func (r *Registry) looked(addr netip.Addr, name string) {
-	h := r.hosts[addr]
+	h := r.hosts.get(addr)
 	if h == nil || !h.counted {
-		if name == "" || !slices.Contains(r.cfg.Order, SourcePTR) {
+		if name == "" || !r.uses(byPTR) {
 			return
 		}
 		if h = r.count(addr); h == nil { // a host that has not been seen yet is shown with counters of 0
@@ -206,8 +205,8 @@ func (r *Registry) looked(addr netip.Addr, name string) {
 		}
 	}
 	h.looked = true
-	if name != "" && name != h.ptr && slices.Contains(r.cfg.Order, SourcePTR) {
-		h.ptr = name
+	if name != "" && name != h.ptr && r.uses(byPTR) {
+		h.some().ptr = name
 		r.renamed(h)
 	}
 	if h.ptr != "" {
@@ -223,11 +222,8 @@ func (r *Registry) Snapshot() *Snapshot {
 		return r.snapshot
 	}
 	if r.order == nil {
-		r.order = make([]*series, 0, len(r.series))
-		for _, s := range r.series {
-			r.order = append(r.order, s)
-		}
-		slices.SortFunc(r.order, func(a, b *series) int { return cmp.Compare(a.Name, b.Name) })
+		r.order = r.series.all()
+		slices.SortFunc(r.order, func(a, b *series) int { return cmp.Compare(a.name, b.name) })
 	}
 	s := &Snapshot{
 		Time: r.folded, Start: r.cfg.Start,
@@ -236,22 +232,20 @@ func (r *Registry) Snapshot() *Snapshot {
 		Hosts: r.counted, Limit: r.cfg.Limit,
 		Tables: []Table{
 			{"hosts", r.counted, r.cfg.Limit},
-			{"neighbours", len(r.hosts) - r.counted, r.cfg.Limit},
-			{"macs", len(r.stations), r.cfg.Limit},
-			{"devices", len(r.series), perLimit * r.cfg.Limit},
+			{"neighbours", r.hosts.len() - r.counted, r.cfg.Limit},
+			{"macs", r.stations.len(), r.cfg.Limit},
+			{"devices", r.series.len(), perLimit * r.cfg.Limit},
 		},
 	}
+	hosts := make([]netip.Addr, 0, r.counted) // of all devices
 	for i, one := range r.order {
-		if one.changed {
-			one.describe()
-		}
-		s.Devices[i] = one.Device
+		hosts = r.describe(&s.Devices[i], one, hosts)
 	}
 	for _, d := range r.waiting {
 		if d.held != nil {
 			s.Waiting.Add(&d.held.totals)
 		}
-		for _, h := range d.hosts {
+		for _, h := range d.hosts.all() {
 			if h.held != nil {
 				s.Waiting.Add(&h.held.totals)
 			}
@@ -259,4 +253,30 @@ func (r *Registry) Snapshot() *Snapshot {
 	}
 	r.snapshot = s
 	return s
+}
+
+// describe tells what is known of a series. The addresses go behind those of others.
+func (r *Registry) describe(to *Device, s *series, hosts []netip.Addr) []netip.Addr {
+	source := s.source
+	if d := s.owner; d != nil {
+		source = d.source
+		first := len(hosts)
+		for _, h := range d.hosts.all() {
+			hosts = append(hosts, h.addr())
+		}
+		if first < len(hosts) {
+			to.Hosts = hosts[first:len(hosts):len(hosts)]
+		}
+		if d.stations.len() > 0 {
+			to.MAC = d.stations.all()[0].mac
+			to.Vendor = names.Vendor(to.MAC)
+		}
+	}
+	to.Name, to.Source, to.Totals = s.name, source.String(), s.totals
+	to.First, to.Last = s.first.time(), s.last.time()
+	if s.last != never {
+		to.Idle = time.Duration(r.now-s.seen) * tick
+	}
+	to.InRate, to.OutRate = float64(s.inRate), float64(s.outRate)
+	return hosts
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"gonetmon/app/names"
 	"gonetmon/app/traffic"
 )
 
@@ -313,5 +314,27 @@ func BenchmarkFold(b *testing.B) {
 		all()
 		b.StartTimer()
 		h.fold(time.Second)
+	}
+}
+
+// The snapshot of 65,536 devices whose makers are known.
+func BenchmarkSnapshot(b *testing.B) {
+	h := newHouse(65536, false)
+	for i := range 65534 {
+		addr := netip.AddrFrom4([4]byte{192, 168, byte((i + 1) >> 8), byte(i + 1)})
+		f := speaks(0, addr.String())
+		f.MAC = names.MAC{0x00, 0x17, 0x88, 1, byte(i >> 8), byte(i)}
+		h.learn(f)
+		h.sends(addr.String(), 100)
+	}
+	h.fold(time.Second)
+	h.fold(nameless)
+	if n := len(h.Snapshot().Devices); n != 65534 {
+		b.Fatalf("%d devices", n)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		h.snapshot = nil
+		h.Snapshot()
 	}
 }

@@ -20,12 +20,12 @@ const (
 // A station is a MAC: one interface, of which the hosts are.
 type station struct {
 	mac     names.MAC
-	device  *device // of its hosts; nil as long as none is counted
-	hosts   []*host // known to be its
-	maybe   []*host // that it claims, and may speak for only
-	dhcp    said    // what it calls itself when it asks for an address
-	speaks  bool    // for others: it is a router with proxy ARP, an extender or the like
-	sends   bool    // as others, too
+	device  *device   // of its hosts; nil as long as none is counted
+	hosts   few[host] // known to be its
+	maybe   few[host] // that it claims, and may speak for only
+	dhcp    said      // what it calls itself when it asks for an address
+	speaks  bool      // for others: it is a router with proxy ARP, an extender or the like
+	sends   bool      // as others, too
 	removed bool
 }
 
@@ -41,11 +41,11 @@ const (
 
 // stationOf returns what is known of a MAC, from now on if need be; nil if there is no room.
 func (r *Registry) stationOf(mac names.MAC) *station {
-	s := r.stations[mac]
+	s := r.stations.get(mac)
 	if s != nil {
 		return s
 	}
-	for tries := 0; len(r.stations) >= r.cfg.Limit; tries++ {
+	for tries := 0; r.stations.len() >= r.cfg.Limit; tries++ {
 		if tries == 8 || len(r.strangers) == 0 {
 			return nil
 		}
@@ -61,21 +61,21 @@ func (r *Registry) stationOf(mac names.MAC) *station {
 		}
 	}
 	s = &station{mac: mac}
-	r.stations[mac] = s
+	r.stations.put(s)
 	r.strangers = append(r.strangers, s)
 	return s
 }
 
 // drop forgets a station.
 func (r *Registry) drop(s *station) {
-	for len(s.hosts) > 0 {
-		h := s.hosts[len(s.hosts)-1]
+	for s.hosts.len() > 0 {
+		h := s.hosts.all()[s.hosts.len()-1]
 		r.unbind(h)
 		r.regroup(h)
 	}
 	s.doubtNone()
 	s.removed = true
-	delete(r.stations, s.mac)
+	r.stations.delete(s.mac)
 }
 
 // claim takes what a station says of an address.
@@ -83,9 +83,9 @@ func (r *Registry) claim(h *host, s *station, how strength) {
 	if s.speaks && h.station != s && !s.owns(h) && (how != spoke || !s.lacksOwn(h)) {
 		return // there is somebody at this address, but it is not s
 	}
-	if mac, ok := embedded(h.addr); ok && mac != s.mac && r.stations[mac] != nil && len(r.stations[mac].hosts) > 0 {
+	if mac, ok := embedded(h.addr()); ok && mac != s.mac && r.stations.get(mac) != nil && r.stations.get(mac).hosts.len() > 0 {
 		r.unmask(s)
-		how, s = tried, r.stations[mac]
+		how, s = tried, r.stations.get(mac)
 	}
 	o := h.station
 	switch {
@@ -104,9 +104,9 @@ func (r *Registry) claim(h *host, s *station, how strength) {
 	case h.lease == o && r.now < h.ends && s.others(h, r.now) > 0:
 		r.unmask(s) // it claims what was given to o
 		return
-	case how == answered && h.how > answered && len(s.hosts) > 0:
+	case how == answered && h.how > answered && s.hosts.len() > 0:
 		return // it answers for another: a proxy, or one that lets o sleep
-	case r.now-h.claimed < instant(fresh) && s.others(h, r.now) > o.others(h, r.now):
+	case r.now-h.claimed < span(fresh) && s.others(h, r.now) > o.others(h, r.now):
 		return // who has fewer addresses is more likely to be the one
 	default:
 		r.bind(h, s, how)
@@ -118,33 +118,34 @@ func (r *Registry) claim(h *host, s *station, how strength) {
 
 // give takes that a DHCP server has given an address to a station. The one that it had in the same subnet is given up.
 func (r *Registry) give(h *host, s *station, life time.Duration) {
-	for _, g := range s.hosts {
-		if g != h && g.lease == s && subnet(g.addr) == subnet(h.addr) && g.addr.Is4() {
-			g.ends, g.claimed = r.now, r.now-instant(fresh)
+	for _, g := range s.hosts.all() {
+		if g != h && g.lease == s && subnet(g.addr()) == subnet(h.addr()) && g.four {
+			g.some().ends, g.claimed = r.now, r.now-span(fresh)
 		}
 	}
-	h.lease, h.ends = s, r.now+instant(life)
+	h.some().lease, h.some().ends = s, r.now+span(life)
 	r.claim(h, s, leased)
 }
 
 // giveUp takes that a station does not want an address any more. It is still called its until somebody else claims it.
 func (r *Registry) giveUp(h *host, s *station) {
 	if h.lease == s {
-		h.lease = nil
+		h.some().lease, h.some().ends = nil, 0
+		h.tidy()
 	}
 	if h.station == s {
-		h.how, h.claimed = tried, r.now-instant(fresh)
+		h.how, h.claimed = tried, r.now-span(fresh)
 	}
 }
 
 // others counts the addresses of h's kind, h aside, that the station has claimed not long ago. That an IPv6 host has many says
 // nothing.
 func (s *station) others(h *host, now instant) (n int) {
-	if !h.addr.Is4() {
+	if !h.four {
 		return 0
 	}
-	for _, g := range s.hosts {
-		if g != h && g.addr.Is4() && now-g.claimed < instant(fresh) {
+	for _, g := range s.hosts.all() {
+		if g != h && g.four && now-g.claimed < span(fresh) {
 			n++
 		}
 	}
@@ -154,35 +155,36 @@ func (s *station) others(h *host, now instant) (n int) {
 // doubtful says whether it takes more than a claim to believe that the host is the station's, because this has another IPv4
 // address: it may speak for another.
 func (s *station) doubtful(h *host, how strength, now instant) bool {
-	if !h.addr.Is4() {
+	if !h.four {
 		return false
 	}
-	return slices.ContainsFunc(s.hosts, func(g *host) bool {
-		if !g.addr.Is4() || g.how < answered || now-g.claimed >= instant(fresh) {
+	return slices.ContainsFunc(s.hosts.all(), func(g *host) bool {
+		if !g.four || g.how < answered || now-g.claimed >= span(fresh) {
 			return false
 		}
-		return how == answered && g.how > answered || subnet(g.addr) == subnet(h.addr)
+		return how == answered && g.how > answered || subnet(g.addr()) == subnet(h.addr())
 	})
 }
 
 func (s *station) doubt(h *host, how strength, now instant) {
 	if h.maybe != s {
 		if h.maybe != nil {
-			h.maybe.maybe = slices.DeleteFunc(h.maybe.maybe, func(g *host) bool { return g == h })
+			h.maybe.maybe.remove(h)
 		}
-		h.maybe = s
+		h.some().maybe = s
 		h.how = how
-		s.maybe = append(s.maybe, h)
+		s.maybe.add(h)
 	}
 	h.how, h.claimed = max(h.how, how), now
 }
 
 // doubtNone gives up all claims that have been in doubt.
 func (s *station) doubtNone() {
-	for _, h := range s.maybe {
-		h.maybe = nil
+	for _, h := range s.maybe.all() {
+		h.some().maybe = nil
+		h.tidy()
 	}
-	s.maybe = nil
+	s.maybe = few[host]{}
 }
 
 // tooMany says whether the station has claimed more addresses not long ago than one device has.
@@ -192,18 +194,18 @@ func (s *station) tooMany(now instant) bool {
 		net netip.Prefix
 		n   int
 	}
-	for _, hosts := range [][]*host{s.hosts, s.maybe} {
+	for _, hosts := range [][]*host{s.hosts.all(), s.maybe.all()} {
 		for _, h := range hosts {
 			switch {
-			case now-h.claimed >= instant(fresh) || h.how == tried || h.lease == s:
-			case h.addr.IsLinkLocalUnicast() && h.addr.Is6():
+			case now-h.claimed >= span(fresh) || h.how == tried || h.lease == s:
+			case !h.four && h.addr().IsLinkLocalUnicast():
 				links++
-			case h.addr.Is6():
+			case !h.four:
 				six++
 			case h.how == answered:
 				answers++
 			default:
-				net := subnet(h.addr)
+				net := subnet(h.addr())
 				for i := range spoken {
 					if spoken[i].net == net || spoken[i].n == 0 {
 						spoken[i].net = net
@@ -224,13 +226,13 @@ func (s *station) tooMany(now instant) bool {
 
 // owns says whether an address is a station's own even though it speaks for others.
 func (s *station) owns(h *host) bool {
-	mac, ok := embedded(h.addr)
+	mac, ok := embedded(h.addr())
 	return h.lease == s || h.router && h.station == s || ok && mac == s.mac
 }
 
 // lacksOwn says whether a station that answers for others may have an address of its own, this one, that was not known yet.
 func (s *station) lacksOwn(h *host) bool {
-	return !s.sends && h.addr.Is4() && h.station == nil && !slices.ContainsFunc(s.hosts, func(g *host) bool { return g.addr.Is4() })
+	return !s.sends && h.four && h.station == nil && !slices.ContainsFunc(s.hosts.all(), func(g *host) bool { return g.four })
 }
 
 // unmask takes that a station speaks for others: what is not surely its own is none of its.
@@ -239,9 +241,9 @@ func (r *Registry) unmask(s *station) {
 		return
 	}
 	s.speaks = true
-	sendsAs := func(h *host) bool { return h.addr.Is4() && h.how == spoke && h.lease == nil }
+	sendsAs := func(h *host) bool { return h.four && h.how == spoke && h.lease == nil }
 	var sends int // the IPv4 addresses that it sends as: if it is one, it is the station's own
-	for _, hosts := range [][]*host{s.hosts, s.maybe} {
+	for _, hosts := range [][]*host{s.hosts.all(), s.maybe.all()} {
 		for _, h := range hosts {
 			if sendsAs(h) {
 				sends++
@@ -250,7 +252,7 @@ func (r *Registry) unmask(s *station) {
 	}
 	s.sends = sends > 1
 	s.doubtNone()
-	for _, h := range slices.Clone(s.hosts) {
+	for _, h := range slices.Clone(s.hosts.all()) {
 		if s.owns(h) || sendsAs(h) && !s.sends {
 			continue
 		}
@@ -270,7 +272,7 @@ func (r *Registry) bind(h *host, s *station, how strength) {
 	}
 	r.unbind(h)
 	h.station, h.how, h.claimed = s, how, r.now
-	s.hosts = append(s.hosts, h)
+	s.hosts.add(h)
 	r.regroup(h)
 }
 
@@ -278,11 +280,15 @@ func (r *Registry) bind(h *host, s *station, how strength) {
 func (r *Registry) unbind(h *host) {
 	for _, s := range []*station{h.station, h.maybe} {
 		if s != nil {
-			s.hosts = slices.DeleteFunc(s.hosts, func(g *host) bool { return g == h })
-			s.maybe = slices.DeleteFunc(s.maybe, func(g *host) bool { return g == h })
+			s.hosts.remove(h)
+			s.maybe.remove(h)
 		}
 	}
-	h.station, h.maybe, h.router = nil, nil, false
+	h.station, h.router = nil, false
+	if h.maybe != nil {
+		h.some().maybe = nil
+		h.tidy()
+	}
 }
 
 // resolve decides for a host that is about to be shown what was in doubt.
@@ -298,7 +304,7 @@ func (r *Registry) resolve(h *host) {
 		r.bind(h, s, h.how)
 		return
 	}
-	if mac, ok := embedded(h.addr); ok {
+	if mac, ok := embedded(h.addr()); ok {
 		if s := r.stationOf(mac); s != nil {
 			r.bind(h, s, tried)
 		}
@@ -307,9 +313,9 @@ func (r *Registry) resolve(h *host) {
 
 // namesDiffer says whether a host has another name than the station's hosts, of the same source.
 func (s *station) namesDiffer(h *host) bool {
-	return slices.ContainsFunc(s.hosts, func(g *host) bool {
+	return slices.ContainsFunc(s.hosts.all(), func(g *host) bool {
 		return h.ptr != "" && g.ptr != "" && !akin(h.ptr, g.ptr) ||
-			h.own && g.own && h.mdns.name != "" && g.mdns.name != "" && !akin(h.mdns.name, g.mdns.name)
+			h.mdns.own && g.mdns.own && h.mdns.name != "" && g.mdns.name != "" && !akin(h.mdns.name, g.mdns.name)
 	})
 }
 

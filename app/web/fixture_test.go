@@ -42,7 +42,7 @@ func dev(name string, seen time.Duration, in, out float64, t traffic.Totals, hos
 		d.Source = device.SourceAddress
 	}
 	if seen >= 0 {
-		d.First, d.Last = start.Add(time.Second), now.Add(-seen)
+		d.First, d.Last, d.Idle = start.Add(time.Second), now.Add(-seen), seen
 	}
 	return d
 }

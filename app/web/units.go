@@ -65,10 +65,9 @@ func span(d time.Duration) string {
 	return two(d/day, "d", d%day/time.Hour, "h")
 }
 
-// ago returns how long before now t was, in its largest unit.
-func ago(t, now time.Time) string {
+// ago returns a time that has passed, in its largest unit.
+func ago(d time.Duration) string {
 	const recent = 10 * time.Second
-	d := now.Sub(t)
 	for _, u := range []struct {
 		is   time.Duration
 		name string

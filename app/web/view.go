@@ -201,9 +201,9 @@ func (v *view) devices(s *device.Snapshot) {
 			more++
 			left += used(d)
 		case i < len(active):
-			v.Rows = append(v.Rows, rowOf(d, s, all, most))
+			v.Rows = append(v.Rows, rowOf(d, all, most))
 		default:
-			v.Idle = append(v.Idle, rowOf(d, s, all, most))
+			v.Idle = append(v.Idle, rowOf(d, all, most))
 		}
 	}
 	if more > 0 {
@@ -216,7 +216,7 @@ var sourceWords = map[string]string{
 	device.SourceMDNS: "name from mDNS",
 }
 
-func rowOf(d *device.Device, s *device.Snapshot, all, most uint64) row {
+func rowOf(d *device.Device, all, most uint64) row {
 	r := row{Name: short(d), Vendor: d.Vendor, Source: sourceWords[d.Source], Active: d.InRate+d.OutRate > 0}
 	switch {
 	case len(d.Hosts) == 0:
@@ -254,7 +254,7 @@ func rowOf(d *device.Device, s *device.Snapshot, all, most uint64) row {
 	r.Internet, r.LAN = inBytes(internet), inBytes(total-internet)
 	r.InternetBar.Width = share(internet, most)
 	r.Bar.X, r.Bar.Width = r.InternetBar.Width, share(total-internet, most)
-	r.Last = ago(d.Last, s.Time)
+	r.Last = ago(d.Idle)
 	return r
 }
 
