@@ -106,6 +106,7 @@ type Target struct {
 type Field struct {
 	Unit, NoValue, DisplayName string
 	Min, Max, Decimals         *float64
+	FieldMinMax                bool
 	Color                      *Color
 	Thresholds                 *struct {
 		Mode  string
