@@ -63,7 +63,7 @@ func TestFaults(t *testing.T) {
 			if r.beside {
 				t.Parallel()
 			}
-			b := &bench{T: t, long: form == "long", beside: r.beside, seed: *seed, binary: binary}
+			b := &bench{T: t, long: form == "long", seed: *seed, binary: binary}
 			o := &outcome{row: r}
 			c.add(o)
 			t.Cleanup(func() { o.failed, o.skipped = t.Failed(), t.Skipped() })
@@ -185,7 +185,7 @@ What was done to a running gonetmon, what had to hold, and what came out. `+"`ma
 Beside each row that has a daemon a watcher reads /metrics, /healthz and /readyz all the time, five times a second where the page is small: no counter goes back, no series
 is there twice, the devices and what is no device's add up to what was on the network, memory, goroutines and descriptors stay within bounds (memory: the ring, 64 MiB
 and 512 bytes for each host of the limit), /healthz and /readyz tell the truth. At the end the daemon, left alone, uses less than 1 %% of a core, the page is proper HTML,
-it stops within a second and well, each line of its log is whole, and frames read and lost are together those that were sent: to the frame, in every row.
+it ends well within three seconds, each line of its log is whole, and frames read and lost are together those that were sent: to the frame, in every row.
 
 The last run, %s, on %s:
 

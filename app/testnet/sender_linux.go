@@ -23,26 +23,24 @@ type Sender struct {
 func NewSender(n *Namespace, name string) *Sender {
 	n.tb.Helper()
 	s := &Sender{tb: n.tb, fd: -1}
+	var err error
 	n.Do(func() {
-		i, err := net.InterfaceByName(name)
-		if err != nil {
-			n.tb.Errorf("sender: %v", err)
+		var i *net.Interface
+		if i, err = net.InterfaceByName(name); err != nil {
 			return
 		}
 		if s.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0); err != nil {
-			n.tb.Errorf("sender: socket: %v", err)
 			return
 		}
-		// Past the queueing discipline, whose drops are not told.
-		if err = unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_QDISC_BYPASS, 1); err != nil {
-			n.tb.Errorf("sender: %v", err)
-		}
-		if err = unix.Bind(s.fd, &unix.SockaddrLinklayer{Ifindex: i.Index}); err != nil {
-			n.tb.Errorf("sender: bind: %v", err)
-		}
+		err = errors.Join(
+			// Past the queueing discipline, whose drops are not told.
+			unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_QDISC_BYPASS, 1),
+			unix.Bind(s.fd, &unix.SockaddrLinklayer{Ifindex: i.Index}),
+		)
 	})
-	if s.fd < 0 || n.tb.Failed() {
-		n.tb.FailNow()
+	if err != nil {
+		s.Close()
+		n.tb.Fatalf("sender on %s: %v", name, err)
 	}
 	n.tb.Cleanup(s.Close)
 	return s
