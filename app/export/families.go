@@ -3,6 +3,8 @@ package export
 import (
 	"runtime"
 	"slices"
+	"strconv"
+	"time"
 
 	"gonetmon/app/device"
 	"gonetmon/app/meter"
@@ -11,58 +13,86 @@ import (
 	"gonetmon/app/traffic"
 )
 
-// devices writes the families that have series for every device. It is all that grows with their number.
-func (l *lines) devices(s *device.Snapshot) {
-	l.family("node_bytes_total", counter,
-		"Bytes of IP packets that the device has sent and received.")
-	for i := range s.Devices {
-		d := &s.Devices[i]
-		l.series(d.Totals.Sent().Bytes+d.Totals.Received().Bytes, "device", d.Name)
-	}
-	l.family("gonetmon_device_bytes_total", counter,
-		"Bytes of IP packets, by direction as the device sees it (in: download, out: upload) and by where they came from or went: "+
-			"internet, lan (another device here) or multicast (many at once).")
-	for i := range s.Devices {
-		l.directions(&s.Devices[i], func(c traffic.Count) uint64 { return c.Bytes })
-	}
-	l.family("gonetmon_device_packets_total", counter,
-		"IP packets, by direction as the device sees it and by where they came from or went.")
-	for i := range s.Devices {
-		l.directions(&s.Devices[i], func(c traffic.Count) uint64 { return c.Packets })
-	}
-	l.family("gonetmon_device_info", gauge,
-		"Always 1: tells by its labels which addresses a device has, the hardware address and the maker of its interface if they are "+
-			"known, and where its name comes from (file: your hosts file, ptr: DNS, dhcp, mdns, address: it has none).")
-	for i := range s.Devices {
-		d := &s.Devices[i]
-		mac := d.MAC.String()
-		for _, ip := range d.Hosts {
-			l.series(1, "device", d.Name, "ip", ip.String(), "mac", mac, "vendor", d.Vendor, "source", d.Source)
-		}
-	}
-	l.family("gonetmon_device_first_seen_timestamp_seconds", gauge,
-		"When the device sent or received its first packet since gonetmon started, in seconds since 1970.")
-	for i := range s.Devices {
-		if d := &s.Devices[i]; !d.First.IsZero() {
-			l.moment(d.First, "device", d.Name)
-		}
-	}
-	l.family("gonetmon_device_last_seen_timestamp_seconds", gauge,
-		"When the device sent or received its latest packet, in seconds since 1970.")
-	for i := range s.Devices {
-		if d := &s.Devices[i]; !d.Last.IsZero() {
-			l.moment(d.Last, "device", d.Name)
-		}
+// deviceFamilies are those that have series for every device: all of the page that grows with their number.
+var deviceFamilies = [...]struct {
+	name, kind, help string
+	series           int // of a device, about
+	write            func(*lines, *device.Device)
+}{
+	{"node_bytes_total", counter, "Bytes of IP packets that the device has sent and received.", 1,
+		func(l *lines, d *device.Device) { l.series(both(&d.Totals), "device", d.Name) }},
+	{"gonetmon_device_bytes_total", counter,
+		"Bytes of IP packets, by direction as the device sees it (in: download, out: upload) and by where they came from or went: " +
+			"internet, lan (another device here) or multicast (many at once).", 5,
+		func(l *lines, d *device.Device) {
+			l.directions(d, func(c traffic.Count) uint64 { return c.Bytes })
+		}},
+	{"gonetmon_device_packets_total", counter,
+		"IP packets, by direction as the device sees it and by where they came from or went.", 5,
+		func(l *lines, d *device.Device) {
+			l.directions(d, func(c traffic.Count) uint64 { return c.Packets })
+		}},
+	{"gonetmon_device_info", gauge,
+		"Always 1: tells by its labels which addresses a device has, the hardware address and the maker of its interface if they are " +
+			"known, and where its name comes from (file: your hosts file, ptr: DNS, dhcp, mdns, address: it has none).", 1,
+		(*lines).info},
+	{"gonetmon_device_first_seen_timestamp_seconds", gauge,
+		"When the device sent or received its first packet since gonetmon started, in seconds since 1970.", 1,
+		func(l *lines, d *device.Device) { l.seen(d, d.First) }},
+	{"gonetmon_device_last_seen_timestamp_seconds", gauge,
+		"When the device sent or received its latest packet, in seconds since 1970.", 1,
+		func(l *lines, d *device.Device) { l.seen(d, d.Last) }},
+}
+
+// seen writes when a device was seen, if it was.
+func (l *lines) seen(d *device.Device, at time.Time) {
+	if !at.IsZero() {
+		l.device(d.Name)
+		l.moment(at)
 	}
 }
 
+func (l *lines) info(d *device.Device) {
+	mac := d.MAC.String()
+	for _, ip := range d.Hosts {
+		l.device(d.Name)
+		l.b = append(l.b, `,ip="`...)
+		l.b = ip.AppendTo(l.b)
+		l.b = append(l.b, '"')
+		l.label(',', "mac", mac)
+		l.label(',', "vendor", d.Vendor)
+		l.label(',', "source", d.Source)
+		l.value(1)
+	}
+}
+
+// directed are the ends of the labels of a device's series, first those of what it has sent, by scope.
+var directed = func() (ends [5]string) {
+	for i := range ends {
+		direction, scope := "out", i
+		if i >= 3 {
+			direction, scope = "in", i-3
+		}
+		ends[i] = `,direction="` + direction + `",scope="` + traffic.Scope(scope).String() + `"`
+	}
+	return ends
+}()
+
 func (l *lines) directions(d *device.Device, unit func(traffic.Count) uint64) {
-	for scope, c := range d.Totals.Out {
-		l.series(unit(c), "device", d.Name, "direction", "out", "scope", traffic.Scope(scope).String())
+	counts := [...]traffic.Count{d.Totals.Out[0], d.Totals.Out[1], d.Totals.Out[2], d.Totals.In[0], d.Totals.In[1]}
+	begin := len(l.b)
+	l.device(d.Name)
+	end := len(l.b)
+	for i, c := range counts {
+		if i > 0 {
+			l.b = append(l.b, l.b[begin:end]...)
+		}
+		l.b = append(l.b, directed[i]...)
+		l.b = append(l.b, "} "...)
+		l.b = strconv.AppendUint(l.b, unit(c), 10)
+		l.b = append(l.b, '\n')
 	}
-	for scope, c := range d.Totals.In {
-		l.series(unit(c), "device", d.Name, "direction", "in", "scope", traffic.Scope(scope).String())
-	}
+	l.spill()
 }
 
 func (l *lines) network(s *device.Snapshot) {

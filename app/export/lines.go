@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"io"
 	"strconv"
 	"time"
@@ -45,10 +46,10 @@ func (l *lines) series(value uint64, labels ...string) {
 	l.end()
 }
 
-// moment writes a time as seconds since 1970, to the millisecond.
-func (l *lines) moment(t time.Time, labels ...string) {
+// time writes a time as seconds since 1970, to the millisecond.
+func (l *lines) time(t time.Time, labels ...string) {
 	l.labels(labels)
-	l.b = strconv.AppendFloat(l.b, float64(t.UnixMilli())/1000, 'f', -1, 64)
+	l.appendTime(t)
 	l.end()
 }
 
@@ -62,15 +63,11 @@ func (l *lines) seconds(d time.Duration, labels ...string) {
 func (l *lines) labels(labels []string) {
 	l.b = append(l.b, l.name...)
 	for i := 0; i+1 < len(labels); i += 2 {
+		before := byte(',')
 		if i == 0 {
-			l.b = append(l.b, '{')
-		} else {
-			l.b = append(l.b, ',')
+			before = '{'
 		}
-		l.b = append(l.b, labels[i]...)
-		l.b = append(l.b, '=', '"')
-		l.b = appendLabel(l.b, labels[i+1])
-		l.b = append(l.b, '"')
+		l.label(before, labels[i], labels[i+1])
 	}
 	if len(labels) > 0 {
 		l.b = append(l.b, '}')
@@ -78,8 +75,54 @@ func (l *lines) labels(labels []string) {
 	l.b = append(l.b, ' ')
 }
 
+// device begins a series of a device: other labels may follow, and then its value.
+func (l *lines) device(name string) {
+	l.b = append(l.b, l.name...)
+	l.label('{', "device", name)
+}
+
+func (l *lines) label(before byte, name, value string) {
+	l.b = append(l.b, before)
+	l.b = append(l.b, name...)
+	l.b = append(l.b, '=', '"')
+	l.b = appendLabel(l.b, value)
+	l.b = append(l.b, '"')
+}
+
+// value ends a series that has labels.
+func (l *lines) value(value uint64) {
+	l.b = append(l.b, '}', ' ')
+	l.b = strconv.AppendUint(l.b, value, 10)
+	l.end()
+}
+
+// moment ends a series that has labels with a time, as seconds since 1970, to the millisecond.
+func (l *lines) moment(t time.Time) {
+	l.b = append(l.b, '}', ' ')
+	l.appendTime(t)
+	l.end()
+}
+
+func (l *lines) appendTime(t time.Time) {
+	milli := t.UnixMilli()
+	if milli < 0 {
+		l.b = strconv.AppendFloat(l.b, float64(milli)/1000, 'f', -1, 64)
+		return
+	}
+	l.b = strconv.AppendInt(l.b, milli/1000, 10)
+	if milli %= 1000; milli > 0 {
+		l.b = append(l.b, '.', '0'+byte(milli/100), '0'+byte(milli/10%10), '0'+byte(milli%10))
+		l.b = bytes.TrimRight(l.b, "0")
+	}
+}
+
 func (l *lines) end() {
 	l.b = append(l.b, '\n')
+	l.spill()
+}
+
+// spill writes on what was collected when it is much.
+func (l *lines) spill() {
 	if len(l.b) >= chunk {
 		l.flush()
 	}

@@ -3,8 +3,12 @@
 package export
 
 import (
+	"compress/flate"
+	"errors"
 	"io"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -28,51 +32,66 @@ type PageConfig struct {
 // A Page is the Prometheus page. Any number of goroutines may ask for it at once: they share the work.
 type Page struct {
 	cfg        PageConfig
-	set        *metrics.Set
 	renderings renderings
 	zippers    sync.Pool
+	inflaters  sync.Pool
 }
 
 // NewPage returns a page.
 func NewPage(cfg PageConfig) *Page {
-	p := &Page{cfg: cfg, set: metrics.NewSet()}
-	p.set.RegisterMetricsWriter(p.write)
+	p := &Page{cfg: cfg}
+	p.renderings = renderings{snapshot: cfg.Snapshot, render: p.render}
 	p.zippers.New = func() any { return newZipper() }
+	p.inflaters.New = func() any { return flate.NewReader(nil) }
 	return p
 }
 
 // WritePrometheus writes the whole page, in the text format of version 0.0.4. All of it that is counted is of one snapshot.
 // Errors of w are for w to remember.
 func (p *Page) WritePrometheus(w io.Writer) {
-	p.set.WritePrometheus(w)
-	if !p.cfg.Own {
-		metrics.WriteGoMetrics(w)
+	s := p.cfg.Snapshot()
+	l := lines{w: w}
+	for _, span := range spansOf(len(s.Devices)) {
+		for _, part := range span {
+			p.write(&l, s, part)
+		}
+	}
+	l.flush()
+}
+
+// write writes a part of the page.
+func (p *Page) write(l *lines, s *device.Snapshot, part part) {
+	if part.family < 0 {
+		p.rest(l, s)
+		return
+	}
+	f := &deviceFamilies[part.family]
+	if part.from == 0 {
+		l.family(f.name, f.kind, f.help)
+	}
+	l.name = f.name
+	for i := part.from; i < part.to; i++ {
+		f.write(l, &s.Devices[i])
 	}
 }
 
-// write writes our families: those of the devices as they are rendered for all readers of a snapshot, then the others.
-func (p *Page) write(w io.Writer) {
-	z, deflated := w.(*zipper)
-	r := p.renderings.take(p.cfg.Snapshot, deflated)
-	defer p.renderings.give(r)
-	if deflated {
-		z.begin(r)
-	} else {
-		_, _ = w.Write(r.plain.Bytes())
-	}
-	l := lines{w: w}
-	l.network(r.snapshot)
+// rest writes all that is not about devices: our other families, then those of the process and of Go.
+func (p *Page) rest(l *lines, s *device.Snapshot) {
+	l.network(s)
 	if p.cfg.Meters != nil {
 		l.capture(p.cfg.Meters())
 	}
-	p.names(&l, r.snapshot)
+	p.names(l, s)
 	if p.cfg.Process != nil {
 		if s, err := p.cfg.Process(); err == nil { // without /proc there is nothing to tell
 			l.process(&s)
 		}
 	}
 	l.build(p.cfg.Version, p.cfg.Revision)
-	l.flush()
+	if !p.cfg.Own {
+		l.flush()
+		metrics.WriteGoMetrics(l.w)
+	}
 }
 
 // names writes what finding names has come to, and what is remembered for it.
@@ -110,16 +129,30 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if zip {
 		h.Set("Content-Encoding", "gzip")
 	}
-	switch {
-	case r.Method == http.MethodHead:
-	case zip:
-		z := p.zippers.Get().(*zipper)
-		z.reset(w)
-		p.WritePrometheus(z)
-		z.end()
-		z.reset(nil)
-		p.zippers.Put(z)
-	default:
-		p.WritePrometheus(w)
+	if r.Method == http.MethodHead {
+		return
 	}
+	page := p.renderings.take()
+	defer p.renderings.give(page)
+	err := error(nil)
+	if zip {
+		h.Set("Content-Length", strconv.Itoa(page.zippedSize()))
+		err = page.writeZipped(w)
+	} else {
+		h.Set("Content-Length", strconv.FormatUint(page.sum.size, 10))
+		err = p.inflate(w, page)
+	}
+	if errors.Is(err, errTaken) {
+		panic(http.ErrAbortHandler) // the reader shall see that something is missing
+	}
+}
+
+// inflate writes a rendering in plain.
+func (p *Page) inflate(w io.Writer, r *rendering) error {
+	in := p.inflaters.Get().(io.ReadCloser)
+	_ = in.(flate.Resetter).Reset(&reader{rendering: r}, nil)
+	_, err := io.Copy(w, in)
+	_ = in.(flate.Resetter).Reset(strings.NewReader(""), nil) // not to keep the rendering
+	p.inflaters.Put(in)
+	return err
 }

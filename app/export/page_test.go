@@ -11,10 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	dto "github.com/prometheus/client_model/go"
@@ -312,64 +309,6 @@ func TestPageMethods(t *testing.T) {
 	}
 }
 
-// A hundred readers of one snapshot cost one rendering, and each gets all of it.
-func TestPageShared(t *testing.T) {
-	s := crowd(200)
-	p := ownPage(s)
-	want := text(p)
-	var wg sync.WaitGroup
-	for i := range 100 {
-		wg.Go(func() {
-			encoding := []string{"gzip", ""}[i%2]
-			if got := body(t, get(p, "GET", encoding)); got != want {
-				t.Errorf("%q: %d bytes that differ from the %d wanted", encoding, len(got), len(want))
-			}
-		})
-	}
-	wg.Wait()
-	if n := len(p.renderings.all); n != 1 {
-		t.Errorf("%d renderings", n)
-	}
-}
-
-// What a reader was lent stays as it is while the world moves on, and slow readers can't fill the memory.
-func TestRenderingsHeld(t *testing.T) {
-	var now atomic.Pointer[device.Snapshot]
-	next := func() *device.Snapshot {
-		s := home()
-		s.Devices[0].Name = fmt.Sprint("device", time.Now().UnixNano())
-		now.Store(s)
-		return s
-	}
-	var c renderings
-	var held []*rendering
-	var texts []string
-	for range 3 * maxRenderings {
-		next()
-		r := c.take(now.Load, false)
-		held = append(held, r)
-		texts = append(texts, r.plain.String())
-	}
-	for i, r := range held {
-		if r.plain.String() != texts[i] {
-			t.Errorf("the bytes of rendering %d have changed", i)
-		}
-		if i >= maxRenderings && r != held[maxRenderings-1] {
-			t.Errorf("rendering %d is not the newest", i)
-		}
-	}
-	if len(c.all) != maxRenderings {
-		t.Errorf("%d renderings, want %d", len(c.all), maxRenderings)
-	}
-	for _, r := range held {
-		c.give(r)
-	}
-	s := next()
-	if r := c.take(now.Load, false); r.snapshot != s || !strings.Contains(r.plain.String(), s.Devices[0].Name) || len(c.all) != maxRenderings {
-		t.Errorf("given back, but not used again")
-	}
-}
-
 func TestPromtool(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
@@ -389,18 +328,12 @@ func TestPromtool(t *testing.T) {
 func BenchmarkPage(b *testing.B) {
 	for _, n := range []int{200, 65536} {
 		s := crowd(n)
-		p := NewPage(PageConfig{Snapshot: func() *device.Snapshot { c := *s; return &c }, Meters: meters, Names: lookups})
-		b.Run(fmt.Sprintf("plain/%d", n), func(b *testing.B) { benchmark(b, func(w io.Writer) { p.WritePrometheus(w) }) })
-		b.Run(fmt.Sprintf("gzip/%d", n), func(b *testing.B) {
-			z := newZipper()
-			benchmark(b, func(w io.Writer) {
-				z.reset(w)
-				p.WritePrometheus(z)
-				z.end()
-			})
-		})
-		shared := NewPage(PageConfig{Snapshot: func() *device.Snapshot { return s }, Meters: meters, Names: lookups})
-		b.Run(fmt.Sprintf("again/%d", n), func(b *testing.B) { benchmark(b, func(w io.Writer) { shared.WritePrometheus(w) }) })
+		p := NewPage(PageConfig{Snapshot: func() *device.Snapshot { return s }, Meters: meters, Names: lookups})
+		b.Run(fmt.Sprintf("write/%d", n), func(b *testing.B) { benchmark(b, func(w io.Writer) { p.WritePrometheus(w) }) })
+		b.Run(fmt.Sprintf("render/%d", n), func(b *testing.B) { benchmark(b, func(w io.Writer) { _ = p.render(s).writeZipped(w) }) })
+		r := p.render(s)
+		b.Run(fmt.Sprintf("gzip/%d", n), func(b *testing.B) { benchmark(b, func(w io.Writer) { _ = r.writeZipped(w) }) })
+		b.Run(fmt.Sprintf("plain/%d", n), func(b *testing.B) { benchmark(b, func(w io.Writer) { _ = p.inflate(w, r) }) })
 	}
 }
 

@@ -37,5 +37,5 @@ func (l *lines) process(s *ProcessStats) {
 	l.family("process_cpu_seconds_total", counter, "Time that processors have worked for the process.")
 	l.seconds(s.Processor)
 	l.family("process_start_time_seconds", gauge, "When the process was started, in seconds since 1970.")
-	l.moment(s.Start)
+	l.time(s.Start)
 }

@@ -31,6 +31,7 @@ type ServerConfig struct {
 }
 
 const (
+	sendBuffer   = 128 << 10 // bytes of a connection that the kernel keeps for a reader who is late; it would take megabytes
 	maxHeader    = 16 << 10
 	readHeaderAt = 5 * time.Second // at most
 	readAt       = 10 * time.Second
@@ -125,10 +126,21 @@ func (s *Server) Listen() error {
 			return err // "listen tcp 127.0.0.1:8080: bind: address already in use"
 		}
 	}
-	door := newDoor(l, s.most, s.slow, s.log)
+	door := newDoor(&frugal{l}, s.most, s.slow, s.log)
 	s.http.ConnState = door.state
 	s.listener = door
 	return nil
+}
+
+// frugal is a listener whose connections have small buffers to send.
+type frugal struct{ net.Listener }
+
+func (f *frugal) Accept() (net.Conn, error) {
+	conn, err := f.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(sendBuffer) // then it is as it was
+	}
+	return conn, err
 }
 
 // URL is where the page can be seen from this machine, once Listen has returned; for a socket of AF_UNIX "unix:" and its path.

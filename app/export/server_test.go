@@ -23,7 +23,7 @@ import (
 )
 
 // serve runs a server on a port of its own until the test ends, and checks that it leaves nothing behind.
-func serve(t *testing.T, cfg ServerConfig, change func(*Server)) *Server {
+func serve(t testing.TB, cfg ServerConfig, change func(*Server)) *Server {
 	t.Helper()
 	before := runtime.NumGoroutine()
 	if cfg.Addr == "" {

@@ -2,67 +2,77 @@ package export
 
 import (
 	"compress/flate"
-	"encoding/binary"
-	"hash/crc32"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
 )
 
-// A sum is what the trailer of a gzip stream says of its content.
-type sum struct {
-	crc  uint32
-	size uint32 // modulo 2³²
-}
+// blockSize is how large the blocks of a rendering are: what a reader is given at a time.
+const blockSize = 32 << 10
 
-// A zipper makes a gzip stream (RFC 1952), like gzip.Writer, but can begin it with blocks that were deflated before: a stream
-// of several members would do too, were it not that browsers read the first one only.
+// A zipper deflates text (RFC 1951) into blocks.
 type zipper struct {
-	w io.Writer
-	z *flate.Writer
-	sum
+	text   lines
+	z      *flate.Writer
+	blocks [][]byte
+	sum    sum
 }
 
 func newZipper() *zipper {
-	z, err := flate.NewWriter(nil, flate.BestSpeed)
-	if err != nil {
+	z := &zipper{}
+	z.text.w = z
+	var err error
+	if z.z, err = flate.NewWriter((*packed)(z), flate.BestSpeed); err != nil {
 		panic("export: " + err.Error()) // the level is wrong
 	}
-	return &zipper{z: z}
+	return z
 }
 
-// reset begins a new stream to w.
-func (z *zipper) reset(w io.Writer) {
-	z.w, z.sum = w, sum{}
-	z.z.Reset(w)
-}
-
-// begin writes the header and the deflated blocks of r.
-func (z *zipper) begin(r *rendering) {
-	const deflate, noFlags, fastest, unknownSystem = 8, 0, 4, 255
-	_, _ = z.w.Write([]byte{0x1f, 0x8b, deflate, noFlags, 0, 0, 0, 0, fastest, unknownSystem})
-	_, _ = z.w.Write(r.deflated.Bytes())
-	z.sum = r.sum
-}
-
+// Write takes what the text has collected.
 func (z *zipper) Write(b []byte) (int, error) {
-	z.crc = crc32.Update(z.crc, crc32.IEEETable, b)
-	z.size += uint32(len(b))
+	z.sum.add(b)
 	return z.z.Write(b)
 }
 
-// flush ends a block, so that the stream can be continued by others, and returns the sum of the content so far.
-func (z *zipper) flush() sum {
-	_ = z.z.Flush()
-	return z.sum
+// end returns what has become of the text, and begins anew. It is the end of the stream, or other blocks may follow it.
+func (z *zipper) end(last bool) ([][]byte, sum) {
+	z.text.flush()
+	if last {
+		_ = z.z.Close()
+	} else {
+		_ = z.z.Flush()
+	}
+	blocks, total := z.blocks, z.sum
+	z.blocks, z.sum = nil, sum{}
+	z.z.Reset((*packed)(z))
+	return blocks, total
 }
 
-// end writes the last block and the trailer.
-func (z *zipper) end() {
-	_ = z.z.Close()
-	trailer := binary.LittleEndian.AppendUint32(nil, z.crc)
-	_, _ = z.w.Write(binary.LittleEndian.AppendUint32(trailer, z.size))
+// packed is a zipper seen from inside: what was deflated is written to it.
+type packed zipper
+
+func (p *packed) Write(b []byte) (int, error) {
+	n := len(b)
+	for len(b) > 0 {
+		last := len(p.blocks) - 1
+		if last < 0 || len(p.blocks[last]) == blockSize {
+			p.grow()
+			continue
+		}
+		fits := min(len(b), blockSize-len(p.blocks[last]))
+		p.blocks[last] = append(p.blocks[last], b[:fits]...)
+		b = b[fits:]
+	}
+	return n, nil
+}
+
+// grow adds a block. The first may be all that there is, and begins small.
+func (p *packed) grow() {
+	var block []byte
+	if len(p.blocks) > 0 {
+		block = make([]byte, 0, blockSize)
+	}
+	p.blocks = append(p.blocks, block)
 }
 
 // wantsGzip says whether the Accept-Encoding of a request asks for gzip (RFC 9110, 12.5.3).

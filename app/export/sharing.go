@@ -1,0 +1,111 @@
+package export
+
+import (
+	"slices"
+	"sync"
+	"time"
+	"weak"
+
+	"gonetmon/app/device"
+)
+
+const (
+	keepFor  = time.Second // how long a rendering is given to all who ask: what is not of its snapshot is as old
+	mostHeld = 8 << 20     // bytes of renderings, besides the newest, that readers may hold
+)
+
+// renderings makes one rendering for all who ask at once, or for the same snapshot. It keeps none for longer than a second that nobody
+// reads, and if readers are so slow that they hold too many, it takes the oldest ones from them.
+type renderings struct {
+	snapshot func() *device.Snapshot
+	render   func(*device.Snapshot) *rendering
+
+	mu     sync.Mutex   // guards all below, and the readers of all renderings
+	making *making      // nil: none is being made
+	last   *rendering   // nil: it is too old
+	held   []*rendering // those that have readers, oldest first
+}
+
+// making is a rendering that is being made.
+type making struct {
+	done   chan struct{}
+	result *rendering // when it is done; nil if that failed
+}
+
+// take lends a rendering until it is given back: one of the current snapshot, or that which is just being made.
+func (c *renderings) take() *rendering {
+	c.mu.Lock()
+	m := c.making
+	if m == nil {
+		m = &making{done: make(chan struct{})}
+		c.making = m
+		c.mu.Unlock()
+		c.make(m)
+	} else {
+		c.mu.Unlock()
+		<-m.done
+		if m.result == nil {
+			panic("export: the page could not be rendered")
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := m.result
+	if r.readers++; r.readers == 1 {
+		c.held = append(c.held, r)
+	}
+	return r
+}
+
+func (c *renderings) give(r *rendering) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.readers--; r.readers == 0 {
+		c.held = slices.DeleteFunc(c.held, func(h *rendering) bool { return h == r })
+	}
+}
+
+func (c *renderings) make(m *making) {
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.making = nil
+		close(m.done)
+	}()
+	s := c.snapshot()
+	if r := c.newest(); r != nil && r.snapshot == weak.Make(s) {
+		m.result = r
+		return
+	}
+	m.result = c.render(s)
+	c.keep(m.result)
+}
+
+func (c *renderings) newest() *rendering {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last
+}
+
+// keep makes a rendering the newest, for a second.
+func (c *renderings) keep(r *rendering) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = r
+	time.AfterFunc(keepFor, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.last == r {
+			c.last = nil
+		}
+	})
+	held := 0
+	for _, h := range c.held {
+		held += h.size
+	}
+	for len(c.held) > 0 && held > mostHeld {
+		held -= c.held[0].size
+		c.held[0].blocks.Store(nil)
+		c.held = c.held[1:]
+	}
+}
