@@ -32,7 +32,7 @@ func (d *daemon) loops() []loop {
 	for _, t := range d.taps {
 		all = append(all, loop{"capture on " + t.name, t.ring.Stats().Beat}, loop{"capture of control frames on " + t.name, t.control.Stats().Beat})
 	}
-	return append(all, loop{"counting", d.registry.Snapshot().Time})
+	return append(all, loop{"counting", d.registry.Folded()})
 }
 
 // summary says in a line what is heard.

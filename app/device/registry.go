@@ -214,6 +214,13 @@ func (r *Registry) looked(addr netip.Addr, name string) {
 	}
 }
 
+// Folded is when the last Fold was. Any goroutine may call it.
+func (r *Registry) Folded() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.folded
+}
+
 // Snapshot returns what is known as of the last Fold. Any goroutine may call it.
 func (r *Registry) Snapshot() *Snapshot {
 	r.mu.Lock()

@@ -1,7 +1,7 @@
 package export
 
 import (
-	"bytes"
+	"bufio"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -24,7 +24,7 @@ const (
 func known(d *device.Device) bool { return len(d.Hosts) > 0 || both(&d.Totals) > 0 }
 
 // WriteDevices writes a table of the devices that have an address or have moved something, and of what they have moved since the
-// start, what uses most first, with one Write.
+// start, what uses most first.
 func WriteDevices(w io.Writer, s *device.Snapshot) {
 	var listed []*device.Device
 	for i := range s.Devices {
@@ -36,7 +36,7 @@ func WriteDevices(w io.Writer, s *device.Snapshot) {
 		return cmp.Compare(both(&b.Totals), both(&a.Totals))
 	})
 	var all traffic.Totals
-	cells := [][]string{{"device", "source", "mac", "vendor", "addresses", "in", "out"}}
+	var cells [][]string
 	for _, d := range listed {
 		all.Add(&d.Totals)
 		cells = append(cells, []string{printable(d.Name, widestName), printable(d.Source, widestName), d.MAC.String(), printable(d.Vendor, widestVendor),
@@ -51,15 +51,16 @@ func WriteDevices(w io.Writer, s *device.Snapshot) {
 			cells = append(cells, []string{rest.name, "", "", "", "", inBytes(rest.totals.Received().Bytes), inBytes(rest.totals.Sent().Bytes)})
 		}
 	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s  ", period(s.Time, s.Time.Sub(s.Start)))
-	if len(cells) == 1 {
-		b.WriteString("no devices\n")
+	b := bufio.NewWriterSize(w, chunk)
+	_, _ = fmt.Fprintf(b, "%s  ", period(s.Time, s.Time.Sub(s.Start)))
+	if len(cells) == 0 {
+		_, _ = b.WriteString("no devices\n")
 	} else {
-		fmt.Fprintf(&b, "%s  in %s  out %s\n", devices(len(listed)), inBytes(all.Received().Bytes), inBytes(all.Sent().Bytes))
-		columns(&b, 5, cells)
+		_, _ = fmt.Fprintf(b, "%s  in %s  out %s\n", devices(len(listed)), inBytes(all.Received().Bytes), inBytes(all.Sent().Bytes))
+		titles := []string{"device", "source", "mac", "vendor", "addresses", "in", "out"}
+		columns(b, 5, titles, len(cells), func(i int) []string { return cells[i] })
 	}
-	_, _ = w.Write(b.Bytes())
+	_ = b.Flush()
 }
 
 // addresses are as many as fit in a column, and how many more there are: "192.168.1.20 fd00::20 +2".

@@ -1,7 +1,7 @@
 package export
 
 import (
-	"bytes"
+	"bufio"
 	"cmp"
 	"context"
 	"fmt"
@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"gonetmon/app/device"
-	"gonetmon/app/traffic"
 )
 
 const (
@@ -30,7 +29,32 @@ type Report struct {
 	w        io.Writer
 	every    time.Duration
 	snapshot func() *device.Snapshot
-	last     *device.Snapshot // up to which all was printed; nil: nothing yet
+	last     *marks // up to which all was printed; nil: nothing yet
+}
+
+// marks are how far the counters were at one moment.
+type marks struct {
+	time     time.Time
+	devices  []mark // sorted by name
+	overflow mark
+}
+
+type mark struct {
+	name    string
+	first   int64 // when it was first seen, in nanoseconds since 1970
+	in, out uint64
+}
+
+func marksOf(s *device.Snapshot) *marks {
+	m := &marks{time: s.Time, devices: make([]mark, len(s.Devices)), overflow: markOf(&device.Device{Totals: s.Overflow})}
+	for i := range s.Devices {
+		m.devices[i] = markOf(&s.Devices[i])
+	}
+	return m
+}
+
+func markOf(d *device.Device) mark {
+	return mark{d.Name, d.First.UnixNano(), d.Totals.Received().Bytes, d.Totals.Sent().Bytes}
 }
 
 // NewReport returns a report to w. Every 0 means that Run prints nothing.
@@ -56,55 +80,54 @@ func (r *Report) Run(ctx context.Context) error {
 	}
 }
 
-// Print prints what was counted since it last did, at first since the start of the counting, with one Write. Of more than 256
-// devices those that used least share a row. It is not to be called while Run runs.
+// Print prints what was counted since it last did, at first since the start of the counting, with one Write unless it is very much.
+// Of more than 256 devices those that used least share a row. It is not to be called while Run runs.
 func (r *Report) Print(now time.Time) {
 	s := r.snapshot()
-	_, _ = r.w.Write(table(now, r.last, s, mostRows))
-	r.last = s
+	writeTable(r.w, now, r.last, s, mostRows)
+	r.last = marksOf(s)
 }
 
-// WriteTable writes the same table of all that was counted since the start, with a row for each device, with one Write.
+// WriteTable writes the same table of all that was counted since the start, with a row for each device.
 func WriteTable(w io.Writer, s *device.Snapshot) {
-	_, _ = w.Write(table(s.Time, nil, s, math.MaxInt))
+	writeTable(w, s.Time, nil, s, math.MaxInt)
 }
 
 // A row is what one device gained.
 type row struct {
-	name, addr string
-	in, out    uint64 // bytes
+	*device.Device
+	in, out uint64 // bytes
 }
 
-// rows returns what each device gained from one snapshot to a later one, what uses most first.
-func rows(from, to *device.Snapshot) (gained []row) {
-	was := from.Devices // sorted by name, as to.Devices are
+// rows returns what each device gained from one moment to a later snapshot, what uses most first.
+func rows(from *marks, to *device.Snapshot) (gained []row) {
+	was := from.devices
 	for i := range to.Devices {
 		d := &to.Devices[i]
-		for len(was) > 0 && was[0].Name < d.Name {
+		for len(was) > 0 && was[0].name < d.Name {
 			was = was[1:]
 		}
-		var before traffic.Totals
-		if len(was) > 0 && was[0].Name == d.Name && !anew(&was[0], d) {
-			before = was[0].Totals
+		var before mark
+		if len(was) > 0 && was[0].name == d.Name {
+			before = was[0]
 		}
-		if g := gain(printable(d.Name, widestName), &before, &d.Totals); g.in+g.out > 0 {
-			g.addr = address(d)
+		if g := gain(d, before); g.in+g.out > 0 {
 			gained = append(gained, g)
 		}
 	}
 	slices.SortFunc(gained, func(a, b row) int {
-		return cmp.Or(cmp.Compare(b.in+b.out, a.in+a.out), cmp.Compare(a.name, b.name))
+		return cmp.Or(cmp.Compare(b.in+b.out, a.in+a.out), cmp.Compare(a.Name, b.Name))
 	})
 	return gained
 }
 
-// anew says whether a device was forgotten since was, and has come back: then its counters began at 0 again.
-func anew(was, d *device.Device) bool {
-	return d.First.After(was.First) || d.Totals.Received().Bytes < was.Totals.Received().Bytes || d.Totals.Sent().Bytes < was.Totals.Sent().Bytes
-}
-
-func gain(name string, from, to *traffic.Totals) row {
-	return row{name: name, in: to.Received().Bytes - from.Received().Bytes, out: to.Sent().Bytes - from.Sent().Bytes}
+// gain is what a device has gained since a mark. If it was forgotten since then, and has come back, its counters began at 0 again.
+func gain(d *device.Device, since mark) row {
+	now := markOf(d)
+	if now.first > since.first || now.in < since.in || now.out < since.out {
+		since = mark{}
+	}
+	return row{d, now.in - since.in, now.out - since.out}
 }
 
 // address is the first address of a device, and how many more there are: "192.168.1.20 +2".
@@ -133,43 +156,46 @@ func printable(text string, widest int) string {
 	return text
 }
 
-// table is what was gained from one snapshot to a later one, with so many rows of devices at most; from nil is the start, when all
-// was 0.
-func table(now time.Time, from, to *device.Snapshot, most int) []byte {
+// writeTable writes what was gained from one moment to a later snapshot, with so many rows of devices at most; from nil is the start,
+// when all was 0.
+func writeTable(w io.Writer, now time.Time, from *marks, to *device.Snapshot, most int) {
 	if from == nil {
-		from = &device.Snapshot{Time: to.Start}
+		from = &marks{time: to.Start}
 	}
-	span := to.Time.Sub(from.Time)
+	span := to.Time.Sub(from.time)
 	all := rows(from, to)
 	count := len(all)
 	if count > most {
 		all = append(all[:most], together(all[most:]))
 	}
-	if g := gain(beyondLimit, &from.Overflow, &to.Overflow); g.in+g.out > 0 {
+	overflow := &device.Device{Name: beyondLimit, Totals: to.Overflow}
+	if g := gain(overflow, from.overflow); g.in+g.out > 0 {
 		all = append(all, g)
 	}
 
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s  ", period(now, span))
+	b := bufio.NewWriterSize(w, chunk)
+	_, _ = fmt.Fprintf(b, "%s  ", period(now, span))
 	if len(all) == 0 {
-		b.WriteString("no traffic\n")
-		return b.Bytes()
+		_, _ = b.WriteString("no traffic\n")
+	} else {
+		var in, out uint64
+		for _, r := range all {
+			in += r.in
+			out += r.out
+		}
+		_, _ = fmt.Fprintf(b, "%s  in %s  out %s\n", devices(count), inBytes(in), inBytes(out))
+		titles := []string{"device", "address", "in", "out", "in rate", "out rate"}
+		columns(b, 2, titles, len(all), func(i int) []string {
+			r := all[i]
+			return []string{printable(r.Name, widestName), address(r.Device), inBytes(r.in), inBytes(r.out), rate(r.in, span), rate(r.out, span)}
+		})
 	}
-	var in, out uint64
-	cells := [][]string{{"device", "address", "in", "out", "in rate", "out rate"}}
-	for _, r := range all {
-		in += r.in
-		out += r.out
-		cells = append(cells, []string{r.name, r.addr, inBytes(r.in), inBytes(r.out), rate(r.in, span), rate(r.out, span)})
-	}
-	fmt.Fprintf(&b, "%s  in %s  out %s\n", devices(count), inBytes(in), inBytes(out))
-	columns(&b, 2, cells)
-	return b.Bytes()
+	_ = b.Flush()
 }
 
 // together is one row for several devices.
 func together(some []row) row {
-	all := row{name: "(" + devices(len(some)) + " more)"}
+	all := row{Device: &device.Device{Name: "(" + devices(len(some)) + " more)"}}
 	for _, r := range some {
 		all.in += r.in
 		all.out += r.out
@@ -189,23 +215,34 @@ func devices(n int) string {
 	return strconv.Itoa(n) + " devices"
 }
 
-// columns writes rows of cells below each other, the first columns flush left, as many as left says, and the others flush right.
-func columns(b *bytes.Buffer, left int, rows [][]string) {
-	width := make([]int, len(rows[0]))
-	for _, cells := range rows {
+// columns writes titles and rows of cells below each other, the first columns flush left, as many as left says, and the others flush
+// right. It asks for each row twice, as there may be very many of them.
+func columns(b *bufio.Writer, left int, titles []string, rows int, cells func(row int) []string) {
+	width := make([]int, len(titles))
+	widen := func(cells []string) {
 		for i, c := range cells {
 			width[i] = max(width[i], len(c))
 		}
 	}
-	for _, cells := range rows {
+	write := func(cells []string) {
 		for i, c := range cells {
+			blanks := strings.Repeat(" ", width[i]-len(c))
 			if i < left {
-				fmt.Fprintf(b, "  %-*s", width[i], c)
-			} else {
-				fmt.Fprintf(b, "  %*s", width[i], c)
+				c, blanks = blanks, c
+			}
+			for _, text := range []string{"  ", blanks, c} {
+				_, _ = b.WriteString(text)
 			}
 		}
-		b.WriteByte('\n')
+		_ = b.WriteByte('\n')
+	}
+	widen(titles)
+	for i := range rows {
+		widen(cells(i))
+	}
+	write(titles)
+	for i := range rows {
+		write(cells(i))
 	}
 }
 

@@ -3,7 +3,9 @@ package export
 import (
 	"bytes"
 	"context"
+	"io"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -104,7 +106,9 @@ func TestReportForgets(t *testing.T) {
 			d.Totals = totals(1_000, 0, 0, 2_000, 0)
 		}
 	}
-	got := string(table(s.Time, first, &s, mostRows))
+	var b strings.Builder
+	writeTable(&b, s.Time, marksOf(first), &s, mostRows)
+	got := b.String()
 	for _, want := range []string{"2 devices", "100 MB  9.00 GB", "2.00 kB  1.00 kB"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
@@ -197,4 +201,22 @@ func TestUnits(t *testing.T) {
 			t.Errorf("%v: %q, want %q", r, got, want)
 		}
 	}
+}
+
+// A report of very many devices is not held in memory: between two of them there are the counters, which is less than a snapshot.
+func TestReportIsFrugal(t *testing.T) {
+	const n = 65536
+	s := crowd(n)
+	r := NewReport(io.Discard, time.Minute, func() *device.Snapshot { return s })
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	r.Print(s.Time)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if kept := int64(after.HeapAlloc) - int64(before.HeapAlloc); kept > 50*n {
+		t.Errorf("%d bytes a device are kept", kept/n)
+	}
+	runtime.KeepAlive(r)
+	runtime.KeepAlive(s)
 }
