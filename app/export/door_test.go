@@ -337,7 +337,7 @@ func TestSlowReaders(t *testing.T) {
 			if n := answering.Load(); n != readers {
 				t.Fatalf("%d of %d are answered", n, readers)
 			}
-			if more := heap() - before; more > readers*64<<10 {
+			if more := heap() - before; more > readers*128<<10 {
 				t.Errorf("%d bytes for each slow reader", more/readers)
 			}
 			time.Sleep(500 * time.Millisecond)

@@ -84,7 +84,7 @@ func TestReportIsBounded(t *testing.T) {
 		t.Errorf("last row %q, want %q", last, want)
 	}
 	WriteTable(&out, s)
-	if n := strings.Count(out.writes[1], "\n"); n != 2+10_000 {
+	if n := strings.Count(strings.Join(out.writes[1:], ""), "\n"); n != 2+10_000 {
 		t.Errorf("%d lines of a replay", n)
 	}
 }
