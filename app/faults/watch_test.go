@@ -40,7 +40,6 @@ type watch struct {
 	page    *page
 	told    int
 	was     glimpse
-	longest time.Duration
 	most    usage
 }
 
@@ -125,13 +124,11 @@ func (w *watch) look() {
 	if w.paused.Load() {
 		return
 	}
-	begin := time.Now()
 	status, body, err := w.get("metrics")
 	if err != nil || status != http.StatusOK {
 		w.absent("metrics", status, nil, err)
 		return
 	}
-	w.longest = max(w.longest, time.Since(begin))
 	w.page.read(body)
 	for _, err := range w.page.errs {
 		w.wrong("%v", err)
