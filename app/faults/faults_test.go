@@ -46,7 +46,7 @@ func TestFaults(t *testing.T) {
 	switch form {
 	case "short", "long":
 	case "":
-		t.Skip("the fault bench takes long: run it with `make faults` (an hour and a half), or `make faults FAULTS=short` (some minutes), as root")
+		t.Skip("the fault bench takes long: run it with `make faults` (an hour), or `make faults FAULTS=short` (some minutes), as root")
 	default:
 		t.Fatalf("GONETMON_FAULTS=%q: neither short nor long; for example GONETMON_FAULTS=short", form)
 	}
