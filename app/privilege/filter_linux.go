@@ -43,7 +43,7 @@ var passing = []uint32{
 	// Files that are open, and what can be learned of files.
 	unix.SYS_READ, unix.SYS_READV, unix.SYS_PREAD64, unix.SYS_PREADV, unix.SYS_PREADV2,
 	unix.SYS_WRITE, unix.SYS_WRITEV, unix.SYS_PWRITE64, unix.SYS_PWRITEV, unix.SYS_PWRITEV2,
-	unix.SYS_CLOSE, unix.SYS_CLOSE_RANGE, unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_LSEEK, unix.SYS_FCNTL, unix.SYS_FSTAT, unix.SYS_STATX,
+	unix.SYS_CLOSE, unix.SYS_CLOSE_RANGE, unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_LSEEK, unix.SYS_FSTAT, unix.SYS_STATX,
 	unix.SYS_GETDENTS64, unix.SYS_READLINKAT, unix.SYS_FACCESSAT, unix.SYS_FACCESSAT2, unix.SYS_GETCWD, unix.SYS_FSTATFS,
 	unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_PIPE2, unix.SYS_SENDFILE, unix.SYS_SPLICE,
 	// Sockets that are open. Binding puts a ring onto an interface that was made anew.
@@ -93,6 +93,7 @@ func conditional(pid uint32) []call {
 		{mmap, none(2, unix.PROT_EXEC)},
 		{unix.SYS_MPROTECT, none(2, unix.PROT_EXEC)},
 		{unix.SYS_SOCKET, socket()},
+		{unix.SYS_FCNTL, descriptor()},
 		{unix.SYS_TGKILL, oneOf(0, pid)}, // also how Go interrupts a thread that computes
 		{unix.SYS_KILL, oneOf(0, pid)},
 		{unix.SYS_PRLIMIT64, oneOf(0, 0)}, // oneself
@@ -103,6 +104,11 @@ func conditional(pid uint32) []call {
 
 // writing are the flags with which a file is opened for writing, made or emptied.
 const writing = unix.O_WRONLY | unix.O_RDWR | unix.O_CREAT | unix.O_TRUNC
+
+// descriptor passes for what fcntl(2) does to a descriptor itself, and not for telling others of it by signals.
+func descriptor() []bpf.Instruction {
+	return oneOf(1, unix.F_DUPFD, unix.F_DUPFD_CLOEXEC, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL)
+}
 
 // program is the filter for the process of this number.
 func program(pid uint32) []unix.SockFilter {

@@ -76,6 +76,8 @@ func TestFilter(t *testing.T) {
 		{"kill all", unix.SYS_KILL, []uint32{^uint32(0), uint32(unix.SIGKILL)}, refuse},
 		{"limits of oneself", unix.SYS_PRLIMIT64, []uint32{0}, allow},
 		{"limits of another", unix.SYS_PRLIMIT64, []uint32{1}, refuse},
+		{"leave a descriptor to a program", unix.SYS_FCNTL, []uint32{0, unix.F_SETFD}, allow},
+		{"have another told by signals", unix.SYS_FCNTL, []uint32{0, unix.F_SETOWN}, refuse},
 		{"name memory", unix.SYS_PRCTL, []uint32{unix.PR_SET_VMA}, allow},
 		{"become dumpable", unix.SYS_PRCTL, []uint32{unix.PR_SET_DUMPABLE, 1}, refuse},
 		{"index of an interface", unix.SYS_IOCTL, []uint32{0, unix.SIOCGIFINDEX}, allow},
