@@ -138,8 +138,8 @@ func slowReaders(b *bench) string {
 	close(stop)
 	hangUp(conns)
 	all.Wait()
-	d.connections.Add(-readers)
 	d.givenBack(before.descriptors)
+	d.connections.Add(-readers)
 	f := d.end(s.Sent)
 	return d.borne(longest, f)
 }
@@ -163,8 +163,8 @@ func halfOpen(b *bench) string {
 	}
 	longest := d.siege(s, time.Duration(b.of(8, 90))*time.Second)
 	hangUp(conns)
-	d.connections.Add(-count)
 	d.givenBack(before.descriptors)
+	d.connections.Add(-count)
 	f := d.end(s.Sent)
 	return fmt.Sprintf("%d connections and %d SYNs; %s", len(conns), count, d.borne(longest, f))
 }
@@ -215,8 +215,8 @@ func idleConnections(b *bench) string {
 	}
 	longest := d.siege(s, time.Duration(b.of(8, 90))*time.Second)
 	hangUp(conns)
-	d.connections.Add(-count)
 	d.givenBack(before.descriptors)
+	d.connections.Add(-count)
 	f := d.end(s.Sent)
 	return fmt.Sprintf("%d connections; %s", len(conns), d.borne(longest, f))
 }
