@@ -211,6 +211,7 @@ func (u *upset) run(frames []capture.Frame) {
 	}
 	var sum export.TallyHost
 	for host, n := range u.tally.Hosts {
+		n.InWireBytes, n.OutWireBytes = 0, 0 // which devices are not told
 		sum = addTally(sum, n)
 		if got := tallyOf(u.hosts[host]); got != n {
 			u.t.Errorf("%s has moved %+v, want %+v", host, got, n)
