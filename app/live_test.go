@@ -265,13 +265,21 @@ func TestLiveOverflow(t *testing.T) {
 	}
 }
 
+// stops is how often the daemon is stopped. With the race detector each takes a second and more.
+func stops() int {
+	if raceDetector() {
+		return 20
+	}
+	return 100
+}
+
 // SIGTERM while frames come: each that was sent before it is counted or is a drop, and the process ends at once and well.
 func TestLiveStop(t *testing.T) {
 	here, there := testnet.Joined(t)
 	s := testnet.NewSender(there, "in0")
 	frames := testnet.Conversation(5000)
 	var longest time.Duration
-	for run := range 100 {
+	for run := range stops() {
 		p := start(t, here, "GONETMON_REPORT_INTERVAL=0")
 		before, bytes := s.Sent, uint64(0)
 		for _, f := range frames[:1+rand.IntN(len(frames))] {
@@ -285,7 +293,7 @@ func TestLiveStop(t *testing.T) {
 			t.Errorf("run %d: status %d, %d read + %d dropped, %d sent; %d bytes counted, %d sent", run, status, read, dropped, sent, p.Logged("counted", "bytes"), bytes)
 		}
 	}
-	t.Logf("100 stops, the longest %v", longest)
+	t.Logf("%d stops, the longest %v", stops(), longest)
 }
 
 // SIGTERM while frames keep coming: no frame that was sent before it is missing from the account, and none is in it that was not sent.
@@ -294,7 +302,7 @@ func TestLiveStopUnderLoad(t *testing.T) {
 	s := testnet.NewSender(there, "in0")
 	frames := testnet.Conversation(5000)
 	var longest time.Duration
-	for run := range 100 {
+	for run := range stops() {
 		p := start(t, here, "GONETMON_REPORT_INTERVAL=0")
 		var sent atomic.Uint64
 		var load sync.WaitGroup
@@ -324,5 +332,5 @@ func TestLiveStopUnderLoad(t *testing.T) {
 			t.Errorf("run %d: status %d, %d read + %d dropped, %d sent before the signal, %d after the end", run, status, read, dropped, before, sent.Load())
 		}
 	}
-	t.Logf("100 stops under load, the longest %v", longest)
+	t.Logf("%d stops under load, the longest %v", stops(), longest)
 }
