@@ -7,12 +7,12 @@ import (
 )
 
 // FuzzConfig sets each variable to anything. Either that is a good value, which is printed as one that means the same, or an error in
-// one line names the variable and the value.
+// one line names the variable and the value, without blanks around it and without a comment behind it.
 func FuzzConfig(f *testing.F) {
 	all := variableNames()
 	standards := (&config{}).variables()
 	for i, v := range standards {
-		for _, value := range []string{v.standard, v.example, v.standard + "," + v.example, v.example + "0", "-" + v.example, "", "0", "none"} {
+		for _, value := range []string{v.standard, v.example, v.standard + "," + v.example, v.example + "0", "-" + v.example, "", "0", " 0", v.example + " # why", "none"} {
 			f.Add(uint8(i), value)
 		}
 	}
@@ -25,7 +25,8 @@ func FuzzConfig(f *testing.F) {
 		c, err := loadConfig()
 		if err != nil {
 			text := err.Error()
-			if !strings.HasPrefix(text, fmt.Sprintf("%s=%q: ", name, value)) || !strings.Contains(text, "; for example "+name+"=") ||
+			bare := strings.TrimSpace(uncommented(value))
+			if !strings.HasPrefix(text, fmt.Sprintf("%s=%q: ", name, bare)) || !strings.Contains(text, "; for example "+name+"=") ||
 				strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 				t.Errorf("%s=%q: error %q", name, value, text)
 			}
