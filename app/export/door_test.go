@@ -337,8 +337,8 @@ func TestSlowReaders(t *testing.T) {
 			if n := answering.Load(); n != readers {
 				t.Fatalf("%d of %d are answered", n, readers)
 			}
-			if more := heap() - before; more > readers*128<<10 {
-				t.Errorf("%d bytes for each slow reader", more/readers)
+			if more := heap() - before; more > readers*512<<10 {
+				t.Errorf("%d bytes for each slow reader of 20 MB", more/readers)
 			}
 			time.Sleep(500 * time.Millisecond)
 			if err := answered(dial(t, s, wholeRequest), time.Second); err != nil {
