@@ -301,8 +301,8 @@ func (u *upset) sum() traffic.Totals {
 	all := s.Overflow
 	all.Add(&s.Waiting)
 	all.Add(&s.Forgotten)
-	for i := range s.Devices {
-		all.Add(&s.Devices[i].Totals)
+	for d := range s.Devices.All() {
+		all.Add(&d.Totals)
 	}
 	return all
 }
@@ -328,8 +328,7 @@ func (u *upset) check() {
 	fresh.Add(&u.lastSnap.Waiting)
 	var ended traffic.Totals
 	now, hosts := map[string]traffic.Totals{}, map[netip.Addr]string{}
-	for i := range s.Devices {
-		d := &s.Devices[i]
+	for d := range s.Devices.All() {
 		if _, twice := now[d.Name]; twice {
 			u.t.Errorf("two devices are called %s", d.Name)
 		}

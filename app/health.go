@@ -52,13 +52,7 @@ func (d *daemon) summary() string {
 	if len(deaf) > 0 {
 		parts = append(parts, "hearing nothing on "+strings.Join(deaf, " "))
 	}
-	devices := 0
-	for _, known := range d.registry.Snapshot().Devices {
-		if len(known.Hosts) > 0 {
-			devices++
-		}
-	}
-	noun := "devices"
+	devices, noun := d.registry.Housed(), "devices"
 	if devices == 1 {
 		noun = "device"
 	}

@@ -87,7 +87,7 @@ func FuzzArrivingName(f *testing.F) {
 
 		snapshot := registry.Snapshot()
 		name := ""
-		for _, d := range snapshot.Devices {
+		for d := range snapshot.Devices.All() {
 			if d.Totals.Sent().Bytes == 1000 {
 				name = d.Name
 			}

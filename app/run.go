@@ -185,7 +185,7 @@ func (d *daemon) newServer(listener net.Listener, own []string) *export.Server {
 		Addr:     net.JoinHostPort(d.cfg.Addr.String(), strconv.Itoa(int(d.cfg.Port))),
 		Listener: listener,
 		Metrics: export.NewPage(export.PageConfig{
-			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: d.facts, Process: process, Version: v, Revision: revision,
+			Snapshot: d.registry.Snapshot, Folded: d.registry.Folded, Meters: d.status, Names: stats, Facts: d.facts, Process: process, Version: v, Revision: revision,
 		}),
 		Web: web.NewPage(web.Config{
 			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: func() names.ReaderStats { return d.facts().ReaderStats },

@@ -30,7 +30,7 @@ type Device struct {
 type Snapshot struct {
 	Time      time.Time // of the snapshot
 	Start     time.Time // of the counting
-	Devices   []Device  // sorted by name
+	Devices   Devices   // sorted by name
 	Network   traffic.Network
 	Overflow  traffic.Totals // of the hosts beyond the limit, together
 	Waiting   traffic.Totals // of the devices that are not shown yet, because their names are being found out

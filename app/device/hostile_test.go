@@ -46,8 +46,7 @@ func (h *house) sum(t *testing.T, before map[string]traffic.Totals) {
 	all := s.Forgotten
 	all.Add(&s.Overflow)
 	all.Add(&s.Waiting)
-	for i := range s.Devices {
-		d := &s.Devices[i]
+	for d := range s.Devices.All() {
 		all.Add(&d.Totals)
 		if before == nil {
 			continue
@@ -68,6 +67,9 @@ func (h *house) sum(t *testing.T, before map[string]traffic.Totals) {
 	// In this house nobody talks to each other, so each packet has one end here.
 	if got, want := all.Sent().Bytes+all.Received().Bytes, s.Network.Total().Bytes; got != want {
 		t.Fatalf("%d bytes of devices, %d in the network", got, want)
+	}
+	if got, want := h.Housed(), s.Devices.Housed(); got != want {
+		t.Fatalf("%d devices have an address, %d in the snapshot", got, want)
 	}
 }
 
@@ -106,10 +108,10 @@ func TestOneName(t *testing.T) {
 		h.sum(t, nil)
 		h.bounded(t)
 		s := h.Snapshot()
-		if n := len(s.Devices); known && n != 1000 || !known && n != 1000-mostNamesakes+1 {
+		if n := s.Devices.Len(); known && n != 1000 || !known && n != 1000-mostNamesakes+1 {
 			t.Errorf("MACs known %v: %d devices", known, n)
 		}
-		for _, d := range s.Devices {
+		for d := range s.Devices.All() {
 			if d.Name != "printer" && d.Name != "printer-"+d.Hosts[0].String() {
 				t.Errorf("a device is called %s", d.Name)
 			}
@@ -178,7 +180,7 @@ func TestForged(t *testing.T) {
 	h.fold(time.Second)
 	h.fold(patience)
 	got := map[string]string{}
-	for _, d := range h.Snapshot().Devices {
+	for _, d := range h.Snapshot().Devices.Unpack() {
 		got[d.Name] = fmt.Sprintf("%v %d", d.Hosts, d.Totals.Sent().Bytes)
 	}
 	if got["roku"] != fmt.Sprintf("[192.168.2.7 fe80::7] %d", rounds*110) {
@@ -244,7 +246,7 @@ func TestRandomFacts(t *testing.T) {
 		h.Settle()
 		h.sum(t, nil)
 		hosts := map[netip.Addr]bool{}
-		for _, d := range h.Snapshot().Devices {
+		for _, d := range h.Snapshot().Devices.Unpack() {
 			for _, a := range d.Hosts {
 				if hosts[a] {
 					t.Fatalf("round %d: %s is of two devices", round, a)

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+	"weak"
 
 	"gonetmon/app/names"
 )
@@ -135,7 +136,7 @@ func (r *Registry) SetBook(book *names.Book) {
 			r.review(h.device)
 		}
 	}
-	r.snapshot = nil
+	r.snapshot = weak.Pointer[Snapshot]{}
 }
 
 // bookName is what the hosts file calls a host: by its address, its MAC, or another address of this.

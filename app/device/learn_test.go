@@ -48,7 +48,7 @@ func (h *house) all(addrs string) {
 // who lists the devices as "name source number-of-its-MAC addresses".
 func (h *house) who() []string {
 	var all []string
-	for _, d := range h.Snapshot().Devices {
+	for _, d := range h.Snapshot().Devices.Unpack() {
 		all = append(all, fmt.Sprintf("%s %s %x %v", d.Name, d.Source, d.MAC[5:], d.Hosts))
 	}
 	return all
@@ -173,7 +173,7 @@ func TestDevicesOfFacts(t *testing.T) {
 			h.fold(patience)
 			h.wantWho(t, tt.want...)
 			var sum uint64
-			for _, d := range h.Snapshot().Devices {
+			for _, d := range h.Snapshot().Devices.Unpack() {
 				sum += d.Totals.Sent().Bytes
 			}
 			if n := len(strings.Fields(tt.senders)); sum != uint64(n) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"weak"
 
 	"gonetmon/app/names"
 	"gonetmon/app/traffic"
@@ -74,7 +75,7 @@ type Registry struct {
 	forgotten traffic.Totals
 	folded    time.Time
 	swept     instant
-	snapshot  *Snapshot // of the last fold, once asked for
+	snapshot  weak.Pointer[Snapshot] // of the last fold, as long as somebody who has asked for it needs it
 }
 
 // NewRegistry returns a registry that knows nobody.
@@ -110,7 +111,7 @@ func (r *Registry) Fold(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.clock(now)
-	r.snapshot = nil
+	r.snapshot = weak.Pointer[Snapshot]{}
 	if r.cfg.Names != nil {
 		r.cfg.Names.Drain(r.looked)
 	}
@@ -138,7 +139,7 @@ func (r *Registry) Fold(now time.Time) {
 func (r *Registry) Settle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.snapshot = nil
+	r.snapshot = weak.Pointer[Snapshot]{}
 	r.show(true)
 }
 
@@ -221,12 +222,24 @@ func (r *Registry) Folded() time.Time {
 	return r.folded
 }
 
+// Housed is how many devices are shown and have an address. Any goroutine may call it.
+func (r *Registry) Housed() (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := range r.series.each() {
+		if s.owner != nil && s.owner.hosts.len() > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // Snapshot returns what is known as of the last Fold. Any goroutine may call it.
 func (r *Registry) Snapshot() *Snapshot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.snapshot != nil {
-		return r.snapshot
+	if s := r.snapshot.Value(); s != nil {
+		return s
 	}
 	if r.order == nil {
 		r.order = r.series.all()
@@ -234,7 +247,6 @@ func (r *Registry) Snapshot() *Snapshot {
 	}
 	s := &Snapshot{
 		Time: r.folded, Start: r.cfg.Start,
-		Devices: make([]Device, len(r.order)),
 		Network: r.network, Overflow: r.overflow, Forgotten: r.forgotten,
 		Hosts: r.counted, Limit: r.cfg.Limit,
 		Tables: []Table{
@@ -244,10 +256,13 @@ func (r *Registry) Snapshot() *Snapshot {
 			{"devices", r.series.len(), perLimit * r.cfg.Limit},
 		},
 	}
-	hosts := make([]netip.Addr, 0, r.counted) // of all devices
-	for i, one := range r.order {
-		hosts = r.describe(&s.Devices[i], one, hosts)
+	var d Device
+	packer := newPacker(len(r.order))
+	for _, one := range r.order {
+		r.describe(&d, one)
+		packer.add(&d)
 	}
+	s.Devices = packer.pack()
 	for _, d := range r.waiting {
 		if d.held != nil {
 			s.Waiting.Add(&d.held.totals)
@@ -258,32 +273,29 @@ func (r *Registry) Snapshot() *Snapshot {
 			}
 		}
 	}
-	r.snapshot = s
+	r.snapshot = weak.Make(s)
 	return s
 }
 
-// describe tells what is known of a series. The addresses go behind those of others.
-func (r *Registry) describe(to *Device, s *series, hosts []netip.Addr) []netip.Addr {
-	source := s.source
-	if d := s.owner; d != nil {
-		source = d.source
-		first := len(hosts)
-		for _, h := range d.hosts.all() {
-			hosts = append(hosts, h.addr())
-		}
-		if first < len(hosts) {
-			to.Hosts = hosts[first:len(hosts):len(hosts)]
-		}
-		if d.stations.len() > 0 {
-			to.MAC = d.stations.all()[0].mac
-			to.Vendor = names.Vendor(to.MAC)
-		}
+// describe tells what is known of a series.
+func (r *Registry) describe(to *Device, s *series) {
+	*to = Device{
+		Name: s.name, Source: s.source.String(), Hosts: to.Hosts[:0], Totals: s.totals, First: s.first.time(), Last: s.last.time(),
+		InRate: float64(s.inRate), OutRate: float64(s.outRate),
 	}
-	to.Name, to.Source, to.Totals = s.name, source.String(), s.totals
-	to.First, to.Last = s.first.time(), s.last.time()
 	if s.last != never {
 		to.Idle = time.Duration(r.now-s.seen) * tick
 	}
-	to.InRate, to.OutRate = float64(s.inRate), float64(s.outRate)
-	return hosts
+	d := s.owner
+	if d == nil {
+		return
+	}
+	to.Source = d.source.String()
+	for _, h := range d.hosts.all() {
+		to.Hosts = append(to.Hosts, h.addr())
+	}
+	if d.stations.len() > 0 {
+		to.MAC = d.stations.all()[0].mac
+		to.Vendor = names.Vendor(to.MAC)
+	}
 }

@@ -1,6 +1,10 @@
 package device
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"iter"
+	"slices"
+)
 
 // A set finds things by a key that lies in them. It is a hash table of nothing but pointers, with open addressing, in a third of the
 // memory of a map. Nobody outside can make keys that collide.
@@ -76,13 +80,16 @@ func (s *set[K, T]) resize(n int) {
 	}
 }
 
-// all returns all things, in no order.
-func (s *set[K, T]) all() []*T {
-	all := make([]*T, 0, s.used)
-	for _, thing := range s.cells {
-		if thing != nil {
-			all = append(all, thing)
+// each yields all things, in no order, as long as none is added or taken out.
+func (s *set[K, T]) each() iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for _, thing := range s.cells {
+			if thing != nil && !yield(thing) {
+				return
+			}
 		}
 	}
-	return all
 }
+
+// all returns all things, in no order.
+func (s *set[K, T]) all() []*T { return slices.AppendSeq(make([]*T, 0, s.used), s.each()) }

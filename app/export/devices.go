@@ -27,8 +27,9 @@ func known(d *device.Device) bool { return len(d.Hosts) > 0 || both(&d.Totals) >
 // start, what uses most first.
 func WriteDevices(w io.Writer, s *device.Snapshot) {
 	var listed []*device.Device
-	for i := range s.Devices {
-		if d := &s.Devices[i]; known(d) {
+	everybody := s.Devices.Unpack()
+	for i := range everybody {
+		if d := &everybody[i]; known(d) {
 			listed = append(listed, d)
 		}
 	}
@@ -109,8 +110,7 @@ type (
 // WriteDevicesJSON writes the devices of WriteDevices as JSON, sorted by name, with a line break at the end.
 func WriteDevicesJSON(w io.Writer, s *device.Snapshot) error {
 	all := devicesJSON{Devices: []deviceJSON{}}
-	for i := range s.Devices {
-		d := &s.Devices[i]
+	for d := range s.Devices.All() {
 		if !known(d) {
 			continue
 		}

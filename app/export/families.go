@@ -14,35 +14,38 @@ import (
 )
 
 // deviceFamilies are those that have series for every device: all of the page that grows with their number.
-var deviceFamilies = [...]struct {
-	name, kind, help string
-	series           int // of a device, about
-	write            func(*lines, *device.Device)
-}{
-	{"node_bytes_total", counter, "Bytes of IP packets that the device has sent and received.", 1,
+var deviceFamilies = [...]deviceFamily{
+	{"node_bytes_total", counter, "Bytes of IP packets that the device has sent and received.",
 		func(l *lines, d *device.Device) { l.series(both(&d.Totals), "device", d.Name) }},
 	{"gonetmon_device_bytes_total", counter,
 		"Bytes of IP packets, by direction as the device sees it (in: download, out: upload) and by where they came from or went: " +
-			"internet, lan (another device here) or multicast (many at once).", 5,
+			"internet, lan (another device here) or multicast (many at once).",
 		func(l *lines, d *device.Device) {
 			l.directions(d, func(c traffic.Count) uint64 { return c.Bytes })
 		}},
 	{"gonetmon_device_packets_total", counter,
-		"IP packets, by direction as the device sees it and by where they came from or went.", 5,
+		"IP packets, by direction as the device sees it and by where they came from or went.",
 		func(l *lines, d *device.Device) {
 			l.directions(d, func(c traffic.Count) uint64 { return c.Packets })
 		}},
 	{"gonetmon_device_info", gauge,
 		"Always 1: tells by its labels which addresses a device has, the hardware address and the maker of its interface if they are " +
-			"known, and where its name comes from (file: your hosts file, ptr: DNS, dhcp, mdns, address: it has none).", 1,
+			"known, and where its name comes from (file: your hosts file, ptr: DNS, dhcp, mdns, address: it has none).",
 		(*lines).info},
 	{"gonetmon_device_first_seen_timestamp_seconds", gauge,
-		"When the device sent or received its first packet since gonetmon started, in seconds since 1970.", 1,
+		"When the device sent or received its first packet since gonetmon started, in seconds since 1970.",
 		func(l *lines, d *device.Device) { l.seen(d, d.First) }},
 	{"gonetmon_device_last_seen_timestamp_seconds", gauge,
-		"When the device sent or received its latest packet, in seconds since 1970.", 1,
+		"When the device sent or received its latest packet, in seconds since 1970.",
 		func(l *lines, d *device.Device) { l.seen(d, d.Last) }},
 }
+
+type deviceFamily struct {
+	name, kind, help string
+	write            func(*lines, *device.Device)
+}
+
+func (f *deviceFamily) head() (name, kind, help string) { return f.name, f.kind, f.help }
 
 // seen writes when a device was seen, if it was.
 func (l *lines) seen(d *device.Device, at time.Time) {
@@ -113,7 +116,7 @@ func (l *lines) network(s *device.Snapshot) {
 		}
 	}
 	l.family("gonetmon_devices", gauge, "Devices that have an address now.")
-	l.series(uint64(housed(s)))
+	l.series(uint64(s.Devices.Housed()))
 	l.family("gonetmon_hosts", gauge, "Addresses of the network that are known.")
 	l.series(uint64(s.Hosts))
 	l.family("gonetmon_hosts_limit", gauge, "Addresses that can be known at most.")
@@ -128,16 +131,6 @@ func (l *lines) network(s *device.Snapshot) {
 		"Bytes of IP packets, sent and received, of devices that were forgotten (GONETMON_FORGET_AFTER) or made room for others. "+
 			"With node_bytes_total, gonetmon_overflow_bytes_total and gonetmon_waiting_bytes it adds up to all that was sent and received.")
 	l.series(both(&s.Forgotten))
-}
-
-// housed is how many devices have an address.
-func housed(s *device.Snapshot) (n int) {
-	for i := range s.Devices {
-		if len(s.Devices[i].Hosts) > 0 {
-			n++
-		}
-	}
-	return n
 }
 
 // tables writes how full is what is remembered. The names that were looked up have the limit of the hosts.

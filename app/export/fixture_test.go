@@ -59,7 +59,7 @@ func addrs(texts ...string) (all []netip.Addr) {
 func home() *device.Snapshot {
 	s := &device.Snapshot{
 		Time: start.Add(2 * time.Minute), Start: start,
-		Devices: []device.Device{
+		Devices: device.Pack([]device.Device{
 			{Name: "192.168.1.77", Source: device.SourceAddress, Hosts: addrs("192.168.1.77"),
 				MAC:    names.MAC{0xda, 0xa1, 0x19, 1, 2, 3},
 				Totals: totals(512, 0, 0, 0, 0), First: start.Add(3 * time.Second), Last: start.Add(4500 * time.Millisecond)},
@@ -73,7 +73,7 @@ func home() *device.Snapshot {
 			{Name: "tv.fritz.box", Source: device.SourceDHCP, MAC: names.MAC{0x00, 0x09, 0xb0, 0xaa, 0xbb, 0xcc}, Vendor: "D&M Holdings", Hosts: addrs("192.168.1.30", "2001:db8::30"),
 				Totals: totals(9_800_000, 0, 4_100, 612_000_000, 0),
 				First:  start.Add(2 * time.Second), Last: start.Add(119 * time.Second), InRate: 3_100_000, OutRate: 48_000},
-		},
+		}...),
 		Overflow:  totals(1000, 0, 0, 2000, 0),
 		Waiting:   totals(0, 0, 340, 0, 0),
 		Forgotten: totals(0, 1_000_000, 0, 0, 8_305_000_000), // the other ends of what the nas sent and received
@@ -117,10 +117,11 @@ func facts() Facts {
 
 // crowd is a network of n devices that all use all scopes.
 func crowd(n int) *device.Snapshot {
-	s := &device.Snapshot{Time: start.Add(time.Hour), Start: start, Hosts: n, Limit: n, Devices: make([]device.Device, n)}
-	for i := range s.Devices {
+	s := &device.Snapshot{Time: start.Add(time.Hour), Start: start, Hosts: n, Limit: n}
+	all := make([]device.Device, n)
+	for i := range all {
 		u := uint64(i)
-		s.Devices[i] = device.Device{
+		all[i] = device.Device{
 			Name: fmt.Sprintf("device-%06d.home.example.net", i), Source: device.SourcePTR,
 			Hosts:  []netip.Addr{netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})},
 			Totals: totals(1e9+u, 2e9+u, 3e6+u, 4e9+u, 5e9+u),
@@ -128,6 +129,7 @@ func crowd(n int) *device.Snapshot {
 			InRate: float64(i), OutRate: float64(i) / 2,
 		}
 	}
+	s.Devices = device.Pack(all...)
 	return s
 }
 

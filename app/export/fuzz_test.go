@@ -33,10 +33,11 @@ func FuzzPage(f *testing.F) {
 			name, other = other, name
 		}
 		s := home()
-		s.Devices = []device.Device{{Name: name, Vendor: other, Source: name, Hosts: addrs("10.0.0.1"), Totals: totals(1, 0, 0, 0, 0)}}
+		all := []device.Device{{Name: name, Vendor: other, Source: name, Hosts: addrs("10.0.0.1"), Totals: totals(1, 0, 0, 0, 0)}}
 		if name != other {
-			s.Devices = append(s.Devices, device.Device{Name: other, Vendor: name, Hosts: addrs("10.0.0.2", "fe80::2"), Totals: totals(2, 0, 0, 0, 0)})
+			all = append(all, device.Device{Name: other, Vendor: name, Hosts: addrs("10.0.0.2", "fe80::2"), Totals: totals(2, 0, 0, 0, 0)})
 		}
+		s.Devices = device.Pack(all...)
 		m := meters()[:1]
 		m[0].Interface = name
 		page := NewPage(PageConfig{Snapshot: func() *device.Snapshot { return s }, Meters: func() []meter.Status { return m },
@@ -47,10 +48,10 @@ func FuzzPage(f *testing.F) {
 		for _, m := range families["node_bytes_total"].Metric {
 			got = append(got, labels(m)["device"])
 		}
-		if len(got) != len(s.Devices) {
+		if len(got) != len(all) {
 			t.Fatalf("devices %q of %q and %q", got, name, other)
 		}
-		for i, d := range s.Devices {
+		for i, d := range all {
 			if same(d.Name) && !slices.Contains(got, d.Name) || !utf8.ValidString(got[i]) {
 				t.Errorf("devices %q of %q and %q", got, name, other)
 			}
@@ -67,7 +68,7 @@ func FuzzPage(f *testing.F) {
 		WriteTable(&table, s)
 		WriteDevices(&list, s)
 		for what, b := range map[string]string{"report": report.String(), "table": table.String(), "list": list.String()} {
-			lines := 2 + len(s.Devices)
+			lines := 2 + len(all)
 			if what == "list" {
 				lines += 3 // beyond the limit, forgotten, not named yet
 			} else {
@@ -78,11 +79,11 @@ func FuzzPage(f *testing.F) {
 			}
 		}
 		var b bytes.Buffer
-		var all devicesJSON
-		if err := errors.Join(WriteDevicesJSON(&b, s), json.Unmarshal(b.Bytes(), &all)); err != nil {
+		var read devicesJSON
+		if err := errors.Join(WriteDevicesJSON(&b, s), json.Unmarshal(b.Bytes(), &read)); err != nil {
 			t.Error(err)
 		}
-		if len(all.Devices) != len(s.Devices) || utf8.ValidString(name) && all.Devices[0].Device != name {
+		if len(read.Devices) != len(all) || utf8.ValidString(name) && read.Devices[0].Device != name {
 			t.Errorf("JSON: %s", b.String())
 		}
 	})

@@ -4,12 +4,13 @@ package export
 
 import (
 	"compress/flate"
-	"errors"
+	"context"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 
@@ -20,7 +21,8 @@ import (
 
 // PageConfig is what a Page shows.
 type PageConfig struct {
-	Snapshot          func() *device.Snapshot      // the same pointer as long as nothing has changed
+	Snapshot          func() *device.Snapshot
+	Folded            func() time.Time             // the time of the snapshot that there would be now; nil: there is only one
 	Meters            func() []meter.Status        // nil: no capture
 	Names             func() names.Stats           // nil: no lookups
 	Facts             func() Facts                 // nil: nothing is listened to
@@ -40,7 +42,7 @@ type Page struct {
 // NewPage returns a page.
 func NewPage(cfg PageConfig) *Page {
 	p := &Page{cfg: cfg}
-	p.renderings = renderings{snapshot: cfg.Snapshot, render: p.render}
+	p.renderings = renderings{folded: cfg.Folded, snapshot: cfg.Snapshot, render: p.render}
 	p.zippers.New = func() any { return newZipper() }
 	p.inflaters.New = func() any { return flate.NewReader(nil) }
 	return p
@@ -51,28 +53,14 @@ func NewPage(cfg PageConfig) *Page {
 func (p *Page) WritePrometheus(w io.Writer) {
 	s := p.cfg.Snapshot()
 	l := lines{w: w}
-	for _, span := range spansOf(len(s.Devices)) {
-		for _, part := range span {
-			p.write(&l, s, part)
+	for i := range deviceFamilies {
+		l.family(deviceFamilies[i].head())
+		for d := range s.Devices.All() {
+			deviceFamilies[i].write(&l, d)
 		}
 	}
+	p.rest(&l, s)
 	l.flush()
-}
-
-// write writes a part of the page.
-func (p *Page) write(l *lines, s *device.Snapshot, part part) {
-	if part.family < 0 {
-		p.rest(l, s)
-		return
-	}
-	f := &deviceFamilies[part.family]
-	if part.from == 0 {
-		l.family(f.name, f.kind, f.help)
-	}
-	l.name = f.name
-	for i := part.from; i < part.to; i++ {
-		f.write(l, &s.Devices[i])
-	}
 }
 
 // rest writes all that is not about devices: our other families, then those of the process and of Go.
@@ -134,25 +122,26 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	page := p.renderings.take()
 	defer p.renderings.give(page)
-	err := error(nil)
+	// Who has not read it when it is taken away may be one who does not read at all.
+	stop := context.AfterFunc(page.taken, func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) })
+	defer stop()
 	if zip {
 		h.Set("Content-Length", strconv.Itoa(page.zippedSize()))
-		err = page.writeZipped(w)
+		page.writeZipped(w)
 	} else {
 		h.Set("Content-Length", strconv.FormatUint(page.sum.size, 10))
-		err = p.inflate(w, page)
+		p.inflate(w, page)
 	}
-	if errors.Is(err, errTaken) {
+	if page.taken.Err() != nil {
 		panic(http.ErrAbortHandler) // the reader shall see that something is missing
 	}
 }
 
-// inflate writes a rendering in plain.
-func (p *Page) inflate(w io.Writer, r *rendering) error {
+// inflate writes a rendering in plain. Errors of w are for w to remember.
+func (p *Page) inflate(w io.Writer, r *rendering) {
 	in := p.inflaters.Get().(io.ReadCloser)
-	_ = in.(flate.Resetter).Reset(&reader{rendering: r}, nil)
-	_, err := io.Copy(w, in)
+	_ = in.(flate.Resetter).Reset(&reader{blocks: r.blocks}, nil)
+	_, _ = io.Copy(w, in)
 	_ = in.(flate.Resetter).Reset(strings.NewReader(""), nil) // not to keep the rendering
 	p.inflaters.Put(in)
-	return err
 }

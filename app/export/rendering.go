@@ -1,13 +1,13 @@
 package export
 
 import (
+	"context"
 	"encoding/binary"
-	"errors"
 	"io"
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"weak"
+	"time"
 
 	"gonetmon/app/device"
 )
@@ -15,26 +15,13 @@ import (
 // A rendering is a whole page, deflated: a twentieth of what it is in plain. That is what readers hold, however slow they are; what is
 // to be in plain is inflated for each of them.
 type rendering struct {
-	snapshot weak.Pointer[device.Snapshot] // that it is of, which may have gone
-	blocks   atomic.Pointer[[][]byte]      // of the deflate stream; nil when it was taken from its readers
-	size     int                           // of the blocks
-	sum      sum                           // of what is deflated
-	readers  int
-}
-
-// errTaken is what those get who have read too slowly.
-var errTaken = errors.New("the page was taken away")
-
-// block returns a block of the stream, which is empty behind the last one.
-func (r *rendering) block(i int) ([]byte, error) {
-	blocks := r.blocks.Load()
-	switch {
-	case blocks == nil:
-		return nil, errTaken
-	case i >= len(*blocks):
-		return nil, nil
-	}
-	return (*blocks)[i], nil
+	time    time.Time // of the snapshot
+	blocks  [][]byte  // of the deflate stream
+	size    int       // of the blocks
+	sum     sum       // of what is deflated
+	readers int
+	taken   context.Context // ends when it is taken from its readers
+	take    func()
 }
 
 // A gzip stream (RFC 1952) has a header before the deflate stream, and a trailer behind it.
@@ -45,119 +32,95 @@ const (
 
 func (r *rendering) zippedSize() int { return len(header) + r.size + trailer }
 
-// writeZipped writes the rendering as a gzip stream of one member: browsers read no other.
-func (r *rendering) writeZipped(w io.Writer) error {
-	if _, err := io.WriteString(w, header); err != nil {
-		return err
+// writeZipped writes the rendering as a gzip stream of one member: browsers read no other. Errors of w are for w to remember.
+func (r *rendering) writeZipped(w io.Writer) {
+	trailer := binary.LittleEndian.AppendUint32(nil, r.sum.crc)
+	trailer = binary.LittleEndian.AppendUint32(trailer, uint32(r.sum.size))
+	_, err := io.WriteString(w, header)
+	for i := 0; i < len(r.blocks) && err == nil; i++ {
+		_, err = w.Write(r.blocks[i])
 	}
-	for i := 0; ; i++ {
-		b, err := r.block(i)
-		if err != nil {
-			return err
-		}
-		if len(b) == 0 {
-			break
-		}
-		if _, err := w.Write(b); err != nil {
-			return err
-		}
+	if err == nil {
+		_, _ = w.Write(trailer)
 	}
-	end := binary.LittleEndian.AppendUint32(nil, r.sum.crc)
-	_, err := w.Write(binary.LittleEndian.AppendUint32(end, uint32(r.sum.size)))
-	return err
 }
 
 // A reader reads the blocks of a rendering.
 type reader struct {
-	*rendering
-	next int
-	rest []byte // of the block before the next
+	blocks [][]byte
+	rest   []byte // of the block before them
 }
 
 func (r *reader) Read(to []byte) (int, error) {
 	if len(r.rest) == 0 {
-		b, err := r.block(r.next)
-		if err != nil {
-			return 0, err
-		}
-		if len(b) == 0 {
+		if len(r.blocks) == 0 {
 			return 0, io.EOF
 		}
-		r.rest = b
-		r.next++
+		r.rest, r.blocks = r.blocks[0], r.blocks[1:]
 	}
 	n := copy(to, r.rest)
 	r.rest = r.rest[n:]
 	return n, nil
 }
 
-const (
-	perPart = 2048    // devices
-	perSpan = 1 << 15 // series, at least, unless there are no more
-)
+// perPart is how many devices are rendered at a time.
+const perPart = 4096
 
-// A part of a page is a family of series for some devices, or all that is not about devices.
-type part struct {
-	family   int // number of the family; below 0: the rest
-	from, to int // devices
-}
-
-// spansOf divides a page of so many devices into what can be rendered at the same time. A small one is one span.
-func spansOf(devices int) [][]part {
-	spans, series := [][]part{nil}, 0
-	add := func(p part, n int) {
-		if series >= perSpan {
-			spans, series = append(spans, nil), 0
-		}
-		last := len(spans) - 1
-		spans[last] = append(spans[last], p)
-		series += n
-	}
-	for f := range deviceFamilies {
-		for from := 0; from == 0 || from < devices; from += perPart {
-			to := min(from+perPart, devices)
-			add(part{f, from, to}, (to-from)*deviceFamilies[f].series)
-		}
-	}
-	add(part{family: -1}, 0)
-	return spans
+// A piece of a rendering is deflated by itself.
+type piece struct {
+	deflated []byte
+	sum      sum
 }
 
 // render makes the page of a snapshot, on all processors if it is large.
 func (p *Page) render(s *device.Snapshot) *rendering {
-	spans := spansOf(len(s.Devices))
-	done := make([]struct {
-		blocks [][]byte
-		sum    sum
-	}, len(spans))
+	// Each part of the devices is a piece of each family. Behind them all is the rest. A small page is one piece.
+	parts := max(1, (s.Devices.Len()+perPart-1)/perPart)
+	pieces := make([]piece, parts*len(deviceFamilies)+1)
 	var next atomic.Int64
 	work := func() {
 		z := p.zippers.Get().(*zipper)
-		for i := int(next.Add(1)) - 1; i < len(spans); i = int(next.Add(1)) - 1 {
-			for _, part := range spans[i] {
-				p.write(&z.text, s, part)
+		for i := int(next.Add(1)) - 1; i < parts; i = int(next.Add(1)) - 1 {
+			devices := z.unpack(&s.Devices, i*perPart, (i+1)*perPart)
+			for f := range deviceFamilies {
+				family := &deviceFamilies[f]
+				if i == 0 {
+					z.text.family(family.head())
+				}
+				z.text.name = family.name
+				for d := range devices {
+					family.write(&z.text, &devices[d])
+				}
+				if parts > 1 {
+					pieces[f*parts+i] = z.end(false)
+				}
 			}
-			done[i].blocks, done[i].sum = z.end(i == len(spans)-1)
+			if i == parts-1 {
+				p.rest(&z.text, s)
+				pieces[len(pieces)-1] = z.end(true)
+			}
 			runtime.Gosched() // who counts goes first
 		}
 		p.zippers.Put(z)
 	}
 	var helpers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(spans)) - 1 {
+	for range min(runtime.GOMAXPROCS(0), parts) - 1 {
 		helpers.Go(work)
 	}
 	work()
 	helpers.Wait()
+	return newRendering(s.Time, pieces)
+}
 
-	r := &rendering{snapshot: weak.Make(s)}
-	var all [][]byte
-	for i := range done {
-		for _, b := range done[i].blocks {
-			r.size += len(b)
+func newRendering(time time.Time, pieces []piece) *rendering {
+	r := &rendering{time: time}
+	r.taken, r.take = context.WithCancel(context.Background())
+	for _, p := range pieces {
+		if len(p.deflated) > 0 {
+			r.blocks = append(r.blocks, p.deflated)
+			r.size += len(p.deflated)
+			r.sum = r.sum.with(p.sum)
 		}
-		all = append(all, done[i].blocks...)
-		r.sum = r.sum.with(done[i].sum)
 	}
-	r.blocks.Store(&all)
 	return r
 }

@@ -6,13 +6,16 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"math"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"gonetmon/app/device"
+	"gonetmon/app/traffic"
 )
 
 const (
@@ -29,32 +32,7 @@ type Report struct {
 	w        io.Writer
 	every    time.Duration
 	snapshot func() *device.Snapshot
-	last     *marks // up to which all was printed; nil: nothing yet
-}
-
-// marks are how far the counters were at one moment.
-type marks struct {
-	time     time.Time
-	devices  []mark // sorted by name
-	overflow mark
-}
-
-type mark struct {
-	name    string
-	first   int64 // when it was first seen, in nanoseconds since 1970
-	in, out uint64
-}
-
-func marksOf(s *device.Snapshot) *marks {
-	m := &marks{time: s.Time, devices: make([]mark, len(s.Devices)), overflow: markOf(&device.Device{Totals: s.Overflow})}
-	for i := range s.Devices {
-		m.devices[i] = markOf(&s.Devices[i])
-	}
-	return m
-}
-
-func markOf(d *device.Device) mark {
-	return mark{d.Name, d.First.UnixNano(), d.Totals.Received().Bytes, d.Totals.Sent().Bytes}
+	last     *device.Snapshot // up to which all was printed; nil: nothing yet
 }
 
 // NewReport returns a report to w. Every 0 means that Run prints nothing.
@@ -85,7 +63,7 @@ func (r *Report) Run(ctx context.Context) error {
 func (r *Report) Print(now time.Time) {
 	s := r.snapshot()
 	writeTable(r.w, now, r.last, s, mostRows)
-	r.last = marksOf(s)
+	r.last = s
 }
 
 // WriteTable writes the same table of all that was counted since the start, with a row for each device.
@@ -95,50 +73,57 @@ func WriteTable(w io.Writer, s *device.Snapshot) {
 
 // A row is what one device gained.
 type row struct {
-	*device.Device
-	in, out uint64 // bytes
+	name    string
+	first   netip.Addr // of its addresses
+	more    int        // addresses
+	in, out uint64     // bytes
 }
 
-// rows returns what each device gained from one moment to a later snapshot, what uses most first.
-func rows(from *marks, to *device.Snapshot) (gained []row) {
-	was := from.devices
-	for i := range to.Devices {
-		d := &to.Devices[i]
-		for len(was) > 0 && was[0].name < d.Name {
-			was = was[1:]
+// rows returns what each device gained from one snapshot to a later one, what uses most first.
+func rows(from, to *device.Snapshot) (gained []row) {
+	next, stop := iter.Pull(from.Devices.All()) // sorted by name, as those of to are
+	defer stop()
+	was, more := next()
+	for d := range to.Devices.All() {
+		for more && was.Name < d.Name {
+			was, more = next()
 		}
-		var before mark
-		if len(was) > 0 && was[0].name == d.Name {
-			before = was[0]
+		var before traffic.Totals
+		if more && was.Name == d.Name && !anew(was, d) {
+			before = was.Totals
 		}
-		if g := gain(d, before); g.in+g.out > 0 {
+		if g := gain(&before, &d.Totals); g.in+g.out > 0 {
+			g.name = d.Name
+			if len(d.Hosts) > 0 {
+				g.first, g.more = d.Hosts[0], len(d.Hosts)-1
+			}
 			gained = append(gained, g)
 		}
 	}
 	slices.SortFunc(gained, func(a, b row) int {
-		return cmp.Or(cmp.Compare(b.in+b.out, a.in+a.out), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.in+b.out, a.in+a.out), cmp.Compare(a.name, b.name))
 	})
 	return gained
 }
 
-// gain is what a device has gained since a mark. If it was forgotten since then, and has come back, its counters began at 0 again.
-func gain(d *device.Device, since mark) row {
-	now := markOf(d)
-	if now.first > since.first || now.in < since.in || now.out < since.out {
-		since = mark{}
-	}
-	return row{d, now.in - since.in, now.out - since.out}
+// anew says whether a device was forgotten since was, and has come back: then its counters began at 0 again.
+func anew(was, d *device.Device) bool {
+	return d.First.After(was.First) || d.Totals.Received().Bytes < was.Totals.Received().Bytes || d.Totals.Sent().Bytes < was.Totals.Sent().Bytes
+}
+
+func gain(from, to *traffic.Totals) row {
+	return row{in: to.Received().Bytes - from.Received().Bytes, out: to.Sent().Bytes - from.Sent().Bytes}
 }
 
 // address is the first address of a device, and how many more there are: "192.168.1.20 +2".
-func address(d *device.Device) string {
-	switch len(d.Hosts) {
-	case 0:
+func (r *row) address() string {
+	switch {
+	case !r.first.IsValid():
 		return ""
-	case 1:
-		return d.Hosts[0].String()
+	case r.more == 0:
+		return r.first.String()
 	}
-	return d.Hosts[0].String() + " +" + strconv.Itoa(len(d.Hosts)-1)
+	return r.first.String() + " +" + strconv.Itoa(r.more)
 }
 
 // printable returns text as it may be printed on a terminal, cut if it is wider than so many columns. Names and vendors are clean;
@@ -156,20 +141,20 @@ func printable(text string, widest int) string {
 	return text
 }
 
-// writeTable writes what was gained from one moment to a later snapshot, with so many rows of devices at most; from nil is the start,
+// writeTable writes what was gained from one snapshot to a later one, with so many rows of devices at most; from nil is the start,
 // when all was 0.
-func writeTable(w io.Writer, now time.Time, from *marks, to *device.Snapshot, most int) {
+func writeTable(w io.Writer, now time.Time, from, to *device.Snapshot, most int) {
 	if from == nil {
-		from = &marks{time: to.Start}
+		from = &device.Snapshot{Time: to.Start}
 	}
-	span := to.Time.Sub(from.time)
+	span := to.Time.Sub(from.Time)
 	all := rows(from, to)
 	count := len(all)
 	if count > most {
 		all = append(all[:most], together(all[most:]))
 	}
-	overflow := &device.Device{Name: beyondLimit, Totals: to.Overflow}
-	if g := gain(overflow, from.overflow); g.in+g.out > 0 {
+	if g := gain(&from.Overflow, &to.Overflow); g.in+g.out > 0 {
+		g.name = beyondLimit
 		all = append(all, g)
 	}
 
@@ -186,8 +171,8 @@ func writeTable(w io.Writer, now time.Time, from *marks, to *device.Snapshot, mo
 		_, _ = fmt.Fprintf(b, "%s  in %s  out %s\n", devices(count), inBytes(in), inBytes(out))
 		titles := []string{"device", "address", "in", "out", "in rate", "out rate"}
 		columns(b, 2, titles, len(all), func(i int) []string {
-			r := all[i]
-			return []string{printable(r.Name, widestName), address(r.Device), inBytes(r.in), inBytes(r.out), rate(r.in, span), rate(r.out, span)}
+			r := &all[i]
+			return []string{printable(r.name, widestName), r.address(), inBytes(r.in), inBytes(r.out), rate(r.in, span), rate(r.out, span)}
 		})
 	}
 	_ = b.Flush()
@@ -195,7 +180,7 @@ func writeTable(w io.Writer, now time.Time, from *marks, to *device.Snapshot, mo
 
 // together is one row for several devices.
 func together(some []row) row {
-	all := row{Device: &device.Device{Name: "(" + devices(len(some)) + " more)"}}
+	all := row{name: "(" + devices(len(some)) + " more)"}
 	for _, r := range some {
 		all.in += r.in
 		all.out += r.out

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-	"weak"
 
 	"gonetmon/app/device"
 )
@@ -17,6 +16,7 @@ const (
 // renderings makes one rendering for all who ask at once, or for the same snapshot. It keeps none for longer than a second that nobody
 // reads, and if readers are so slow that they hold too many, it takes the oldest ones from them.
 type renderings struct {
+	folded   func() time.Time // nil: never
 	snapshot func() *device.Snapshot
 	render   func(*device.Snapshot) *rendering
 
@@ -72,18 +72,19 @@ func (c *renderings) make(m *making) {
 		c.making = nil
 		close(m.done)
 	}()
-	s := c.snapshot()
-	if r := c.newest(); r != nil && r.snapshot == weak.Make(s) {
-		m.result = r
-		return
+	if m.result = c.current(); m.result == nil {
+		m.result = c.render(c.snapshot())
+		c.keep(m.result)
 	}
-	m.result = c.render(s)
-	c.keep(m.result)
 }
 
-func (c *renderings) newest() *rendering {
+// current is the last rendering, if it may be given to others. If not, its memory may be used for the next.
+func (c *renderings) current() *rendering {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.last != nil && c.folded != nil && !c.folded().Equal(c.last.time) {
+		c.last = nil
+	}
 	return c.last
 }
 
@@ -105,7 +106,7 @@ func (c *renderings) keep(r *rendering) {
 	}
 	for len(c.held) > 0 && held > mostHeld {
 		held -= c.held[0].size
-		c.held[0].blocks.Store(nil)
+		c.held[0].take()
 		c.held = c.held[1:]
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-	"weak"
 
 	"gonetmon/app/device"
 )
@@ -63,10 +62,12 @@ func TestPageJoined(t *testing.T) {
 		now.Store(home())
 		p := ownPage(nil)
 		p.renderings.snapshot = now.Load
+		p.renderings.folded = func() time.Time { return now.Load().Time }
 		n := counted(p, func() {
 			time.Sleep(10 * time.Second)
 			next := home()
-			next.Devices[0].Name = "new"
+			next.Time = next.Time.Add(time.Second)
+			next.Devices = device.Pack(device.Device{Name: "new"})
 			now.Store(next)
 		})
 		var wg sync.WaitGroup
@@ -86,7 +87,7 @@ func TestPageJoined(t *testing.T) {
 			t.Error("the page is of an earlier world")
 		}
 		time.Sleep(2 * keepFor)
-		if p.renderings.newest() != nil {
+		if p.renderings.current() != nil {
 			t.Error("a page is kept that nobody reads")
 		}
 	})
@@ -123,25 +124,20 @@ func TestPagePieces(t *testing.T) {
 			}
 		}
 	}
-	if n := len(spansOf(200)); n != 1 {
-		t.Errorf("a page of 200 devices in %d pieces", n)
-	}
-	if n := len(spansOf(65536)); n < 16 {
-		t.Errorf("a page of 65,536 devices in %d pieces", n)
-	}
 }
 
 // What readers hold stays as it is while the world moves on. If that is too much, the oldest is taken away.
 func TestRenderingsHeld(t *testing.T) {
 	var now atomic.Pointer[device.Snapshot]
-	c := renderings{snapshot: now.Load, render: func(s *device.Snapshot) *rendering {
-		r := &rendering{snapshot: weak.Make(s), size: mostHeld/2 - 1}
-		r.blocks.Store(&[][]byte{[]byte("block")})
+	folded := func() time.Time { return now.Load().Time }
+	c := renderings{folded: folded, snapshot: now.Load, render: func(s *device.Snapshot) *rendering {
+		r := newRendering(s.Time, nil)
+		r.size = mostHeld/2 - 1
 		return r
 	}}
 	var held []*rendering
-	for range 5 {
-		now.Store(&device.Snapshot{})
+	for i := range 5 {
+		now.Store(&device.Snapshot{Time: start.Add(time.Duration(i) * time.Second)})
 		r := c.take()
 		if again := c.take(); again != r {
 			t.Error("two renderings of one snapshot")
@@ -150,9 +146,8 @@ func TestRenderingsHeld(t *testing.T) {
 		held = append(held, r)
 	}
 	for i, r := range held {
-		b, err := r.block(0)
-		if taken := i < 2; taken != errors.Is(err, errTaken) || taken != (len(b) == 0) {
-			t.Errorf("rendering %d: %q, %v", i, b, err)
+		if taken := r.taken.Err() != nil; taken != (i < 2) {
+			t.Errorf("rendering %d is taken: %v", i, taken)
 		}
 	}
 	for _, r := range held {
@@ -186,7 +181,7 @@ func TestPageTaken(t *testing.T) {
 				t.Fatal("not asked for")
 			}
 		}
-		r.blocks.Store(nil)
+		r.take()
 		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 		head := make([]byte, 15)
 		if _, err := io.ReadFull(conn, head); err != nil || !strings.HasPrefix(string(head), "HTTP/1.1 200 OK") {
@@ -267,7 +262,7 @@ func BenchmarkScrape(b *testing.B) {
 	}{{1, "gzip"}, {1, "identity"}, {100, "gzip"}, {100, "identity"}} {
 		b.Run(fmt.Sprintf("%s/%d", c.encoding, c.clients), func(b *testing.B) {
 			all := crowd(65536)
-			s := serve(b, ServerConfig{Metrics: NewPage(PageConfig{Snapshot: func() *device.Snapshot { s := *all; return &s }, Meters: meters})}, nil)
+			s := serve(b, ServerConfig{Metrics: NewPage(PageConfig{Snapshot: func() *device.Snapshot { return all }, Folded: time.Now, Meters: meters})}, nil)
 			var clients []*scraper
 			for range c.clients {
 				clients = append(clients, newScraper(s, c.encoding))

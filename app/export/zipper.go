@@ -1,31 +1,47 @@
 package export
 
 import (
+	"bytes"
 	"compress/flate"
 	"net/http"
 	"strconv"
 	"strings"
+
+	"gonetmon/app/device"
 )
 
-// blockSize is how large the blocks of a rendering are: what a reader is given at a time.
-const blockSize = 32 << 10
-
-// A zipper deflates text (RFC 1951) into blocks.
+// A zipper deflates text (RFC 1951).
 type zipper struct {
-	text   lines
-	z      *flate.Writer
-	blocks [][]byte
-	sum    sum
+	text     lines
+	devices  []device.Device
+	z        *flate.Writer
+	deflated bytes.Buffer
+	sum      sum
 }
 
 func newZipper() *zipper {
 	z := &zipper{}
 	z.text.w = z
 	var err error
-	if z.z, err = flate.NewWriter((*packed)(z), flate.BestSpeed); err != nil {
+	if z.z, err = flate.NewWriter(&z.deflated, flate.BestSpeed); err != nil {
 		panic("export: " + err.Error()) // the level is wrong
 	}
 	return z
+}
+
+// unpack unpacks the devices from one up to another, or the last. They are valid until the next call.
+func (z *zipper) unpack(all *device.Devices, from, to int) []device.Device {
+	n := 0
+	for d := range all.Range(from, min(to, all.Len())) {
+		if n == len(z.devices) {
+			z.devices = append(z.devices, device.Device{})
+		}
+		hosts := append(z.devices[n].Hosts[:0], d.Hosts...)
+		z.devices[n] = *d
+		z.devices[n].Hosts = hosts
+		n++
+	}
+	return z.devices[:n]
 }
 
 // Write takes what the text has collected.
@@ -34,45 +50,19 @@ func (z *zipper) Write(b []byte) (int, error) {
 	return z.z.Write(b)
 }
 
-// end returns what has become of the text, and begins anew. It is the end of the stream, or other blocks may follow it.
-func (z *zipper) end(last bool) ([][]byte, sum) {
+// end returns what has become of the text, and begins anew. It is the end of the stream, or other pieces may follow it.
+func (z *zipper) end(last bool) piece {
 	z.text.flush()
 	if last {
 		_ = z.z.Close()
 	} else {
 		_ = z.z.Flush()
 	}
-	blocks, total := z.blocks, z.sum
-	z.blocks, z.sum = nil, sum{}
-	z.z.Reset((*packed)(z))
-	return blocks, total
-}
-
-// packed is a zipper seen from inside: what was deflated is written to it.
-type packed zipper
-
-func (p *packed) Write(b []byte) (int, error) {
-	n := len(b)
-	for len(b) > 0 {
-		last := len(p.blocks) - 1
-		if last < 0 || len(p.blocks[last]) == blockSize {
-			p.grow()
-			continue
-		}
-		fits := min(len(b), blockSize-len(p.blocks[last]))
-		p.blocks[last] = append(p.blocks[last], b[:fits]...)
-		b = b[fits:]
-	}
-	return n, nil
-}
-
-// grow adds a block. The first may be all that there is, and begins small.
-func (p *packed) grow() {
-	var block []byte
-	if len(p.blocks) > 0 {
-		block = make([]byte, 0, blockSize)
-	}
-	p.blocks = append(p.blocks, block)
+	p := piece{bytes.Clone(z.deflated.Bytes()), z.sum}
+	z.deflated.Reset()
+	z.z.Reset(&z.deflated)
+	z.sum = sum{}
+	return p
 }
 
 // wantsGzip says whether the Accept-Encoding of a request asks for gzip (RFC 9110, 12.5.3).

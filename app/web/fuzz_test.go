@@ -22,10 +22,11 @@ func FuzzPage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, other, query string) {
 		page := func(name, other string) string {
 			s := home()
-			s.Devices = s.Devices[:6]
-			for i := range s.Devices {
-				s.Devices[i].Name, s.Devices[i].Vendor = name, "by "+other
+			all := s.Devices.Unpack()[:6]
+			for i := range all {
+				all[i].Name, all[i].Vendor = name, "by "+other
 			}
+			s.Devices = device.Pack(all...)
 			m := sick()
 			m[0].Interface, m[1].Interface, m[1].Why = name, other, name
 			cfg := healthyConfig()

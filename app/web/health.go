@@ -103,13 +103,8 @@ func (p *page) health(s *device.Snapshot, meters []meter.Status) health {
 }
 
 func (h *health) network(s *device.Snapshot) {
-	devices := 0
-	for i := range s.Devices {
-		if len(s.Devices[i].Hosts) > 0 {
-			devices++
-		}
-	}
-	h.Devices, h.Former, h.Hosts = grouped(uint64(devices)), some(uint64(len(s.Devices)-devices)), grouped(uint64(s.Hosts))
+	devices := s.Devices.Housed()
+	h.Devices, h.Former, h.Hosts = grouped(uint64(devices)), some(uint64(s.Devices.Len()-devices)), grouped(uint64(s.Hosts))
 	bytes := func(t *traffic.Totals) string {
 		if n := t.Sent().Bytes + t.Received().Bytes; n > 0 {
 			return inBytes(n)

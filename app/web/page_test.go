@@ -75,9 +75,11 @@ var hostile = []string{
 func TestPageEscapes(t *testing.T) {
 	page := func(name string) string {
 		s := home()
-		for i := range s.Devices {
-			s.Devices[i].Name, s.Devices[i].Vendor = name, "by "+name
+		devices := s.Devices.Unpack()
+		for i := range devices {
+			devices[i].Name, devices[i].Vendor = name, "by "+name
 		}
+		s.Devices = device.Pack(devices...)
 		m := sick()
 		m[0].Interface, m[1].Interface, m[1].Why = name, name, name
 		cfg := healthyConfig()
@@ -232,10 +234,12 @@ func TestPagePauses(t *testing.T) {
 
 func crowd(n int) *device.Snapshot {
 	s := &device.Snapshot{Time: now, Start: start, Hosts: n, Limit: n + 1}
+	var all []device.Device
 	for i := range n {
-		s.Devices = append(s.Devices, dev(fmt.Sprintf("d%06d.lan", i), 0, float64(i), 0, totals(uint64(i)*1000, 0, 0, 0, 0),
+		all = append(all, dev(fmt.Sprintf("d%06d.lan", i), 0, float64(i), 0, totals(uint64(i)*1000, 0, 0, 0, 0),
 			netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String()))
 	}
+	s.Devices = device.Pack(all...)
 	return s
 }
 

@@ -153,62 +153,68 @@ func share(part, whole uint64) float64 {
 
 func used(d *device.Device) uint64 { return d.Totals.Sent().Bytes + d.Totals.Received().Bytes }
 
+// A place is where a device stands on the page.
+type place struct {
+	number int     // of the device
+	total  uint64  // bytes
+	now    float64 // bytes per second
+}
+
 // devices fills the rows: first the devices that had traffic, in the order asked for, then those that had none, by name.
 func (v *view) devices(s *device.Snapshot) {
 	var all, most uint64
-	var in, out float64
-	var downloader, uploader device.Device
-	var active, idle []*device.Device
-	for i := range s.Devices {
-		d := &s.Devices[i]
+	var in, out, inMost, outMost float64
+	places := make([]place, 0, s.Devices.Len())
+	for d := range s.Devices.All() {
 		n := used(d)
 		all, most = all+n, max(most, n)
 		in, out = in+d.InRate, out+d.OutRate
-		if d.InRate > downloader.InRate {
-			downloader = *d
+		if d.InRate > inMost {
+			inMost, v.InMost = d.InRate, &leader{short(d), inBits(d.InRate)}
 		}
-		if d.OutRate > uploader.OutRate {
-			uploader = *d
+		if d.OutRate > outMost {
+			outMost, v.OutMost = d.OutRate, &leader{short(d), inBits(d.OutRate)}
 		}
-		if n > 0 {
-			active = append(active, d)
-		} else {
-			idle = append(idle, d)
-		}
+		places = append(places, place{len(places), n, d.InRate + d.OutRate})
 	}
 	v.In, v.Out = inBits(in), inBits(out)
-	if downloader.InRate > 0 {
-		v.InMost = &leader{short(&downloader), inBits(downloader.InRate)}
-	}
-	if uploader.OutRate > 0 {
-		v.OutMost = &leader{short(&uploader), inBits(uploader.OutRate)}
-	}
-	slices.SortStableFunc(active, func(a, b *device.Device) int { // they come sorted by name
-		now, total := cmp.Compare(b.InRate+b.OutRate, a.InRate+a.OutRate), cmp.Compare(used(b), used(a))
-		switch v.Sort {
-		case "name":
+	slices.SortStableFunc(places, func(a, b place) int { // they come sorted by name
+		now, total := cmp.Compare(b.now, a.now), cmp.Compare(b.total, a.total)
+		switch {
+		case a.total == 0 || b.total == 0:
+			return total
+		case v.Sort == "name":
 			return 0
-		case "now":
+		case v.Sort == "now":
 			return cmp.Or(now, total)
 		}
 		return cmp.Or(total, now)
 	})
+	shown := map[int]int{} // places of the devices, by number
 	var left uint64
-	more := 0
-	for i, d := range append(active, idle...) {
-		switch {
-		case i >= maxRows:
-			more++
-			left += used(d)
-		case i < len(active):
-			v.Rows = append(v.Rows, rowOf(d, all, most))
-		default:
-			v.Idle = append(v.Idle, rowOf(d, all, most))
+	for i, p := range places {
+		if i < maxRows {
+			shown[p.number] = i
+		} else {
+			left += p.total
 		}
 	}
-	if more > 0 {
+	if more := len(places) - len(shown); more > 0 {
 		v.More, v.MoreTotal = grouped(uint64(more)), inBytes(left)
 	}
+	rows := make([]row, len(shown))
+	number := 0
+	for d := range s.Devices.All() {
+		if i, ok := shown[number]; ok {
+			rows[i] = rowOf(d, all, most)
+		}
+		number++
+	}
+	active := slices.IndexFunc(places[:len(rows)], func(p place) bool { return p.total == 0 })
+	if active < 0 {
+		active = len(rows)
+	}
+	v.Rows, v.Idle = rows[:active], rows[active:]
 }
 
 var sourceWords = map[string]string{
