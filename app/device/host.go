@@ -17,6 +17,7 @@ type host struct {
 	claimed instant  // when the station last claimed it
 	wanted  instant  // when the namer was last told of it, 0: never
 	last    instant  // when it last sent or received
+	ends    instant  // the lease
 	places  uint16   // in the tables
 	how     strength // of the claim of station or maybe
 	four    bool     // the address is one of IPv4
@@ -33,7 +34,6 @@ type seldom struct {
 	held  *held    // what it has gained since it is here, as long as its device is not shown; nil: nothing
 	ptr   string   // its name in the reverse DNS, "" if there is none
 	mdns  said     // its name in multicast DNS
-	ends  instant  // the lease
 }
 
 // none is what hosts have of all that is seldom, as long as they have nothing. Nobody writes to it.

@@ -38,7 +38,7 @@ func (r *Registry) learn(f *names.Fact) {
 		return
 	}
 	if f.Kind == names.Called {
-		if r.uses(byDHCP) && s.dhcp.hear(f.Name, r.now) && s.device != nil {
+		if r.uses(byDHCP) && s.says().dhcp.hear(f.Name, r.now) && s.device != nil {
 			r.call(s.device, f.Name)
 			r.review(s.device)
 			r.wait(s.device)

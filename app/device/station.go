@@ -22,11 +22,27 @@ type station struct {
 	mac     names.MAC
 	device  *device   // of its hosts; nil as long as none is counted
 	hosts   few[host] // known to be its
-	maybe   few[host] // that it claims, and may speak for only
-	dhcp    said      // what it calls itself when it asks for an address
+	*claims           // to read only
 	speaks  bool      // for others: it is a router with proxy ARP, an extender or the like
 	sends   bool      // as others, too
 	removed bool
+}
+
+// claims is what few stations say.
+type claims struct {
+	maybe few[host] // that they claim, and may speak for only
+	dhcp  said      // what they call themselves when they ask for an address
+}
+
+// silent is the claims of those that have none. Nobody writes to it.
+var silent = &claims{}
+
+// says is where what a station claims may be written.
+func (s *station) says() *claims {
+	if s.claims == silent {
+		s.claims = &claims{}
+	}
+	return s.claims
 }
 
 // strength is how much a claim of an address says.
@@ -60,7 +76,7 @@ func (r *Registry) stationOf(mac names.MAC) *station {
 			r.drop(oldest)
 		}
 	}
-	s = &station{mac: mac}
+	s = &station{mac: mac, claims: silent}
 	r.stations.put(s)
 	r.strangers = append(r.strangers, s)
 	return s
@@ -120,17 +136,17 @@ func (r *Registry) claim(h *host, s *station, how strength) {
 func (r *Registry) give(h *host, s *station, life time.Duration) {
 	for _, g := range s.hosts.all() {
 		if g != h && g.lease == s && subnet(g.addr()) == subnet(h.addr()) && g.four {
-			g.some().ends, g.claimed = r.now, r.now-span(fresh)
+			g.ends, g.claimed = r.now, r.now-span(fresh)
 		}
 	}
-	h.some().lease, h.some().ends = s, r.now+span(life)
+	h.some().lease, h.ends = s, r.now+span(life)
 	r.claim(h, s, leased)
 }
 
 // giveUp takes that a station does not want an address any more. It is still called its until somebody else claims it.
 func (r *Registry) giveUp(h *host, s *station) {
 	if h.lease == s {
-		h.some().lease, h.some().ends = nil, 0
+		h.some().lease = nil
 		h.tidy()
 	}
 	if h.station == s {
@@ -173,18 +189,21 @@ func (s *station) doubt(h *host, how strength, now instant) {
 		}
 		h.some().maybe = s
 		h.how = how
-		s.maybe.add(h)
+		s.says().maybe.add(h)
 	}
 	h.how, h.claimed = max(h.how, how), now
 }
 
 // doubtNone gives up all claims that have been in doubt.
 func (s *station) doubtNone() {
+	if s.maybe.len() == 0 {
+		return
+	}
 	for _, h := range s.maybe.all() {
 		h.some().maybe = nil
 		h.tidy()
 	}
-	s.maybe = few[host]{}
+	s.says().maybe = few[host]{}
 }
 
 // tooMany says whether the station has claimed more addresses not long ago than one device has.
