@@ -49,7 +49,8 @@ func TestLoadConfig(t *testing.T) {
 			map[string]string{"GONETMON_INTERFACE": "eth1", "GONETMON_CIDR": "192.168.2.0/24", "GONETMON_NAMES_FILE": "/etc/a#b"}, ""},
 		{"a typo", []string{"GONETMON_INTERFAC=eth1"}, nil, `GONETMON_INTERFAC="eth1": no such variable; did you mean GONETMON_INTERFACE? ` + "`gonetmon config` lists all"},
 		{"a typo, empty", []string{"GONETMON_CIDRS="}, nil, "GONETMON_CIDR?"},
-		{"a long name", []string{"GONETMON_INTERFACE=averylonginterface"}, nil, `GONETMON_INTERFACE="averylonginterface": "averylonginterface" can't be the name of an interface (at most 15 letters, no / and no :); for example GONETMON_INTERFACE=eth1`},
+		{"a long name", []string{"GONETMON_INTERFACE=averylonginterface"}, nil, `GONETMON_INTERFACE="averylonginterface": "averylonginterface" can't be the name of an interface (at most 15 letters, no / and no :, and no # at the beginning); for example GONETMON_INTERFACE=eth1`},
+		{"a comment in a list", []string{"GONETMON_INTERFACE=eth1,#eth2"}, nil, `"#eth2" can't be the name of an interface`}, // found by FuzzConfig
 		{"auto and another", []string{"GONETMON_INTERFACE=auto,eth1"}, nil, `"auto" can't stand beside others`},
 		{"twice", []string{"GONETMON_INTERFACE=eth1,eth1"}, nil, `"eth1" stands there twice`},
 		{"only commas", []string{"GONETMON_INTERFACE=,"}, nil, "is empty"},

@@ -52,8 +52,8 @@ func (v *interfaces) Decode(value string) error {
 		return nil
 	}
 	for _, p := range parts {
-		if len(p) > 15 || strings.ContainsAny(p, "/:") || p == "." || p == ".." {
-			return fmt.Errorf("%q can't be the name of an interface (at most 15 letters, no / and no :)", p)
+		if len(p) > 15 || strings.ContainsAny(p, "/:") || p[0] == '#' || p == "." || p == ".." {
+			return fmt.Errorf("%q can't be the name of an interface (at most 15 letters, no / and no :, and no # at the beginning)", p)
 		}
 	}
 	*v = parts
