@@ -42,10 +42,20 @@ type Page struct {
 // NewPage returns a page.
 func NewPage(cfg PageConfig) *Page {
 	p := &Page{cfg: cfg}
-	p.renderings = renderings{folded: cfg.Folded, snapshot: cfg.Snapshot, render: p.render}
+	p.renderings = renderings{folded: cfg.Folded, up: p.up, snapshot: cfg.Snapshot, render: p.render}
 	p.zippers.New = func() any { return newZipper() }
 	p.inflaters.New = func() any { return flate.NewReader(nil) }
 	return p
+}
+
+// up says which interfaces are heard.
+func (p *Page) up() (all []bool) {
+	if p.cfg.Meters != nil {
+		for _, m := range p.cfg.Meters() {
+			all = append(all, m.Up)
+		}
+	}
+	return all
 }
 
 // WritePrometheus writes the whole page, in the text format of version 0.0.4. All of it that is counted is of one snapshot.

@@ -16,6 +16,7 @@ import (
 // to be in plain is inflated for each of them.
 type rendering struct {
 	time    time.Time // of the snapshot
+	up      []bool    // which interfaces were heard
 	blocks  [][]byte  // of the deflate stream
 	size    int       // of the blocks
 	sum     sum       // of what is deflated

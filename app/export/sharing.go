@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	keepFor  = time.Second // how long a rendering is given to all who ask: what is not of its snapshot is as old
+	keepFor  = time.Second // how long a rendering is given to all who ask: of its snapshot or not, what it counts is as old
 	mostHeld = 8 << 20     // bytes of renderings, besides the newest, that readers may hold
 )
 
@@ -17,6 +17,7 @@ const (
 // reads, and if readers are so slow that they hold too many, it takes the oldest ones from them.
 type renderings struct {
 	folded   func() time.Time // nil: never
+	up       func() []bool    // which interfaces are heard: a rendering that says otherwise is none
 	snapshot func() *device.Snapshot
 	render   func(*device.Snapshot) *rendering
 
@@ -34,6 +35,20 @@ type making struct {
 
 // take lends a rendering until it is given back: one of the current snapshot, or that which is just being made.
 func (c *renderings) take() *rendering {
+	r, mine := c.join()
+	if !mine && !slices.Equal(r.up, c.up()) {
+		r, _ = c.join() // this one has been begun since
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.readers++; r.readers == 1 {
+		c.held = append(c.held, r)
+	}
+	return r
+}
+
+// join waits for the rendering that is being made, or makes one itself.
+func (c *renderings) join() (r *rendering, mine bool) {
 	c.mu.Lock()
 	m := c.making
 	if m == nil {
@@ -41,20 +56,14 @@ func (c *renderings) take() *rendering {
 		c.making = m
 		c.mu.Unlock()
 		c.make(m)
-	} else {
-		c.mu.Unlock()
-		<-m.done
-		if m.result == nil {
-			panic("export: the page could not be rendered")
-		}
+		return m.result, true
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r := m.result
-	if r.readers++; r.readers == 1 {
-		c.held = append(c.held, r)
+	c.mu.Unlock()
+	<-m.done
+	if m.result == nil {
+		panic("export: the page could not be rendered")
 	}
-	return r
+	return m.result, false
 }
 
 func (c *renderings) give(r *rendering) {
@@ -73,7 +82,9 @@ func (c *renderings) make(m *making) {
 		close(m.done)
 	}()
 	if m.result = c.current(); m.result == nil {
+		up := c.up() // before it is rendered: if they change meanwhile, it is not for those who come then
 		m.result = c.render(c.snapshot())
+		m.result.up = up
 		c.keep(m.result)
 	}
 }
@@ -82,7 +93,7 @@ func (c *renderings) make(m *making) {
 func (c *renderings) current() *rendering {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.last != nil && c.folded != nil && !c.folded().Equal(c.last.time) {
+	if r := c.last; r != nil && (c.folded != nil && !c.folded().Equal(r.time) || !slices.Equal(r.up, c.up())) {
 		c.last = nil
 	}
 	return c.last

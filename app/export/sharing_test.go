@@ -16,7 +16,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gonetmon/app/capture"
 	"gonetmon/app/device"
+	"gonetmon/app/meter"
 )
 
 // counted makes a page count how often it is rendered, and calls meanwhile each time, if that is not nil.
@@ -93,6 +95,34 @@ func TestPageJoined(t *testing.T) {
 	})
 }
 
+// Nobody is told that an interface is heard, or not, when that is not so any more: neither by a page that is kept, nor by one that has
+// been made meanwhile.
+func TestPageUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, up := home(), atomic.Bool{}
+		status := func() []meter.Status { return []meter.Status{{Interface: "eth1", Stats: capture.Stats{Up: up.Load()}}} }
+		p := NewPage(PageConfig{Snapshot: func() *device.Snapshot { return s }, Folded: func() time.Time { return s.Time }, Meters: status, Own: true})
+		p.renderings.render = func(s *device.Snapshot) *rendering {
+			defer time.Sleep(time.Second / 2)
+			return p.render(s)
+		}
+		for i := range 8 {
+			want := fmt.Sprintf("gonetmon_capture_up{interface=\"eth1\"} %d\n", (i+1)%2)
+			early := make(chan string)
+			go func() { early <- body(t, get(p, "GET", "gzip")) }()
+			time.Sleep(time.Second / 4)
+			up.Store(i%2 == 0)
+			if got := body(t, get(p, "GET", "gzip")); !strings.Contains(got, want) {
+				t.Errorf("round %d: %q is missing", i, want)
+			}
+			<-early
+			if i > 4 {
+				time.Sleep(2 * keepFor)
+			}
+		}
+	})
+}
+
 // That one rendering fails does not spoil the next.
 func TestPageFails(t *testing.T) {
 	p := ownPage(home())
@@ -130,7 +160,7 @@ func TestPagePieces(t *testing.T) {
 func TestRenderingsHeld(t *testing.T) {
 	var now atomic.Pointer[device.Snapshot]
 	folded := func() time.Time { return now.Load().Time }
-	c := renderings{folded: folded, snapshot: now.Load, render: func(s *device.Snapshot) *rendering {
+	c := renderings{folded: folded, up: func() []bool { return nil }, snapshot: now.Load, render: func(s *device.Snapshot) *rendering {
 		r := newRendering(s.Time, nil)
 		r.size = mostHeld/2 - 1
 		return r

@@ -88,5 +88,5 @@ func (b *bench) flood(known, peer netip.Addr, cidr string, forge func(*rand.Rand
 	devices := strings.Count(body, "\nnode_bytes_total{")
 	f := d.end(s.Sent)
 	return fmt.Sprintf("%d forged at %.0f/s: %s; %d hosts, %d devices on the page, %d MB overflow; %.1f MiB resident at most, %.1f beside the ring",
-		forged, float64(forged)/took.Seconds(), f, v[1], devices, v[2]/1e6, mib(d.most.memory), mib(d.most.memory-ring))
+		forged, float64(forged)/took.Seconds(), f, v[1], devices, v[2]/1e6, mib(d.most.peak), mib(d.most.peak-ring))
 }

@@ -90,10 +90,10 @@ func (d *daemon) siege(s *testnet.Sender, long time.Duration) (longest time.Dura
 
 // borne says how the daemon has borne a siege.
 func (d *daemon) borne(longest time.Duration, f final) string {
-	return fmt.Sprintf("others served within %s; at most %d descriptors, %d goroutines, %.1f MiB beside the ring; %s", ms(longest), d.most.descriptors, d.most.goroutines, mib(d.most.memory-ring), f)
+	return fmt.Sprintf("others served within %s; at most %d descriptors, %d goroutines, %.1f MiB beside the ring; %s", ms(longest), d.most.descriptors, d.most.goroutines, mib(d.most.peak-ring), f)
 }
 
-// givenBack checks that connections are closed and their descriptors free.
+// givenBack checks that connections are closed, their descriptors free, and their goroutines gone, on the page too.
 func (d *daemon) givenBack(before int) {
 	d.b.Helper()
 	var now usage
@@ -103,6 +103,7 @@ func (d *daemon) givenBack(before int) {
 	}) {
 		d.b.Errorf("%d descriptors, %d before", now.descriptors, before)
 	}
+	d.Until("their goroutines are gone", func() bool { return d.values("go_goroutines")[0] < mostGoroutines })
 }
 
 func slowReaders(b *bench) string {

@@ -90,7 +90,7 @@ func (b *bench) limited(limit, hosts int) string {
 	v := d.values("gonetmon_hosts", "gonetmon_overflow_bytes_total")
 	f := d.end(s.Sent)
 	return fmt.Sprintf("%s; %d hosts, %d MB overflow, page read %d times; %.1f MiB resident, at most %s charged",
-		f, v[0], v[1]/1e6, d.page.scrapes, mib(d.most.memory), charged)
+		f, v[0], v[1]/1e6, d.page.scrapes, mib(d.most.peak), charged)
 }
 
 func descriptors(b *bench) string {

@@ -129,7 +129,7 @@ func scrapers(b *bench) string {
 	}
 	f := d.end(s.Sent)
 	return fmt.Sprintf("%d scrapes of %.1f MB, each client every 5 s: %s (median), %s (p99), %s (longest); all 100 in the same moment: %s (longest); %s; %.1f MiB beside the ring",
-		len(took), float64(size)/1e6, ms(median(took)), ms(p), ms(took[len(took)-1]), ms(burst), f, mib(d.most.memory-ring))
+		len(took), float64(size)/1e6, ms(median(took)), ms(p), ms(took[len(took)-1]), ms(burst), f, mib(d.most.peak-ring))
 }
 
 // burst has clients scrape in the same moment, and returns how long the last one waited.

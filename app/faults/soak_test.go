@@ -78,7 +78,7 @@ func soak(b *bench) string {
 		what = append(what, fmt.Sprintf("%s %d×", name, k.done[name]))
 	}
 	return fmt.Sprintf("%s: %s; %s; page read %d times; at most %.1f MiB beside the ring, %d descriptors, %d goroutines; memory slope %s",
-		long, strings.Join(what, ", "), f, k.d.page.scrapes, mib(k.d.most.memory-ring), k.d.most.descriptors, k.d.most.goroutines, grows)
+		long, strings.Join(what, ", "), f, k.d.page.scrapes, mib(k.d.most.peak-ring), k.d.most.descriptors, k.d.most.goroutines, grows)
 }
 
 // odd are frames of many kinds.

@@ -45,7 +45,8 @@ type watch struct {
 
 // A usage is what a process has of the machine.
 type usage struct {
-	memory      int64
+	memory      int64 // resident now
+	peak        int64 // the most that ever was
 	descriptors int
 	goroutines  int
 }
@@ -191,8 +192,8 @@ func (w *watch) bounds() {
 	}
 	u.goroutines = int(w.page.sum.goroutines)
 	more := perConnection * int(w.connections.Load())
-	if u.memory > w.memory {
-		w.wrong("%.1f MiB of memory, bound %.1f", mib(u.memory), mib(w.memory))
+	if u.peak > w.memory {
+		w.wrong("%.1f MiB of memory, bound %.1f", mib(u.peak), mib(w.memory))
 	}
 	if u.goroutines > mostGoroutines+more {
 		w.wrong("%d goroutines, bound %d", u.goroutines, mostGoroutines+more)
@@ -203,7 +204,7 @@ func (w *watch) bounds() {
 	if u.descriptors > mostDescriptors+more {
 		w.wrong("%d descriptors, bound %d", u.descriptors, mostDescriptors+more)
 	}
-	w.most = usage{max(w.most.memory, u.memory), max(w.most.descriptors, u.descriptors), max(w.most.goroutines, u.goroutines)}
+	w.most = usage{max(w.most.memory, u.memory), max(w.most.peak, u.peak), max(w.most.descriptors, u.descriptors), max(w.most.goroutines, u.goroutines)}
 }
 
 func mib(n int64) float64 { return float64(n) / (1 << 20) }
@@ -215,7 +216,7 @@ func usageOf(pid int) (u usage, err error) {
 	if err != nil {
 		return u, err
 	}
-	u.memory = statusField(string(status), "VmRSS") << 10
+	u.memory, u.peak = statusField(string(status), "VmRSS")<<10, statusField(string(status), "VmHWM")<<10
 	descriptors, err := os.ReadDir(dir + "fd")
 	u.descriptors = len(descriptors)
 	return u, err
