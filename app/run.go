@@ -56,6 +56,7 @@ type daemon struct {
 
 // run listens and counts until ctx ends. Then every frame that had come is counted, and the last report printed.
 func run(ctx context.Context, c *config, stdout io.Writer) error {
+	boundMemory(int(c.MaxHosts))
 	book := logbook.NewHandler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel.Level}))
 	defer book.Flush()
 	d := &daemon{cfg: c, log: slog.New(book)}

@@ -16,6 +16,7 @@ func floodRows() []row {
 	return []row{
 		{name: "flood-ipv4", fault: "forged IPv4 senders in a /16", holds: holds, run: floodIPv4},
 		{name: "flood-ipv6", fault: "forged IPv6 senders in a /64", holds: holds, run: floodIPv6},
+		{name: "flood-facts", fault: "forged IPv6 senders, of which every twentieth says at which MAC it is and the next one what it is called (mDNS)", holds: holds, run: floodFacts},
 	}
 }
 
@@ -44,6 +45,27 @@ func floodIPv6(b *bench) string {
 	frame := testnet.UDP(netip.MustParseAddr("2001:db8:2::1"), away6, 72)
 	return b.flood(known6, away6, "GONETMON_CIDR=2001:db8:2::/64", func(random *rand.Rand) []byte {
 		binary.BigEndian.PutUint64(frame[30:], random.Uint64())
+		return frame
+	})
+}
+
+func floodFacts(b *bench) string {
+	frame := testnet.UDP(netip.MustParseAddr("2001:db8:2::1"), away6, 72)
+	var mac [6]byte
+	var addr netip.Addr
+	n := 0
+	return b.flood(known6, away6, "GONETMON_CIDR=2001:db8:2::/64", func(random *rand.Rand) []byte {
+		switch n++; n % 20 {
+		case 1:
+			binary.BigEndian.PutUint64(frame[30:], random.Uint64())
+			mac, addr = [6]byte{2, 0, 2, frame[35], frame[36], frame[37]}, netip.AddrFrom16([16]byte(frame[22:]))
+			return testnet.NeighborAdvert(mac, addr, addr, testnet.TargetMAC(mac))
+		case 2:
+			return testnet.MDNSResponse(mac, addr, 120, true, testnet.Record{Name: fmt.Sprintf("host-%x.local.", mac), Addr: addr})
+		case 3: // is counted
+		default:
+			binary.BigEndian.PutUint64(frame[30:], random.Uint64())
+		}
 		return frame
 	})
 }
@@ -81,12 +103,12 @@ func (b *bench) flood(known, peer netip.Addr, cidr string, forge func(*rand.Rand
 	d.settled(s.Sent)
 	d.Until("all devices are on the page", func() bool { return d.values("gonetmon_waiting_bytes")[0] == 0 })
 	_, body := d.Get("metrics")
-	v := find(body, series, "gonetmon_hosts", "gonetmon_overflow_bytes_total", `gonetmon_capture_drops_total{interface="mon0"}`)
+	v := find(body, series, "gonetmon_hosts", "gonetmon_overflow_bytes_total", `gonetmon_capture_drops_total{interface="mon0"}`, `gonetmon_table_entries{table="macs"}`)
 	if v[3] == 0 && v[0] != said {
 		b.Errorf("who is known has %d packets, and sent %d", v[0], said)
 	}
 	devices := strings.Count(body, "\nnode_bytes_total{")
 	f := d.end(s.Sent)
-	return fmt.Sprintf("%d forged at %.0f/s: %s; %d hosts, %d devices on the page, %d MB overflow; %.1f MiB resident at most, %.1f beside the ring",
-		forged, float64(forged)/took.Seconds(), f, v[1], devices, v[2]/1e6, mib(d.most.peak), mib(d.most.peak-ring))
+	return fmt.Sprintf("%d forged at %.0f/s: %s; %d hosts, %d MACs, %d devices on the page, %d MB overflow; %.1f MiB resident at most, %.1f beside the ring",
+		forged, float64(forged)/took.Seconds(), f, v[1], v[4], devices, v[2]/1e6, mib(d.most.peak), mib(d.most.peak-ring))
 }

@@ -63,10 +63,7 @@ func within(dir string, cmd *exec.Cmd) {
 func (b *bench) limited(limit, hosts int) string {
 	here, there := testnet.Joined(b)
 	dir := b.limitMemory(limit << 20)
-	d := b.startBy(here, nil, func(cmd *exec.Cmd) {
-		within(dir, cmd)
-		cmd.Env = append(cmd.Env, fmt.Sprintf("GOMEMLIMIT=%dMiB", limit*3/4))
-	},
+	d := b.startBy(here, nil, func(cmd *exec.Cmd) { within(dir, cmd) },
 		"GONETMON_CIDR=192.168.0.0/16", fmt.Sprintf("GONETMON_MAX_HOSTS=%d", hosts), "GONETMON_REPORT_INTERVAL=0")
 	s := testnet.NewSender(there, "in0")
 	random := b.random()
