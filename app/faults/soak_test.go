@@ -63,7 +63,8 @@ func soak(b *bench) string {
 	k.clock = newFakeClock(k.d)
 	k.s = testnet.NewSender(there, "in0")
 	long := time.Duration(b.of(20, 1800)) * time.Second
-	k.end = time.Now().Add(long)
+	begin := time.Now()
+	k.end = begin.Add(long)
 	slope := k.measure(long)
 	var both sync.WaitGroup
 	both.Go(func() { k.happen(rand.New(rand.NewPCG(b.seed, 2)), k.around()) })
@@ -71,6 +72,7 @@ func soak(b *bench) string {
 	both.Wait()
 	k.clock.set(0)
 	grows := slope()
+	took := time.Since(begin).Round(time.Second)
 	k.server.SetAll(nil)
 	f := k.d.end(k.sent + k.s.Sent)
 	var what []string
@@ -78,7 +80,7 @@ func soak(b *bench) string {
 		what = append(what, fmt.Sprintf("%s %d×", name, k.done[name]))
 	}
 	return fmt.Sprintf("%s: %s; %s; page read %d times; at most %.1f MiB beside the ring, %d descriptors, %d goroutines; memory slope %s",
-		long, strings.Join(what, ", "), f, k.d.page.scrapes, mib(k.d.most.peak-ring), k.d.most.descriptors, k.d.most.goroutines, grows)
+		took, strings.Join(what, ", "), f, k.d.page.scrapes, mib(k.d.most.peak-ring), k.d.most.descriptors, k.d.most.goroutines, grows)
 }
 
 // odd are frames of many kinds.
@@ -350,7 +352,7 @@ func (k *soaking) connected(count int, do func(random *rand.Rand, c net.Conn)) f
 		}
 		k.rest(random)
 		hangUp(conns)
-		time.Sleep(300 * time.Millisecond) // until the daemon has noticed
+		time.Sleep(1500 * time.Millisecond) // until the daemon has noticed, and no page from before is kept
 		k.d.connections.Add(int64(-count))
 	}
 }
