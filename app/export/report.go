@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"iter"
 	"math"
 	"net/netip"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"gonetmon/app/device"
-	"gonetmon/app/traffic"
 )
 
 const (
@@ -32,7 +30,32 @@ type Report struct {
 	w        io.Writer
 	every    time.Duration
 	snapshot func() *device.Snapshot
-	last     *device.Snapshot // up to which all was printed; nil: nothing yet
+	last     *marks // up to which all was printed; nil: nothing yet
+}
+
+// marks are how far the counters were at one moment: less than a snapshot, as they are kept from one report to the next.
+type marks struct {
+	time     time.Time
+	devices  []mark // sorted by name
+	overflow mark
+}
+
+type mark struct {
+	name    string
+	first   int64 // when it was first seen, in nanoseconds since 1970
+	in, out uint64
+}
+
+func marksOf(s *device.Snapshot) *marks {
+	m := &marks{time: s.Time, devices: make([]mark, 0, s.Devices.Len()), overflow: markOf(&device.Device{Totals: s.Overflow})}
+	for d := range s.Devices.All() {
+		m.devices = append(m.devices, markOf(d))
+	}
+	return m
+}
+
+func markOf(d *device.Device) mark {
+	return mark{d.Name, d.First.UnixNano(), d.Totals.Received().Bytes, d.Totals.Sent().Bytes}
 }
 
 // NewReport returns a report to w. Every 0 means that Run prints nothing.
@@ -63,7 +86,7 @@ func (r *Report) Run(ctx context.Context) error {
 func (r *Report) Print(now time.Time) {
 	s := r.snapshot()
 	writeTable(r.w, now, r.last, s, mostRows)
-	r.last = s
+	r.last = marksOf(s)
 }
 
 // WriteTable writes the same table of all that was counted since the start, with a row for each device.
@@ -79,40 +102,59 @@ type row struct {
 	in, out uint64     // bytes
 }
 
-// rows returns what each device gained from one snapshot to a later one, what uses most first.
-func rows(from, to *device.Snapshot) (gained []row) {
-	next, stop := iter.Pull(from.Devices.All()) // sorted by name, as those of to are
-	defer stop()
-	was, more := next()
+// rows returns what each device gained from one moment to a later snapshot, what uses most first: so many of them at most, and then one
+// for all the others together. Count is how many have gained something.
+func rows(from *marks, to *device.Snapshot, most int) (gained []row, count int) {
+	rest, was := row{}, from.devices
 	for d := range to.Devices.All() {
-		for more && was.Name < d.Name {
-			was, more = next()
+		for len(was) > 0 && was[0].name < d.Name {
+			was = was[1:]
 		}
-		var before traffic.Totals
-		if more && was.Name == d.Name && !anew(was, d) {
-			before = was.Totals
+		var before mark
+		if len(was) > 0 && was[0].name == d.Name {
+			before = was[0]
 		}
-		if g := gain(&before, &d.Totals); g.in+g.out > 0 {
-			g.name = d.Name
-			if len(d.Hosts) > 0 {
-				g.first, g.more = d.Hosts[0], len(d.Hosts)-1
-			}
-			gained = append(gained, g)
+		g := gain(d, before)
+		if g.in+g.out == 0 {
+			continue
+		}
+		gained = append(gained, g)
+		if count++; len(gained)/2 >= most {
+			gained = cut(gained, most, &rest)
 		}
 	}
-	slices.SortFunc(gained, func(a, b row) int {
+	gained = cut(gained, most, &rest)
+	if count > len(gained) {
+		rest.name = "(" + devices(count-len(gained)) + " more)"
+		gained = append(gained, rest)
+	}
+	return gained, count
+}
+
+// cut sorts rows, what uses most first, and adds those behind the first so many to the rest.
+func cut(all []row, most int, rest *row) []row {
+	slices.SortFunc(all, func(a, b row) int {
 		return cmp.Or(cmp.Compare(b.in+b.out, a.in+a.out), cmp.Compare(a.name, b.name))
 	})
-	return gained
+	first := min(most, len(all))
+	for _, r := range all[first:] {
+		rest.in += r.in
+		rest.out += r.out
+	}
+	return all[:first]
 }
 
-// anew says whether a device was forgotten since was, and has come back: then its counters began at 0 again.
-func anew(was, d *device.Device) bool {
-	return d.First.After(was.First) || d.Totals.Received().Bytes < was.Totals.Received().Bytes || d.Totals.Sent().Bytes < was.Totals.Sent().Bytes
-}
-
-func gain(from, to *traffic.Totals) row {
-	return row{in: to.Received().Bytes - from.Received().Bytes, out: to.Sent().Bytes - from.Sent().Bytes}
+// gain is what a device has gained since a mark. If it was forgotten since then, and has come back, its counters began at 0 again.
+func gain(d *device.Device, since mark) row {
+	now := markOf(d)
+	if now.first > since.first || now.in < since.in || now.out < since.out {
+		since = mark{}
+	}
+	r := row{name: d.Name, in: now.in - since.in, out: now.out - since.out}
+	if len(d.Hosts) > 0 {
+		r.first, r.more = d.Hosts[0], len(d.Hosts)-1
+	}
+	return r
 }
 
 // address is the first address of a device, and how many more there are: "192.168.1.20 +2".
@@ -141,20 +183,16 @@ func printable(text string, widest int) string {
 	return text
 }
 
-// writeTable writes what was gained from one snapshot to a later one, with so many rows of devices at most; from nil is the start,
+// writeTable writes what was gained from one moment to a later snapshot, with so many rows of devices at most; from nil is the start,
 // when all was 0.
-func writeTable(w io.Writer, now time.Time, from, to *device.Snapshot, most int) {
+func writeTable(w io.Writer, now time.Time, from *marks, to *device.Snapshot, most int) {
 	if from == nil {
-		from = &device.Snapshot{Time: to.Start}
+		from = &marks{time: to.Start}
 	}
-	span := to.Time.Sub(from.Time)
-	all := rows(from, to)
-	count := len(all)
-	if count > most {
-		all = append(all[:most], together(all[most:]))
-	}
-	if g := gain(&from.Overflow, &to.Overflow); g.in+g.out > 0 {
-		g.name = beyondLimit
+	span := to.Time.Sub(from.time)
+	all, count := rows(from, to, most)
+	overflow := &device.Device{Name: beyondLimit, Totals: to.Overflow}
+	if g := gain(overflow, from.overflow); g.in+g.out > 0 {
 		all = append(all, g)
 	}
 
@@ -176,16 +214,6 @@ func writeTable(w io.Writer, now time.Time, from, to *device.Snapshot, most int)
 		})
 	}
 	_ = b.Flush()
-}
-
-// together is one row for several devices.
-func together(some []row) row {
-	all := row{name: "(" + devices(len(some)) + " more)"}
-	for _, r := range some {
-		all.in += r.in
-		all.out += r.out
-	}
-	return all
 }
 
 // period is when a table ends, and how long it is for.

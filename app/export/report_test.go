@@ -3,7 +3,9 @@ package export
 import (
 	"bytes"
 	"context"
+	"io"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -107,7 +109,7 @@ func TestReportForgets(t *testing.T) {
 	}
 	s.Devices = device.Pack(all...)
 	var b strings.Builder
-	writeTable(&b, s.Time, first, &s, mostRows)
+	writeTable(&b, s.Time, marksOf(first), &s, mostRows)
 	got := b.String()
 	for _, want := range []string{"2 devices", "100 MB  9.00 GB", "2.00 kB  1.00 kB"} {
 		if !strings.Contains(got, want) {
@@ -201,4 +203,26 @@ func TestUnits(t *testing.T) {
 			t.Errorf("%v: %q, want %q", r, got, want)
 		}
 	}
+}
+
+// A report of very many devices is not held in memory: between two of them there are the counters, which is less than a snapshot.
+func TestReportIsFrugal(t *testing.T) {
+	const n = 65536
+	s := crowd(n)
+	r := NewReport(io.Discard, time.Minute, func() *device.Snapshot { return s })
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	r.Print(s.Time)
+	runtime.ReadMemStats(&after)
+	if taken := int64(after.TotalAlloc - before.TotalAlloc); taken > 60*n {
+		t.Errorf("%d bytes a device are taken", taken/n)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if kept := int64(after.HeapAlloc) - int64(before.HeapAlloc); kept > 45*n {
+		t.Errorf("%d bytes a device are kept", kept/n)
+	}
+	runtime.KeepAlive(r)
+	runtime.KeepAlive(s)
 }
