@@ -90,10 +90,21 @@ func (m *MergingNet) Bulk(tb testing.TB, d *Daemon, n int64) (p Passing) {
 
 	Bulk(tb, m.a, m.Here, m.addr, n)
 
-	time.Sleep(300 * time.Millisecond)
-	p.Frames, p.Bytes = m.bridge.Crossed("r0")
-	p.Frames, p.Bytes = p.Frames-framesBefore, p.Bytes-bytesBefore
-	after := d.Heard(0)
+	// The last acknowledgments, and what is sent once more, may come late.
+	var after map[string]float64
+	for begin := time.Now(); ; {
+		frames, bytes := m.bridge.Crossed("r0")
+		p.Frames, p.Bytes = frames-framesBefore, bytes-bytesBefore
+		time.Sleep(500 * time.Millisecond)
+		after = d.Heard(0)
+		if now, _ := m.bridge.Crossed("r0"); now == frames {
+			break
+		}
+		if time.Since(begin) > 30*time.Second {
+			tb.Error("the wire does not become quiet")
+			break
+		}
+	}
 	gained := func(series string) uint64 { return uint64(after[series] - before[series]) }
 	var frames, bytes, ip uint64
 	for _, class := range []string{"ipv4", "ipv6", "arp", "other", "malformed"} {
