@@ -25,9 +25,9 @@ func TestMain(m *testing.M) {
 			}
 		}
 		main()
-		os.Exit(0)
+		os.Exit(testnet.Leaks())
 	}
-	os.Exit(m.Run())
+	testnet.Main(m)
 }
 
 // gonetmon is the command that runs gonetmon with these variables and no other of its own, in the namespace if there is one.

@@ -267,6 +267,7 @@ func macText(mac [6]byte) string { return net.HardwareAddr(mac[:]).String() }
 // Kernels that have all the addresses that kernels have, real ARP, NDP, SLAAC, DHCP and mDNS: a device each, by its right name,
 // with every byte that the wire says, within 5 s of its first frame. Then another machine gets the address of one that left.
 func TestLiveDevices(t *testing.T) {
+	t.Parallel()
 	h, here := newHouse(t)
 	ear := &ear{first: map[[6]byte]time.Time{}, bytes: map[[6]byte]uint64{}, udp: map[[6]byte]uint64{}}
 	testnet.Tap(here, "mon0", ear.hear)

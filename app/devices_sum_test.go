@@ -26,6 +26,7 @@ import (
 // what all hosts have, by scope and direction, and in the end what the oracle says. No byte is lost or counted twice, and no
 // series goes back.
 func TestDevicesSum(t *testing.T) {
+	t.Parallel()
 	dir, tallies := captures.Expected(t)
 	work := 200_000 // frames to count of each capture
 	if testing.Short() || raceDetector() {

@@ -158,6 +158,7 @@ var devicesWithoutCIDR = map[string]struct {
 
 // The devices of captures are those that people find in them, and each has moved what the oracle says of its hosts.
 func TestDevicesOfCaptures(t *testing.T) {
+	t.Parallel()
 	dir, tallies := captures.Expected(t)
 	for name, devices := range devicesOfCaptures {
 		t.Run(name, func(t *testing.T) {
@@ -260,6 +261,7 @@ func split(t *testing.T, path string, number int) (before, after string) {
 
 // Whoever has a name in the list of those that captures tell is called by one of them.
 func TestDevicesOfNames(t *testing.T) {
+	t.Parallel()
 	dir, tallies := captures.Expected(t)
 	list, err := os.ReadFile(filepath.Join(dir, "names.tsv"))
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 // An interface that does not exist is waited for; the log, the page and /readyz say so.
 func TestAbsentInterface(t *testing.T) {
+	t.Parallel()
 	here, there := testnet.NewNamespace(t), testnet.NewNamespace(t)
 	p := start(t, here)
 	if log := p.Log.String(); strings.Count(log, "does not exist, waiting for it") != 1 || !strings.Contains(log, "existing=lo") {
@@ -41,6 +42,7 @@ func TestAbsentInterface(t *testing.T) {
 
 // The whole daemon through an interface that is deleted and made anew: what was counted stays.
 func TestRecreatedInterface(t *testing.T) {
+	t.Parallel()
 	here, there := testnet.Joined(t)
 	p := start(t, here)
 	frames := testnet.Conversation(1000)
@@ -70,6 +72,7 @@ func TestRecreatedInterface(t *testing.T) {
 // Without configuration the interface and the prefixes are those of the default route; prefixes that change are followed. A
 // mirror port, which has no address, has the prefixes of the default route's interface.
 func TestAutomatic(t *testing.T) {
+	t.Parallel()
 	here, there := testnet.Joined(t)
 	here.IP("addr add 192.168.7.2/24 dev mon0")
 	here.IP("route add default via 192.168.7.1")
@@ -97,6 +100,7 @@ func TestAutomatic(t *testing.T) {
 
 // Each interface of a list counts into the same devices.
 func TestTwoInterfaces(t *testing.T) {
+	t.Parallel()
 	here, there := testnet.Joined(t)
 	testnet.Veth(there, "in1", here, "mon1")
 	p := start(t, here, "GONETMON_INTERFACE=mon0,mon1")

@@ -179,6 +179,7 @@ func together(m map[string]float64) map[string]float64 {
 // Each capture replayed into a real interface at 50,000 frames a second gives the figures that the file gives.
 func TestLiveIsFile(t *testing.T) {
 	testnet.NeedKernel(t)
+	t.Parallel()
 	dir, tallies := captures.Expected(t)
 	replayed := 0
 	for i, name := range slices.Sorted(maps.Keys(tallies)) {
@@ -221,6 +222,7 @@ func TestLiveIsFile(t *testing.T) {
 
 // Tagged frames count as they were on the wire, whatever of the tags the kernel takes out.
 func TestLiveTags(t *testing.T) {
+	t.Parallel()
 	here, there := testnet.Joined(t)
 	p := start(t, here, "GONETMON_CIDR=192.168.2.0/24,fe80::/10")
 	home, away := netip.MustParseAddr("192.168.2.7"), netip.MustParseAddr("198.51.100.1")
@@ -242,6 +244,7 @@ func TestLiveTags(t *testing.T) {
 
 // A daemon that stands still loses frames, but not the count of them.
 func TestLiveOverflow(t *testing.T) {
+	t.Parallel()
 	here, there := testnet.Joined(t)
 	p := start(t, here, "GONETMON_RING_SIZE=512KiB")
 	s := testnet.NewSender(there, "in0")
@@ -275,6 +278,7 @@ func stops() int {
 
 // SIGTERM while frames come: each that was sent before it is counted or is a drop, and the process ends at once and well.
 func TestLiveStop(t *testing.T) {
+	t.Parallel()
 	here, there := testnet.Joined(t)
 	s := testnet.NewSender(there, "in0")
 	frames := testnet.Conversation(5000)
@@ -298,6 +302,7 @@ func TestLiveStop(t *testing.T) {
 
 // SIGTERM while frames keep coming: no frame that was sent before it is missing from the account, and none is in it that was not sent.
 func TestLiveStopUnderLoad(t *testing.T) {
+	t.Parallel()
 	here, there := testnet.Joined(t)
 	s := testnet.NewSender(there, "in0")
 	frames := testnet.Conversation(5000)

@@ -9,6 +9,7 @@ import (
 
 // When who reads the log and the tables has gone, counting goes on, and the daemon ends well.
 func TestLogReaderGone(t *testing.T) {
+	t.Parallel()
 	here, there := testnet.Joined(t)
 	read, write, err := os.Pipe()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 // The main job: frames on a wire, names from a DNS server, and what is scraped says which device moved how much.
 func TestNamedDevices(t *testing.T) {
+	t.Parallel()
 	here, there := testnet.Joined(t)
 	dns := testnet.NamespaceDNS(t, here, true, nil)
 	name := func(addr, name string) {
@@ -68,6 +69,7 @@ func TestNamedDevices(t *testing.T) {
 // Without configuration the DNS servers are those of resolv.conf, and other ones when that changes. As long as there is none in it the last
 // ones hold.
 func TestChangedDNS(t *testing.T) {
+	t.Parallel()
 	here, there := testnet.Joined(t)
 	dns := testnet.NamespaceDNS(t, here, true, func(netip.Addr) testnet.Answer { return testnet.Answer{Names: []string{"tv."}, TTL: 60} })
 	here.Etc("resolv.conf", "# none yet\n")
@@ -92,6 +94,7 @@ func TestChangedDNS(t *testing.T) {
 
 // A dead server and a /16 of hosts: counting starts at once, and what is asked stays bounded.
 func TestDeadDNS(t *testing.T) {
+	t.Parallel()
 	here, there := testnet.Joined(t)
 	dns := testnet.NamespaceDNS(t, here, true, func(netip.Addr) testnet.Answer {
 		return testnet.Answer{Mode: testnet.BlackHole, Delay: 1500 * time.Millisecond}
@@ -156,6 +159,7 @@ func countDevices(m map[string]float64) (n int) {
 
 // Whatever a DNS server answers, the page can be read, nothing of it is on it raw, and what was refused is counted.
 func TestHostileNames(t *testing.T) {
+	t.Parallel()
 	here, there := testnet.Joined(t)
 	hostile := []string{"a\"b.lan", "a\nb.lan", "<script>alert(1)</script>", "{{7*7}}", "%s%n", "\x1b[31mred", "\xff\xfe\xfd", "a\x00b", "\u202eexe.nal", "192.168.2.1", "a b", `a\b`, "x=\"1\"} 2\nnode_bytes_total{device=\"y", strings.Repeat("x", 63) + "\"", "caf\u00e9.lan"}
 	modes := []testnet.Mode{testnet.WrongID, testnet.WrongQuestion, testnet.WrongOwner, testnet.NotResponse, testnet.Loop, testnet.TruncatedNoTCP,

@@ -10,6 +10,7 @@ import (
 // frames and bytes as an interface without any offload says that it has passed on.
 func TestLiveOffloads(t *testing.T) {
 	testnet.NeedKernel(t)
+	t.Parallel()
 	for _, m := range testnet.Mergings() {
 		t.Run(m.Name, func(t *testing.T) {
 			n := testnet.NewMergingNet(t, m, true)

@@ -193,6 +193,7 @@ func talk(t *testing.T, s *testnet.Sender, round [][]byte) (stop func() int) {
 // talk, wherever their names come from. A device that gets its name late is shown by it from then on.
 func TestPrometheus(t *testing.T) {
 	testnet.NeedKernel(t)
+	t.Parallel()
 	testnet.NeedCommand(t, "prometheus", "go install the prometheus of Prometheus 3")
 	here, there := testnet.Joined(t)
 	dns := testnet.NamespaceDNS(t, here, true, nil)

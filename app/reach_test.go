@@ -55,6 +55,7 @@ func TestHostNames(t *testing.T) {
 
 // With 64 descriptors and 2,000 connections that do nothing, frames are counted, names found, and the page is there at once.
 func TestFewDescriptors(t *testing.T) {
+	t.Parallel()
 	here, there := testnet.Joined(t)
 	dns := testnet.NamespaceDNS(t, here, true, func(addr netip.Addr) testnet.Answer {
 		time.Sleep(100 * time.Millisecond) // so that several are asked at once

@@ -22,6 +22,7 @@ import (
 
 // What replay prints of each shared capture is, to the byte, what the oracle says.
 func TestReplayIsOracle(t *testing.T) {
+	t.Parallel()
 	dir, tallies := captures.Expected(t)
 	for name, tally := range tallies {
 		t.Run(name, func(t *testing.T) {
@@ -43,6 +44,7 @@ func TestReplayIsOracle(t *testing.T) {
 
 // With changed bytes and random prefixes the counts are still the oracle's: the rules agree beyond what real captures hold.
 func TestReplayIsOracleMutated(t *testing.T) {
+	t.Parallel()
 	dir, tallies := captures.Expected(t)
 	random := rand.New(rand.NewPCG(11, 13))
 	var asked []captures.Question
@@ -105,6 +107,7 @@ func TestReplayIsOracleMutated(t *testing.T) {
 
 // The sums over the hosts of the page and of the JSON are the same.
 func TestReplayMetrics(t *testing.T) {
+	t.Parallel()
 	dir, tallies := captures.Expected(t)
 	for name, tally := range tallies {
 		t.Run(name, func(t *testing.T) {

@@ -218,6 +218,7 @@ func TestRightsForbidden(t *testing.T) {
 
 // The switch keeps all rights, and each start says so.
 func TestRightsKept(t *testing.T) {
+	t.Parallel()
 	here, _ := testnet.Joined(t)
 	p := start(t, here, "GONETMON_KEEP_PRIVILEGES=true")
 	if log := p.Log.String(); !strings.Contains(log, `level=WARN msg="all rights are kept`) || strings.Contains(log, "given up") {
@@ -308,6 +309,7 @@ func TestDownWithoutRights(t *testing.T) {
 
 // kill -9 leaves no interface promiscuous.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	here, _ := testnet.Joined(t)
 	for range 5 {
 		p := start(t, here)
@@ -327,6 +329,7 @@ func TestKilled(t *testing.T) {
 // The file of names is read again as the user that the daemon has become: what only root can read ends the start, and a file that
 // becomes so is told of.
 func TestNamesFileRights(t *testing.T) {
+	t.Parallel()
 	here, there := testnet.Joined(t)
 	name := filepath.Join(openDir(t), "hosts")
 	write := func(text string, mode os.FileMode) {

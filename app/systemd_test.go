@@ -351,6 +351,7 @@ func pairOf(t *testing.T) *testnet.Namespace {
 
 // The daemon says when it is ready, that it lives, what it hears and when it stops.
 func TestDaemonReports(t *testing.T) {
+	t.Parallel()
 	n := pairOf(t)
 	s := startService(t, n, []string{"GONETMON_PORT=8080"})
 	if r := s.report(20 * time.Second); r != "READY=1\nSTATUS=listening on mon0, 0 devices" {
@@ -385,6 +386,7 @@ func TestDaemonReports(t *testing.T) {
 
 // A daemon that is stopped feeds nothing.
 func TestStoppedDaemonReportsNothing(t *testing.T) {
+	t.Parallel()
 	s := startService(t, pairOf(t), []string{"GONETMON_PORT=0"})
 	for r := ""; r != "WATCHDOG=1"; {
 		if r = s.report(20 * time.Second); r == "" {

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		dropper(what)
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	testnet.Main(m)
 }
 
 // dropper gives up its rights, says what is left, and does the
