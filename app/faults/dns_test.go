@@ -71,7 +71,7 @@ func (b *bench) dns(f dnsFault) string {
 		b.swing(server)
 	}
 	begin := time.Now()
-	d := b.start(here, "GONETMON_DNS_SERVERS=127.0.0.1", "GONETMON_CIDR=192.168.0.0/16", "GONETMON_REPORT_INTERVAL=5s")
+	d := b.start(here, "GONETMON_DNS_SERVERS=127.0.0.1", "GONETMON_CIDR=192.168.0.0/16")
 	s := testnet.NewSender(there, "in0")
 	send := func(host int) {
 		s.Send(testnet.UDP(netip.AddrFrom4([4]byte{192, 168, byte(host >> 8), byte(host)}), away, 72))
