@@ -1,7 +1,6 @@
 package device
 
 import (
-	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -65,7 +64,7 @@ type Registry struct {
 	files     map[string]*device // by name in the hosts file
 	called    map[string]*device // by each name that one of their hosts or stations has; may be out of date
 	series    set[string, series]
-	order     []*series // sorted by name; nil when it must be made anew
+	order     order     // of series
 	waiting   []*device // not shown yet, longest first
 	renaming  []*device // with another name than the one they are shown by, longest first
 	orphans   []*series // of no device any more, longest first
@@ -241,10 +240,7 @@ func (r *Registry) Snapshot() *Snapshot {
 	if s := r.snapshot.Value(); s != nil {
 		return s
 	}
-	if r.order == nil {
-		r.order = r.series.all()
-		slices.SortFunc(r.order, func(a, b *series) int { return cmp.Compare(a.name, b.name) })
-	}
+	order := r.order.of(&r.series)
 	s := &Snapshot{
 		Time: r.folded, Start: r.cfg.Start,
 		Network: r.network, Overflow: r.overflow, Forgotten: r.forgotten,
@@ -257,8 +253,8 @@ func (r *Registry) Snapshot() *Snapshot {
 		},
 	}
 	var d Device
-	packer := newPacker(len(r.order))
-	for _, one := range r.order {
+	packer := newPacker(len(order))
+	for _, one := range order {
 		r.describe(&d, one)
 		packer.add(&d)
 	}

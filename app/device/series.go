@@ -27,6 +27,7 @@ type series struct {
 	source          source // of the name when it last had an owner
 	active          bool
 	queued          bool // in orphans
+	gone            bool // no series of the registry any more, though maybe in its order
 }
 
 // held is what was gained before the device had a name.
@@ -140,7 +141,7 @@ func (r *Registry) take(d *device, label string) bool {
 		}
 		s = &series{name: label, first: never, last: never}
 		r.series.put(s)
-		r.order = nil
+		r.order.put(s)
 	}
 	if o := s.owner; o != nil && o != d { // long silent
 		o.series = nil
@@ -196,7 +197,7 @@ func (r *Registry) remove(s *series) {
 		return
 	}
 	r.series.delete(s.name)
-	r.order = nil
+	r.order.delete(s)
 	r.forgotten.Add(&s.totals)
 	if s.active {
 		s.inRate, s.outRate, s.active = 0, 0, false
