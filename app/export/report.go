@@ -46,12 +46,16 @@ type mark struct {
 	in, out uint64
 }
 
-func marksOf(s *device.Snapshot) *marks {
-	m := &marks{time: s.Time, devices: make([]mark, 0, s.Devices.Len()), overflow: markOf(&device.Device{Totals: s.Overflow})}
-	for d := range s.Devices.All() {
-		m.devices = append(m.devices, markOf(d))
+// newMarks returns marks for a snapshot whose devices are yet to be added.
+func newMarks(s *device.Snapshot) *marks {
+	return &marks{time: s.Time, devices: make([]mark, 0, s.Devices.Len()), overflow: markOf(&device.Device{Totals: s.Overflow})}
+}
+
+// add adds a device; nobody needs marks that are nil.
+func (m *marks) add(d mark) {
+	if m != nil {
+		m.devices = append(m.devices, d)
 	}
-	return m
 }
 
 func markOf(d *device.Device) mark {
@@ -85,13 +89,14 @@ func (r *Report) Run(ctx context.Context) error {
 // Of more than 256 devices those that used least share a row. It is not to be called while Run runs.
 func (r *Report) Print(now time.Time) {
 	s := r.snapshot()
-	writeTable(r.w, now, r.last, s, mostRows)
-	r.last = marksOf(s)
+	next := newMarks(s)
+	writeTable(r.w, now, r.last, s, next, mostRows)
+	r.last = next
 }
 
 // WriteTable writes the same table of all that was counted since the start, with a row for each device.
 func WriteTable(w io.Writer, s *device.Snapshot) {
-	writeTable(w, s.Time, nil, s, math.MaxInt)
+	writeTable(w, s.Time, nil, s, nil, math.MaxInt)
 }
 
 // A row is what one device gained.
@@ -103,8 +108,8 @@ type row struct {
 }
 
 // rows returns what each device gained from one moment to a later snapshot, what uses most first: so many of them at most, and then one
-// for all the others together. Count is how many have gained something.
-func rows(from *marks, to *device.Snapshot, most int) (gained []row, count int) {
+// for all the others together. Count is how many have gained something. All of the snapshot's devices are added to next.
+func rows(from *marks, to *device.Snapshot, next *marks, most int) (gained []row, count int) {
 	rest, was := row{}, from.devices
 	for d := range to.Devices.All() {
 		for len(was) > 0 && was[0].name < d.Name {
@@ -114,7 +119,9 @@ func rows(from *marks, to *device.Snapshot, most int) (gained []row, count int) 
 		if len(was) > 0 && was[0].name == d.Name {
 			before = was[0]
 		}
-		g := gain(d, before)
+		now := markOf(d)
+		next.add(now)
+		g := gain(d, now, before)
 		if g.in+g.out == 0 {
 			continue
 		}
@@ -144,9 +151,9 @@ func cut(all []row, most int, rest *row) []row {
 	return all[:first]
 }
 
-// gain is what a device has gained since a mark. If it was forgotten since then, and has come back, its counters began at 0 again.
-func gain(d *device.Device, since mark) row {
-	now := markOf(d)
+// gain is what a device has gained from one mark to another. If it was forgotten since then, and has come back, its counters began at 0
+// again.
+func gain(d *device.Device, now, since mark) row {
 	if now.first > since.first || now.in < since.in || now.out < since.out {
 		since = mark{}
 	}
@@ -184,15 +191,15 @@ func printable(text string, widest int) string {
 }
 
 // writeTable writes what was gained from one moment to a later snapshot, with so many rows of devices at most; from nil is the start,
-// when all was 0.
-func writeTable(w io.Writer, now time.Time, from *marks, to *device.Snapshot, most int) {
+// when all was 0. The devices of the snapshot are added to next, for the table after this one.
+func writeTable(w io.Writer, now time.Time, from *marks, to *device.Snapshot, next *marks, most int) {
 	if from == nil {
 		from = &marks{time: to.Start}
 	}
 	span := to.Time.Sub(from.time)
-	all, count := rows(from, to, most)
+	all, count := rows(from, to, next, most)
 	overflow := &device.Device{Name: beyondLimit, Totals: to.Overflow}
-	if g := gain(overflow, from.overflow); g.in+g.out > 0 {
+	if g := gain(overflow, markOf(overflow), from.overflow); g.in+g.out > 0 {
 		all = append(all, g)
 	}
 

@@ -108,9 +108,13 @@ func TestReportForgets(t *testing.T) {
 		}
 	}
 	s.Devices = device.Pack(all...)
-	var b strings.Builder
-	writeTable(&b, s.Time, marksOf(first), &s, mostRows)
-	got := b.String()
+	var out pile
+	now := first
+	r := NewReport(&out, time.Minute, func() *device.Snapshot { return now })
+	r.Print(first.Time)
+	now = &s
+	r.Print(s.Time)
+	got := out.writes[1]
 	for _, want := range []string{"2 devices", "100 MB  9.00 GB", "2.00 kB  1.00 kB"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
@@ -225,4 +229,15 @@ func TestReportIsFrugal(t *testing.T) {
 	}
 	runtime.KeepAlive(r)
 	runtime.KeepAlive(s)
+}
+
+// A report of 65,536 devices, none of which has had traffic since the one before.
+func BenchmarkReport(b *testing.B) {
+	s := crowd(65536)
+	r := NewReport(io.Discard, time.Minute, func() *device.Snapshot { return s })
+	r.Print(s.Time)
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Print(s.Time)
+	}
 }
