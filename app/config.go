@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/kelseyhightower/envconfig"
 
@@ -104,10 +105,12 @@ func loadConfig() (*config, error) {
 
 // uncommented is value without a comment behind it: # at its beginning or after white space.
 func uncommented(value string) string {
-	for i := range len(value) {
-		if value[i] == '#' && (i == 0 || value[i-1] == ' ' || value[i-1] == '\t') {
+	before := ' '
+	for i, r := range value {
+		if r == '#' && unicode.IsSpace(before) {
 			return value[:i]
 		}
+		before = r
 	}
 	return value
 }

@@ -45,7 +45,7 @@ func TestLoadConfig(t *testing.T) {
 		{"others", []string{"GONETMON_ADDR=[::]", "GONETMON_PORT= 81 ", "GONETMON_REPORT_INTERVAL=90m", "GONETMON_MAX_HOSTS=5", "GONETMON_RING_SIZE=1024 KiB", "GONETMON_KEEP_PRIVILEGES=True", "GONETMON_LOG_LEVEL=WARN"},
 			map[string]string{"GONETMON_ADDR": "::", "GONETMON_PORT": "81", "GONETMON_REPORT_INTERVAL": "1h30m", "GONETMON_MAX_HOSTS": "5", "GONETMON_RING_SIZE": "1MiB", "GONETMON_KEEP_PRIVILEGES": "true", "GONETMON_LOG_LEVEL": "warn"}, ""},
 		{"off", []string{"GONETMON_DNS_SERVERS=none", "GONETMON_REPORT_INTERVAL=0"}, map[string]string{"GONETMON_DNS_SERVERS": "none", "GONETMON_REPORT_INTERVAL": "0s"}, ""},
-		{"comments behind values, as systemd passes them", []string{"GONETMON_INTERFACE=eth1 # the mirror", "GONETMON_CIDR=192.168.2.0/24\t# ours", "GONETMON_PORT= # as it is", "GONETMON_NAMES_FILE=/etc/a#b"},
+		{"comments behind values, as systemd passes them", []string{"GONETMON_INTERFACE=eth1 # the mirror", "GONETMON_CIDR=192.168.2.0/24\t# ours", "GONETMON_PORT= # as it is", "GONETMON_NAMES_FILE=/etc/a#b", "GONETMON_ADDR=\f# found by FuzzConfig"},
 			map[string]string{"GONETMON_INTERFACE": "eth1", "GONETMON_CIDR": "192.168.2.0/24", "GONETMON_NAMES_FILE": "/etc/a#b"}, ""},
 		{"a typo", []string{"GONETMON_INTERFAC=eth1"}, nil, `GONETMON_INTERFAC="eth1": no such variable; did you mean GONETMON_INTERFACE? ` + "`gonetmon config` lists all"},
 		{"a typo, empty", []string{"GONETMON_CIDRS="}, nil, "GONETMON_CIDR?"},
