@@ -178,7 +178,8 @@ type final struct {
 	frames, drops  uint64
 	bytes, packets uint64
 	took           time.Duration
-	missing        int64 // frames that were sent and are neither read nor lost
+	missing        int64   // frames that were sent and are neither read nor lost
+	idle           float64 // what it used of a core when nothing happened any more
 }
 
 func (f final) String() string {
@@ -200,20 +201,22 @@ func (d *daemon) end(sent uint64) final {
 func (d *daemon) endAny(atLeast uint64) final {
 	d.b.Helper()
 	d.settled(atLeast)
-	d.rest()
+	idle := d.rest()
 	d.watch.end()
-	return d.stop()
+	f := d.stop()
+	f.idle = idle
+	return f
 }
 
-// rest sees that the daemon does next to nothing when nothing happens, and that the page is proper.
-func (d *daemon) rest() {
+// rest sees that the daemon does next to nothing when nothing happens, how much of a core it says, and that the page is proper.
+func (d *daemon) rest() (idle float64) {
 	d.b.Helper()
 	most, doing := 0.01, ""
 	if d.values("gonetmon_dns_queue")[0] > 0 { // 50 times a second
 		most, doing = 0.05, " and asking for names"
 	}
 	d.pause(true)
-	idle := 1.0
+	idle = 1
 	for tries := 0; idle >= most && tries < 5; tries++ { // it may still be busy with what has been
 		begin, before := time.Now(), testnet.CPU(d.b, d.Cmd.Process.Pid)
 		time.Sleep(time.Duration(d.b.of(1000, 2000)) * time.Millisecond)
@@ -226,11 +229,12 @@ func (d *daemon) rest() {
 	status, page := d.Get("")
 	if status != 200 {
 		d.b.Errorf("page: %d %s", status, page)
-		return
+		return idle
 	}
 	for _, err := range readHTML(page) {
 		d.b.Errorf("page: %v", err)
 	}
+	return idle
 }
 
 // stop sends SIGTERM and checks how the daemon ends.

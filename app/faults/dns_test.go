@@ -121,8 +121,10 @@ func (b *bench) dns(f dnsFault) string {
 	if n := server.MaxInFlight(); n > queriesInFlight && f.answer.Delay < 2*time.Second { // what was given up is still in flight to a slow server
 		b.Errorf("%d queries in flight", n)
 	}
-	return fmt.Sprintf("%d hosts; first frame after %.2f s; %d queries, %d in flight; %d addresses named; %s",
-		hosts, took.Seconds(), server.Queries(), server.MaxInFlight(), strings.Count(body, truth), d.end(s.Sent))
+	asked, inFlight := server.Queries(), server.MaxInFlight()
+	end := d.end(s.Sent)
+	return fmt.Sprintf("%d hosts; first frame after %.2f s; %d queries, %d in flight; %d addresses named; %.1f %% of a core; %s",
+		hosts, took.Seconds(), asked, inFlight, strings.Count(body, truth), 100*end.idle, end)
 }
 
 // swing lets a server come and go until the row ends.
