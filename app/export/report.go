@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
@@ -23,6 +24,8 @@ const (
 	// mostRows is how many devices a report lists, interval after interval: more than an ordinary network has. Forged addresses
 	// would fill the disk with them otherwise.
 	mostRows = 256
+
+	likelyMark = 24 // bytes of a packed mark, mostly not that many
 )
 
 // A Report prints which devices had traffic, interval after interval.
@@ -36,30 +39,51 @@ type Report struct {
 // marks are how far the counters were at one moment: less than a snapshot, as they are kept from one report to the next.
 type marks struct {
 	time     time.Time
-	devices  []mark // sorted by name
+	names    []string // sorted
+	packed   []byte   // what follows the name of each
 	overflow mark
 }
 
 type mark struct {
 	name    string
-	first   int64 // when it was first seen, in nanoseconds since 1970
+	first   uint64 // when it was first seen, in nanoseconds since 1970
 	in, out uint64
 }
 
-// newMarks returns marks for a snapshot whose devices are yet to be added.
-func newMarks(s *device.Snapshot) *marks {
-	return &marks{time: s.Time, devices: make([]mark, 0, s.Devices.Len()), overflow: markOf(&device.Device{Totals: s.Overflow})}
+// newMarks returns marks for a snapshot whose devices are yet to be packed, most likely in as many bytes as those before, if there are.
+func newMarks(s *device.Snapshot, before *marks) *marks {
+	m := &marks{time: s.Time, names: s.Devices.Names(), overflow: markOf(&device.Device{Totals: s.Overflow})}
+	if before == nil {
+		m.packed = make([]byte, 0, likelyMark*len(m.names))
+	} else {
+		m.packed = make([]byte, 0, len(before.packed)+len(before.packed)/16)
+	}
+	return m
 }
 
-// add adds a device; nobody needs marks that are nil.
-func (m *marks) add(d mark) {
+// pack adds the mark of the next device; nobody needs marks that are nil.
+func (m *marks) pack(d mark) {
 	if m != nil {
-		m.devices = append(m.devices, d)
+		m.packed = binary.AppendUvarint(binary.AppendUvarint(binary.AppendUvarint(m.packed, d.first), d.in), d.out)
 	}
 }
 
+// unpack takes the mark of the first of the devices off; that of none is zero.
+func (m *marks) unpack() (first mark) {
+	if len(m.names) == 0 {
+		return first
+	}
+	first.name, m.names = m.names[0], m.names[1:]
+	for _, n := range [...]*uint64{&first.first, &first.in, &first.out} {
+		size := 0
+		*n, size = binary.Uvarint(m.packed)
+		m.packed = m.packed[size:]
+	}
+	return first
+}
+
 func markOf(d *device.Device) mark {
-	return mark{d.Name, d.First.UnixNano(), d.Totals.Received().Bytes, d.Totals.Sent().Bytes}
+	return mark{d.Name, uint64(d.First.UnixNano()), d.Totals.Received().Bytes, d.Totals.Sent().Bytes}
 }
 
 // NewReport returns a report to w. Every 0 means that Run prints nothing.
@@ -89,7 +113,7 @@ func (r *Report) Run(ctx context.Context) error {
 // Of more than 256 devices those that used least share a row. It is not to be called while Run runs.
 func (r *Report) Print(now time.Time) {
 	s := r.snapshot()
-	next := newMarks(s)
+	next := newMarks(s, r.last)
 	writeTable(r.w, now, r.last, s, next, mostRows)
 	r.last = next
 }
@@ -108,20 +132,22 @@ type row struct {
 }
 
 // rows returns what each device gained from one moment to a later snapshot, what uses most first: so many of them at most, and then one
-// for all the others together. Count is how many have gained something. All of the snapshot's devices are added to next.
+// for all the others together. Count is how many have gained something. The marks of all of the snapshot's devices are packed into next.
 func rows(from *marks, to *device.Snapshot, next *marks, most int) (gained []row, count int) {
-	rest, was := row{}, from.devices
+	rest := row{}
+	was := *from
+	before := was.unpack()
 	for d := range to.Devices.All() {
-		for len(was) > 0 && was[0].name < d.Name {
-			was = was[1:]
+		for before.name != "" && before.name < d.Name {
+			before = was.unpack()
 		}
-		var before mark
-		if len(was) > 0 && was[0].name == d.Name {
-			before = was[0]
+		since := mark{}
+		if before.name == d.Name {
+			since = before
 		}
 		now := markOf(d)
-		next.add(now)
-		g := gain(d, now, before)
+		next.pack(now)
+		g := gain(d, now, since)
 		if g.in+g.out == 0 {
 			continue
 		}
@@ -191,7 +217,7 @@ func printable(text string, widest int) string {
 }
 
 // writeTable writes what was gained from one moment to a later snapshot, with so many rows of devices at most; from nil is the start,
-// when all was 0. The devices of the snapshot are added to next, for the table after this one.
+// when all was 0. The marks of the snapshot are packed into next, for the table after this one.
 func writeTable(w io.Writer, now time.Time, from *marks, to *device.Snapshot, next *marks, most int) {
 	if from == nil {
 		from = &marks{time: to.Start}
