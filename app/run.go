@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log"
 	"log/slog"
 	"net"
@@ -112,9 +113,9 @@ func (d *daemon) open(stdout io.Writer) error {
 		}
 	}
 	d.registry = device.NewRegistry(registry)
-	d.report = export.NewReport(stdout, time.Duration(c.ReportInterval), func() *device.Snapshot {
+	d.report = export.NewReport(stdout, time.Duration(c.ReportInterval), func(fn func(*device.Snapshot, iter.Seq[*device.Device])) {
 		d.registry.Fold(time.Now()) // to the moment, so that intervals are as long as they say
-		return d.registry.Snapshot()
+		d.registry.Look(fn)
 	})
 	if d.process, err = export.OpenProcess(); err != nil {
 		d.log.Warn("no metrics of the process", "error", err)

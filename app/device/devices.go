@@ -36,9 +36,6 @@ func Pack(all ...Device) Devices {
 // Len is how many there are.
 func (d *Devices) Len() int { return len(d.names) }
 
-// Names are those of all of them. They are not to be changed.
-func (d *Devices) Names() []string { return d.names }
-
 // Housed is how many have an address.
 func (d *Devices) Housed() int { return d.housed }
 

@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"iter"
 	"net/netip"
 	"slices"
 	"sync"
@@ -240,7 +241,27 @@ func (r *Registry) Snapshot() *Snapshot {
 	if s := r.snapshot.Value(); s != nil {
 		return s
 	}
-	order := r.order.of(&r.series)
+	s := r.summary()
+	packer := newPacker(r.series.len())
+	for d := range r.shown() {
+		packer.add(d)
+	}
+	s.Devices = packer.pack()
+	r.snapshot = weak.Make(s)
+	return s
+}
+
+// Look calls fn with what is known as of the last Fold, but for the devices, and with these one by one, sorted by name, each of which is
+// valid until the next. It copies nothing of very many, unlike Snapshot. The registry stands still meanwhile, so fn is to be quick, and
+// must not call it. Any goroutine may call Look.
+func (r *Registry) Look(fn func(s *Snapshot, devices iter.Seq[*Device])) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fn(r.summary(), r.shown())
+}
+
+// summary is a snapshot without the devices.
+func (r *Registry) summary() *Snapshot {
 	s := &Snapshot{
 		Time: r.folded, Start: r.cfg.Start,
 		Network: r.network, Overflow: r.overflow, Forgotten: r.forgotten,
@@ -252,13 +273,6 @@ func (r *Registry) Snapshot() *Snapshot {
 			{"devices", r.series.len(), perLimit * r.cfg.Limit},
 		},
 	}
-	var d Device
-	packer := newPacker(len(order))
-	for _, one := range order {
-		r.describe(&d, one)
-		packer.add(&d)
-	}
-	s.Devices = packer.pack()
 	for _, d := range r.waiting {
 		if d.held != nil {
 			s.Waiting.Add(&d.held.totals)
@@ -269,8 +283,20 @@ func (r *Registry) Snapshot() *Snapshot {
 			}
 		}
 	}
-	r.snapshot = weak.Make(s)
 	return s
+}
+
+// shown yields the devices of the page, sorted by name. Each is valid until the next.
+func (r *Registry) shown() iter.Seq[*Device] {
+	return func(yield func(*Device) bool) {
+		var d Device
+		for _, s := range r.order.of(&r.series) {
+			r.describe(&d, s)
+			if !yield(&d) {
+				return
+			}
+		}
+	}
 }
 
 // describe tells what is known of a series.

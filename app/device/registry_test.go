@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,6 +268,16 @@ func TestRegistryLosesNothing(t *testing.T) {
 			if hosts > s.Hosts {
 				t.Fatalf("round %d: %d hosts of devices, but %d known", round, hosts, s.Hosts)
 			}
+			h.Look(func(look *Snapshot, devices iter.Seq[*Device]) {
+				packer := newPacker(0)
+				for d := range devices {
+					packer.add(d)
+				}
+				look.Devices = packer.pack()
+				if !reflect.DeepEqual(look, s) {
+					t.Fatalf("round %d: a look shows %+v, the snapshot %+v", round, look, s)
+				}
+			})
 		}
 	}
 }

@@ -3,6 +3,7 @@ package export
 import (
 	"flag"
 	"fmt"
+	"iter"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -131,6 +132,14 @@ func crowd(n int) *device.Snapshot {
 	}
 	s.Devices = device.Pack(all...)
 	return s
+}
+
+// lookAt looks at snapshots.
+func lookAt(now func() *device.Snapshot) Look {
+	return func(fn func(*device.Snapshot, iter.Seq[*device.Device])) {
+		s := now()
+		fn(s, s.Devices.All())
+	}
 }
 
 func ownPage(s *device.Snapshot) *Page {

@@ -65,7 +65,7 @@ func FuzzPage(f *testing.F) {
 		}
 
 		var report, table, list bytes.Buffer
-		NewReport(&report, time.Minute, func() *device.Snapshot { return s }).Print(s.Time)
+		NewReport(&report, time.Minute, lookAt(func() *device.Snapshot { return s })).Print(s.Time)
 		WriteTable(&table, s)
 		WriteDevices(&list, s)
 		for what, b := range map[string]string{"report": report.String(), "table": table.String(), "list": list.String()} {

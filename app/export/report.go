@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"net/netip"
 	"slices"
@@ -28,12 +29,15 @@ const (
 	likelyMark = 24 // bytes of a packed mark, mostly not that many
 )
 
+// A Look calls a function with a snapshot without devices, and with the devices, sorted by name, each of which is valid until the next.
+type Look func(func(s *device.Snapshot, devices iter.Seq[*device.Device]))
+
 // A Report prints which devices had traffic, interval after interval.
 type Report struct {
-	w        io.Writer
-	every    time.Duration
-	snapshot func() *device.Snapshot
-	last     *marks // up to which all was printed; nil: nothing yet
+	w     io.Writer
+	every time.Duration
+	look  Look
+	last  *marks // up to which all was printed; nil: nothing yet
 }
 
 // marks are how far the counters were at one moment: less than a snapshot, as they are kept from one report to the next.
@@ -50,20 +54,21 @@ type mark struct {
 	in, out uint64
 }
 
-// newMarks returns marks for a snapshot whose devices are yet to be packed, most likely in as many bytes as those before, if there are.
+// newMarks returns marks for a snapshot whose devices are yet to be packed, most likely as many as those before, if there are.
 func newMarks(s *device.Snapshot, before *marks) *marks {
-	m := &marks{time: s.Time, names: s.Devices.Names(), overflow: markOf(&device.Device{Totals: s.Overflow})}
-	if before == nil {
-		m.packed = make([]byte, 0, likelyMark*len(m.names))
-	} else {
-		m.packed = make([]byte, 0, len(before.packed)+len(before.packed)/16)
+	m := &marks{time: s.Time, overflow: markOf(&device.Device{Totals: s.Overflow})}
+	devices, size := s.Hosts, likelyMark*s.Hosts
+	if before != nil {
+		devices, size = len(before.names), len(before.packed)
 	}
+	m.names, m.packed = make([]string, 0, devices+devices/16), make([]byte, 0, size+size/16)
 	return m
 }
 
 // pack adds the mark of the next device; nobody needs marks that are nil.
 func (m *marks) pack(d mark) {
 	if m != nil {
+		m.names = append(m.names, d.name)
 		m.packed = binary.AppendUvarint(binary.AppendUvarint(binary.AppendUvarint(m.packed, d.first), d.in), d.out)
 	}
 }
@@ -87,8 +92,8 @@ func markOf(d *device.Device) mark {
 }
 
 // NewReport returns a report to w. Every 0 means that Run prints nothing.
-func NewReport(w io.Writer, every time.Duration, snapshot func() *device.Snapshot) *Report {
-	return &Report{w: w, every: every, snapshot: snapshot}
+func NewReport(w io.Writer, every time.Duration, look Look) *Report {
+	return &Report{w: w, every: every, look: look}
 }
 
 // Run prints at the end of each interval until ctx ends.
@@ -112,15 +117,26 @@ func (r *Report) Run(ctx context.Context) error {
 // Print prints what was counted since it last did, at first since the start of the counting, with one Write unless it is very much.
 // Of more than 256 devices those that used least share a row. It is not to be called while Run runs.
 func (r *Report) Print(now time.Time) {
-	s := r.snapshot()
-	next := newMarks(s, r.last)
-	writeTable(r.w, now, r.last, s, next, mostRows)
-	r.last = next
+	var t table
+	r.look(func(s *device.Snapshot, devices iter.Seq[*device.Device]) {
+		next := newMarks(s, r.last)
+		t = tableOf(r.last, s, devices, next, mostRows)
+		r.last = next
+	})
+	t.write(r.w, now)
 }
 
 // WriteTable writes the same table of all that was counted since the start, with a row for each device.
 func WriteTable(w io.Writer, s *device.Snapshot) {
-	writeTable(w, s.Time, nil, s, nil, math.MaxInt)
+	t := tableOf(nil, s, s.Devices.All(), nil, math.MaxInt)
+	t.write(w, s.Time)
+}
+
+// A table is what was gained in a span of time.
+type table struct {
+	span    time.Duration
+	devices int // that have gained something
+	rows    []row
 }
 
 // A row is what one device gained.
@@ -131,13 +147,28 @@ type row struct {
 	in, out uint64     // bytes
 }
 
-// rows returns what each device gained from one moment to a later snapshot, what uses most first: so many of them at most, and then one
-// for all the others together. Count is how many have gained something. The marks of all of the snapshot's devices are packed into next.
-func rows(from *marks, to *device.Snapshot, next *marks, most int) (gained []row, count int) {
+// tableOf returns the table of what was gained from one moment to a later snapshot, what uses most first: so many devices at most, and then
+// a row for all the others together; from nil is the start, when all was 0. The marks of all devices are packed into next, for the table
+// after this one.
+func tableOf(from *marks, to *device.Snapshot, devices iter.Seq[*device.Device], next *marks, most int) table {
+	if from == nil {
+		from = &marks{time: to.Start}
+	}
+	t := table{span: to.Time.Sub(from.time)}
+	t.rows, t.devices = rows(from, devices, next, most)
+	overflow := &device.Device{Name: beyondLimit, Totals: to.Overflow}
+	if g := gain(overflow, markOf(overflow), from.overflow); g.in+g.out > 0 {
+		t.rows = append(t.rows, g)
+	}
+	return t
+}
+
+// rows are those of the devices, and how many have gained something.
+func rows(from *marks, all iter.Seq[*device.Device], next *marks, most int) (gained []row, count int) {
 	rest := row{}
 	was := *from
 	before := was.unpack()
-	for d := range to.Devices.All() {
+	for d := range all {
 		for before.name != "" && before.name < d.Name {
 			before = was.unpack()
 		}
@@ -216,34 +247,23 @@ func printable(text string, widest int) string {
 	return text
 }
 
-// writeTable writes what was gained from one moment to a later snapshot, with so many rows of devices at most; from nil is the start,
-// when all was 0. The marks of the snapshot are packed into next, for the table after this one.
-func writeTable(w io.Writer, now time.Time, from *marks, to *device.Snapshot, next *marks, most int) {
-	if from == nil {
-		from = &marks{time: to.Start}
-	}
-	span := to.Time.Sub(from.time)
-	all, count := rows(from, to, next, most)
-	overflow := &device.Device{Name: beyondLimit, Totals: to.Overflow}
-	if g := gain(overflow, markOf(overflow), from.overflow); g.in+g.out > 0 {
-		all = append(all, g)
-	}
-
+// write writes a table that ends now.
+func (t *table) write(w io.Writer, now time.Time) {
 	b := bufio.NewWriterSize(w, chunk)
-	_, _ = fmt.Fprintf(b, "%s  ", period(now, span))
-	if len(all) == 0 {
+	_, _ = fmt.Fprintf(b, "%s  ", period(now, t.span))
+	if len(t.rows) == 0 {
 		_, _ = b.WriteString("no traffic\n")
 	} else {
 		var in, out uint64
-		for _, r := range all {
+		for _, r := range t.rows {
 			in += r.in
 			out += r.out
 		}
-		_, _ = fmt.Fprintf(b, "%s  in %s  out %s\n", devices(count), inBytes(in), inBytes(out))
+		_, _ = fmt.Fprintf(b, "%s  in %s  out %s\n", devices(t.devices), inBytes(in), inBytes(out))
 		titles := []string{"device", "address", "in", "out", "in rate", "out rate"}
-		columns(b, 2, titles, len(all), func(i int) []string {
-			r := &all[i]
-			return []string{printable(r.name, widestName), r.address(), inBytes(r.in), inBytes(r.out), rate(r.in, span), rate(r.out, span)}
+		columns(b, 2, titles, len(t.rows), func(i int) []string {
+			r := &t.rows[i]
+			return []string{printable(r.name, widestName), r.address(), inBytes(r.in), inBytes(r.out), rate(r.in, t.span), rate(r.out, t.span)}
 		})
 	}
 	_ = b.Flush()

@@ -52,7 +52,7 @@ func TestReport(t *testing.T) {
 	first := home()
 	s := first
 	var out pile
-	r := NewReport(&out, time.Minute, func() *device.Snapshot { return s })
+	r := NewReport(&out, time.Minute, lookAt(func() *device.Snapshot { return s }))
 	r.Print(first.Time)
 	s = later(first)
 	r.Print(s.Time)
@@ -71,7 +71,7 @@ func TestReport(t *testing.T) {
 func TestReportIsBounded(t *testing.T) {
 	s := crowd(10_000)
 	var out pile
-	NewReport(&out, time.Minute, func() *device.Snapshot { return s }).Print(s.Time)
+	NewReport(&out, time.Minute, lookAt(func() *device.Snapshot { return s })).Print(s.Time)
 	lines := strings.Split(strings.TrimSpace(out.writes[0]), "\n")
 	if len(lines) != 2+mostRows+1 || !strings.Contains(lines[0], "10000 devices") {
 		t.Errorf("%d lines, the first %s", len(lines), lines[0])
@@ -110,7 +110,7 @@ func TestReportForgets(t *testing.T) {
 	s.Devices = device.Pack(all...)
 	var out pile
 	now := first
-	r := NewReport(&out, time.Minute, func() *device.Snapshot { return now })
+	r := NewReport(&out, time.Minute, lookAt(func() *device.Snapshot { return now }))
 	r.Print(first.Time)
 	now = &s
 	r.Print(s.Time)
@@ -128,11 +128,11 @@ func TestReportRuns(t *testing.T) {
 		began := time.Now()
 		s := &device.Snapshot{Start: began}
 		var out pile
-		r := NewReport(&out, time.Minute, func() *device.Snapshot {
+		r := NewReport(&out, time.Minute, lookAt(func() *device.Snapshot {
 			n := *s
 			n.Time = time.Now()
 			return &n
-		})
+		}))
 		done := make(chan error)
 		go func() { done <- r.Run(ctx) }()
 		time.Sleep(3*time.Minute + 30*time.Second)
@@ -160,7 +160,7 @@ func TestReportOff(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		var out pile
-		if err := NewReport(&out, 0, home).Run(ctx); err != nil || len(out.writes) != 0 {
+		if err := NewReport(&out, 0, lookAt(home)).Run(ctx); err != nil || len(out.writes) != 0 {
 			t.Errorf("error %v, reports %q", err, out.writes)
 		}
 	})
@@ -213,7 +213,7 @@ func TestUnits(t *testing.T) {
 func TestReportIsFrugal(t *testing.T) {
 	const n = 65536
 	s := crowd(n)
-	r := NewReport(io.Discard, time.Minute, func() *device.Snapshot { return s })
+	r := NewReport(io.Discard, time.Minute, lookAt(func() *device.Snapshot { return s }))
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -234,7 +234,7 @@ func TestReportIsFrugal(t *testing.T) {
 // A report of 65,536 devices, none of which has had traffic since the one before.
 func BenchmarkReport(b *testing.B) {
 	s := crowd(65536)
-	r := NewReport(io.Discard, time.Minute, func() *device.Snapshot { return s })
+	r := NewReport(io.Discard, time.Minute, lookAt(func() *device.Snapshot { return s }))
 	r.Print(s.Time)
 	b.ReportAllocs()
 	for b.Loop() {
