@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -187,25 +186,6 @@ func TestTableIsPrintable(t *testing.T) {
 	}
 	if got, want := strings.Count(b.String(), "\n"), len(hostile)+3; got != want { // heading, titles, overflow
 		t.Errorf("%d lines, want %d", got, want)
-	}
-}
-
-func TestUnits(t *testing.T) {
-	for n, want := range map[uint64]string{
-		0: "0 B", 1: "1 B", 999: "999 B", 1000: "1.00 kB", 1234: "1.23 kB", 9994: "9.99 kB", 9995: "10.0 kB", 12_345: "12.3 kB",
-		99_949: "99.9 kB", 99_950: "100 kB", 123_456: "123 kB", 999_499: "999 kB", 999_500: "1.00 MB", 1e9: "1.00 GB", 1e12: "1.00 TB",
-		1e15: "1.00 PB", 1e18: "1.00 EB", math.MaxUint64: "18.4 EB",
-	} {
-		if got := inBytes(n); got != want {
-			t.Errorf("%d: %q, want %q", n, got, want)
-		}
-	}
-	for r, want := range map[float64]string{
-		0: "0 bit/s", 0.01: "0 bit/s", 1: "8 bit/s", 124.9: "999 bit/s", 124.95: "1.00 kbit/s", 5187.5: "41.5 kbit/s", 125e6: "1.00 Gbit/s",
-	} {
-		if got := inBits(r); got != want {
-			t.Errorf("%v: %q, want %q", r, got, want)
-		}
 	}
 }
 
