@@ -12,7 +12,7 @@ func FuzzConfig(f *testing.F) {
 	all := variableNames()
 	standards := (&config{}).variables()
 	for i, v := range standards {
-		for _, value := range []string{v.standard, v.example, v.standard + "," + v.example, v.example + "0", "-" + v.example, "", "0", " 0", v.example + " # why", "none", "\f#"} {
+		for _, value := range []string{v.standard, v.example, v.standard + "," + v.example, v.example + "0", "-" + v.example, "", "0", " 0", v.example + " # why", "none", "\f#", "None 0", "AUTO", ".None"} {
 			f.Add(uint8(i), value)
 		}
 	}

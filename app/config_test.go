@@ -79,6 +79,10 @@ func TestLoadConfig(t *testing.T) {
 		{"no source", []string{"GONETMON_NAMES=ptr,netbios"}, nil, `GONETMON_NAMES="ptr,netbios": "netbios" is none of file, ptr, dhcp, mdns; for example GONETMON_NAMES=file,dhcp,mdns`},
 		{"a file that is not used", []string{"GONETMON_NAMES=dhcp,mdns", "GONETMON_NAMES_FILE=/etc/hosts"}, nil, `GONETMON_NAMES_FILE="/etc/hosts": is not used, as GONETMON_NAMES=dhcp,mdns does not contain file; for example GONETMON_NAMES=file,dhcp,mdns`},
 		{"no domain", []string{"GONETMON_STRIP_DOMAIN=my domain!"}, nil, `"domain!" is not a domain; for example GONETMON_STRIP_DOMAIN=home.arpa,lan`},
+		{"words in capitals", []string{"GONETMON_INTERFACE=Auto", "GONETMON_DNS_SERVERS=NONE", "GONETMON_HOST_NAMES=None"},
+			map[string]string{"GONETMON_DNS_SERVERS": "none"}, ""}, // the others are the standard
+		{"None and a host name", []string{"GONETMON_HOST_NAMES=None 0"}, nil, `"None" can't stand beside others`}, // found by FuzzConfig
+		{"a domain that reads like a word", []string{"GONETMON_STRIP_DOMAIN=.auto"}, nil, `".auto" is not a domain`},
 		{"auto and a domain", []string{"GONETMON_STRIP_DOMAIN=auto,lan"}, nil, `"auto" can't stand beside others`},
 		{"no days", []string{"GONETMON_FORGET_AFTER=xd"}, nil, `GONETMON_FORGET_AFTER="xd": not a number of days; for example GONETMON_FORGET_AFTER=90d`},
 		{"no age", []string{"GONETMON_FORGET_AFTER=30"}, nil, `not a duration of at least 1s (a number and d, h, m or s), nor 0`},

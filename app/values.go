@@ -20,12 +20,15 @@ import (
 
 const auto = "auto"
 
-// list splits a value at commas and white space. word may stand alone only.
+// list splits a value at commas and white space. Each of the words may stand alone only, in capitals too.
 func list(value string, words ...string) ([]string, error) {
 	parts := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 	for i, p := range parts {
-		if slices.Contains(words, p) && len(parts) > 1 {
-			return nil, fmt.Errorf("%q can't stand beside others", p)
+		if w := slices.IndexFunc(words, func(word string) bool { return strings.EqualFold(p, word) }); w >= 0 {
+			if len(parts) > 1 {
+				return nil, fmt.Errorf("%q can't stand beside others", p)
+			}
+			parts[i] = words[w]
 		}
 		if slices.Contains(parts[:i], p) {
 			return nil, twice(p)
@@ -280,7 +283,7 @@ func (v *domains) Decode(value string) error {
 	}
 	for _, p := range parts {
 		name, ok := names.Clean(strings.TrimPrefix(p, "."))
-		if !ok {
+		if !ok || name == auto || name == none {
 			return fmt.Errorf("%q is not a domain", p)
 		}
 		if slices.Contains(v.list, name) {
@@ -312,7 +315,7 @@ func (v *hostNames) Decode(value string) error {
 	}
 	for _, p := range parts {
 		name, ok := names.Clean(p)
-		if !ok {
+		if !ok || name == none {
 			return fmt.Errorf("%q is not a host name (without http:// and port)", p)
 		}
 		if slices.Contains(*v, name) {
