@@ -58,9 +58,9 @@ fuzz: ## run each fuzz target for FUZZTIME (30s), those that match FUZZ only
 check: ## everything that is checked of the stack: rules, dashboards, compose.yaml, images, all of it in Docker; Debian and root
 	check/run
 
-faults: ## run the fault bench as root: an hour, and write docs/faults.md; FAULTS=short: some minutes; RUN=NAME: some rows
+faults: ## run the fault bench as root: an hour, and write docs/faults.md if GONETMON_CAPTURES is set; FAULTS=short: some minutes; RUN=NAME: some rows
 	GONETMON_FAULTS=$(FAULTS) $(GO) test -count=1 -v -timeout 4h -parallel 6 -run 'TestFaults/$(RUN)' ./app/faults \
-		-args $(if $(filter long.,$(FAULTS)$(RUN)),-write $(CURDIR)/docs/faults.md)
+		-args $(if $(GONETMON_CAPTURES),$(if $(filter long.,$(FAULTS)$(RUN)),-write $(CURDIR)/docs/faults.md))
 
 lint: ## run golangci-lint, with the floors of the house
 	golangci-lint run ./...
