@@ -56,7 +56,7 @@ var ways = []way{
 func (w *way) start(t *testing.T, n *testnet.Namespace, variables ...string) *testnet.Daemon {
 	t.Helper()
 	cmd := gonetmon(nil, append(usual(), variables...))
-	cmd.Path, cmd.SysProcAttr = everybodys(t), w.attr
+	cmd.Path, cmd.SysProcAttr = testnet.Copy(t), w.attr
 	if w.file != 0 {
 		testnet.SetCapabilities(t, cmd.Path, w.file)
 	}
@@ -68,34 +68,6 @@ func (w *way) start(t *testing.T, n *testnet.Namespace, variables ...string) *te
 		})
 		return err
 	})
-}
-
-// everybodys is a copy of the test binary that every user may execute.
-func everybodys(t *testing.T) string {
-	t.Helper()
-	b, err := os.ReadFile(os.Args[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(openDir(t), "gonetmon")
-	if err := os.WriteFile(name, b, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
-// openDir is a folder that every user may enter.
-func openDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "gonetmon-rights-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 // threads are what the kernel says of each thread of the daemon.
@@ -205,7 +177,7 @@ func TestRightsForbidden(t *testing.T) {
 		t.Errorf("gonetmon_process_capabilities %v", n)
 	}
 	cmd := gonetmon(nil, append(usual(), "GONETMON_INTERFACE=lo"))
-	cmd.Path = everybodys(t)
+	cmd.Path = testnet.Copy(t)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1234, Gid: 1235}}
 	testnet.SetCapabilities(t, cmd.Path, capabilities(unix.CAP_NET_RAW))
 	testnet.Forbid(t, unix.SYS_CAPSET, unix.EPERM, func() {
@@ -331,7 +303,7 @@ func TestKilled(t *testing.T) {
 func TestNamesFileRights(t *testing.T) {
 	t.Parallel()
 	here, there := testnet.Joined(t)
-	name := filepath.Join(openDir(t), "hosts")
+	name := filepath.Join(testnet.OpenDir(t), "hosts")
 	write := func(text string, mode os.FileMode) {
 		t.Helper()
 		if err := errors.Join(os.WriteFile(name, []byte(text), 0o600), os.Chmod(name, mode)); err != nil {

@@ -202,18 +202,9 @@ func work() error {
 // readable is a copy of the test binary that every user may execute, and a folder beside it where everybody may write.
 func readable(t *testing.T) (binary, place string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "gonetmon-privilege-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	b, err := os.ReadFile(os.Args[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	binary, place = filepath.Join(dir, "test"), filepath.Join(dir, "place")
-	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(binary, b, 0o755), os.Mkdir(place, 0o700), os.Chmod(place, 0o777),
-		os.WriteFile(filepath.Join(place, "old"), []byte("old"), 0o644)); err != nil {
+	binary = testnet.Copy(t)
+	place = filepath.Join(filepath.Dir(binary), "place")
+	if err := errors.Join(os.Mkdir(place, 0o700), os.Chmod(place, 0o777), os.WriteFile(filepath.Join(place, "old"), []byte("old"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	return binary, place

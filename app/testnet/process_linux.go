@@ -1,7 +1,10 @@
 package testnet
 
 import (
+	"os"
+	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,4 +41,36 @@ func Pin(tb testing.TB) {
 	if err != nil {
 		tb.Errorf("pin a thread: %v", err)
 	}
+}
+
+// Copy is a copy of the test's binary that every user may execute, in a folder of its own that every user may enter.
+func Copy(tb testing.TB) (program string) {
+	tb.Helper()
+	b, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		tb.Fatal(err)
+	}
+	program = filepath.Join(OpenDir(tb), "gonetmon")
+	// No process may begin meanwhile. Until it has become another program it has this file open for writing too, and so long nobody
+	// can execute it: text file busy (execve(2), go.dev/issue/22315).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(program, b, 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	return program
+}
+
+// OpenDir is a folder that every user may enter, until the test ends.
+func OpenDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "gonetmon-")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	return dir
 }
