@@ -54,6 +54,7 @@ func TestReaderMDNS(t *testing.T) {
 		{name: "in the authority section", frame: message(func(m *dns.Msg) { m.Ns, m.Answer = m.Answer, nil }, record("phone.local", phone4)), want: []names.Fact{speaks}},
 		{name: "UUID", frame: response(record(uuid+".local", phone4)), want: []names.Fact{speaks, own(uuid, phone4)}},
 		{name: "two labels", frame: response(record("phone.hall.local", phone4)), want: []names.Fact{speaks, own("phone.hall", phone4)}},
+		{name: "local twice and more", frame: response(record("tv.local.Local", phone4), record("phone.local.local.local", phone4), record("local.local", phone4)), want: []names.Fact{speaks, own("tv", phone4), own("phone", phone4), own("local", phone4)}},
 		{name: "taken back", frame: testnet.MDNSResponse(phone, phone4, 0, true, record("phone.local", phone4)), want: []names.Fact{speaks}},
 		{name: "not under local", frame: response(record("phone.lan", phone4), record("local", phone4), record("notlocal", phone4)), want: []names.Fact{speaks}},
 		{name: "another class", frame: message(func(m *dns.Msg) { m.Answer[0].Header().Class = dns.ClassCHAOS }, record("phone.local", phone4)), want: []names.Fact{speaks}},
@@ -97,6 +98,7 @@ func FuzzMDNS(f *testing.F) {
 			f.Add(frame[42:])
 		}
 	}
+	f.Add(testnet.MDNSResponse(phone, phone4, 120, true, testnet.Record{Name: "00000.loCAl.loCAl", Addr: phone6})[42:]) // found by fuzzing
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		frame := testnet.Datagram(testnet.Ends{SrcMAC: phone, Src: phone4, Dst: ip("224.0.0.251")}, 5353, 5353, 255, payload[:min(len(payload), 9100)])
 		facts, stats := draw(t, 1, frame)

@@ -282,6 +282,9 @@ func (r *Reader) drawName(from Protocol, mac MAC, raw string) bool {
 func (r *Reader) clean(from Protocol, raw string) (string, bool) {
 	name, ok := Clean(raw)
 	if short, found := strings.CutSuffix(name, ".local"); found {
+		for found { // a device that is called tv.local answers to tv.local.local
+			short, found = strings.CutSuffix(short, ".local")
+		}
 		name, ok = Clean(short) // once more: 192.168.2.1.local is an address now
 	}
 	if !ok || name == "localhost" || name == "localhost.localdomain" {
