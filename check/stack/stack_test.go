@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -105,18 +106,18 @@ func TestStack(t *testing.T) {
 			e.t.Errorf("rules: %v %s", err, rules)
 		}
 	})
-	stop, perLoop := e.replay(dir, time.Second, "alexa.pcapng", "home-roku-ra.pcap")
-	started := time.Now()
+	sent := e.replay(dir, time.Second, "alexa.pcapng", "home-roku-ra.pcap")
 	step(t, e, "rights", e.rights)
 	step(t, e, "only NET_RAW, and without", e.fewerRights)
 	step(t, e, "memory", e.memory)
 	step(t, e, "other processors", func() { e.otherProcessors(dir) })
 	step(t, e, "the media query", func() {
 		want := map[string]float64{
-			"alexa-kitchen": perLoop("172.16.42.216", "fe80::7af8:82ff:fed3:fbc2"),
-			"roku-living":   perLoop("10.0.0.151"),
+			"alexa-kitchen": sent.rate("172.16.42.216", "fe80::7af8:82ff:fed3:fbc2"),
+			"roku-living":   sent.rate("10.0.0.151"),
 		}
-		time.Sleep(time.Until(started.Add(85 * time.Second))) // five scrapes
+		time.Sleep(time.Until(sent.begun.Add(85 * time.Second))) // five scrapes
+		sent.steady(65 * time.Second)                            // what the rate below is taken of
 		got, err := e.query(19090, media)
 		if err != nil || !slices.Equal(sorted(got), sorted(want)) {
 			e.t.Fatalf("%s: %v, %v", media, got, err)
@@ -137,7 +138,7 @@ func TestStack(t *testing.T) {
 			e.t.Errorf("there are no other devices to leave out: %v, %v", others, err)
 		}
 	})
-	stop()
+	sent.stop()
 	step(t, e, "killed", func() {
 		for _, service := range []string{"gonetmon", "prometheus"} {
 			before := e.container(service)
@@ -332,12 +333,21 @@ type oracle struct {
 	}
 }
 
-// replay sends all frames of the captures into mon0 once a period, evenly, until stop is called. perLoop tells from what is expected
-// of the captures how many bytes these addresses move in a second.
-func (e *engine) replay(dir string, period time.Duration, names ...string) (stop func(), perLoop func(addrs ...string) float64) {
+// A replay sends the frames of captures again and again.
+type replay struct {
+	e      *engine
+	period time.Duration
+	bytes  map[string]float64 // of each address, once
+	stop   func()
+	begun  time.Time
+	late   atomic.Int64 // when it last was behind, in nanoseconds since it began
+}
+
+// replay sends all frames of the captures into mon0 once a period, evenly, until it is stopped.
+func (e *engine) replay(dir string, period time.Duration, names ...string) *replay {
 	e.t.Helper()
+	r := &replay{e: e, period: period, bytes: map[string]float64{}, begun: time.Now()}
 	var all [][]byte
-	bytes := map[string]float64{}
 	for _, name := range names {
 		all = append(all, frames(e.t, filepath.Join(dir, name))...)
 		var o oracle
@@ -345,7 +355,7 @@ func (e *engine) replay(dir string, period time.Duration, names ...string) (stop
 			e.t.Fatalf("expected of %s: %v", name, err)
 		}
 		for addr, h := range o.Hosts {
-			bytes[addr] += h.In + h.Out
+			r.bytes[addr] += h.In + h.Out
 		}
 	}
 	sender := testnet.NewSender(e.lan, "mon1")
@@ -354,17 +364,32 @@ func (e *engine) replay(dir string, period time.Duration, names ...string) (stop
 	running.Go(func() {
 		for next := time.Now(); ctx.Err() == nil; next = next.Add(period) {
 			time.Sleep(time.Until(next))
+			if time.Since(next) > period/10 {
+				r.late.Store(int64(time.Since(r.begun)))
+			}
 			sender.SendAll(all, int(1.05*float64(len(all))/period.Seconds()))
 		}
 	})
-	stop = func() { cancel(); running.Wait() }
-	e.t.Cleanup(stop)
-	return stop, func(addrs ...string) (sum float64) {
-		for _, a := range addrs {
-			sum += bytes[a]
-		}
-		return sum / period.Seconds()
+	r.stop = func() { cancel(); running.Wait() }
+	e.t.Cleanup(r.stop)
+	return r
+}
+
+// rate tells from what is expected of the captures how many bytes these addresses move in a second.
+func (r *replay) rate(addrs ...string) (sum float64) {
+	for _, a := range addrs {
+		sum += r.bytes[a]
 	}
+	return sum / r.period.Seconds()
+}
+
+// steady waits until the replay has kept its pace for so long. Where a machine is too busy for it, it sends less, and then more.
+func (r *replay) steady(long time.Duration) {
+	r.e.t.Helper()
+	r.e.eventually(5*time.Minute, "a steady replay", func() (string, bool) {
+		late := time.Duration(r.late.Load())
+		return fmt.Sprintf("%v after its begin it was behind, and now it is %v", late, time.Since(r.begun)), time.Since(r.begun)-late >= long
+	})
 }
 
 var statusLine = regexp.MustCompile(`(?m)^(\w+):\s*(\S+)`)
