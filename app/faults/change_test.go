@@ -56,7 +56,7 @@ func changingResolv(b *bench) string {
 
 func changingHosts(b *bench) string {
 	here, there := testnet.Joined(b)
-	file := filepath.Join(open(b.T), "hosts")
+	file := filepath.Join(testnet.OpenDir(b), "hosts")
 	put := func(text string) {
 		b.Helper()
 		if err := os.WriteFile(file+".new", []byte(text), 0o644); err != nil {

@@ -106,7 +106,7 @@ func (b *bench) complainsBy(want, status int, log, text string) {
 
 func wrongMachine(b *bench) string {
 	n := testnet.NewNamespace(b)
-	dir := open(b.T)
+	dir := testnet.OpenDir(b)
 	pipe := filepath.Join(dir, "pipe")
 	if err := unix.Mkfifo(pipe, 0o644); err != nil {
 		b.Fatal(err)

@@ -79,25 +79,13 @@ func TestFaults(t *testing.T) {
 // build makes the daemon's binary.
 func build(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(open(t), "gonetmon")
+	binary := filepath.Join(testnet.OpenDir(t), "gonetmon")
 	cmd := exec.Command("go", "build", "-trimpath", "-o", binary, "gonetmon/app")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	return binary
-}
-
-// open is a temporary folder that ordinary users can look into: the daemon becomes one.
-func open(t *testing.T) string {
-	t.Helper()
-	temp := t.TempDir()
-	for dir := temp; len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return temp
 }
 
 // An outcome is what became of a row.

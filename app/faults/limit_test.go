@@ -92,7 +92,7 @@ func (b *bench) limited(limit, hosts int) string {
 }
 
 func descriptors(b *bench) string {
-	const readers = 64 - 32 - 4 // at once; the others are for the daemon itself, and for each interface
+	const readers = 64 - 32 - 4 // at once; the others are for the daemon itself, and for its one interface
 	here, there := testnet.Joined(b)
 	server := testnet.NamespaceDNS(b, here, true, func(netip.Addr) testnet.Answer {
 		return testnet.Answer{Names: []string{"tv."}, TTL: 60}
@@ -201,7 +201,7 @@ func brokenPipe(b *bench) string {
 func logFlood(b *bench) string {
 	here, there := testnet.Joined(b)
 	server := testnet.NamespaceDNS(b, here, true, func(netip.Addr) testnet.Answer { return testnet.Answer{Mode: testnet.ServFail} })
-	file := filepath.Join(open(b.T), "hosts")
+	file := filepath.Join(testnet.OpenDir(b), "hosts")
 	write := func(text string) {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			b.Error(err)

@@ -52,7 +52,7 @@ type soaking struct {
 
 func soak(b *bench) string {
 	here, there := testnet.Joined(b)
-	k := &soaking{b: b, here: here, there: there, hosts: filepath.Join(open(b.T), "hosts"), done: map[string]int{}, odd: b.odd()}
+	k := &soaking{b: b, here: here, there: there, hosts: filepath.Join(testnet.OpenDir(b), "hosts"), done: map[string]int{}, odd: b.odd()}
 	k.server = testnet.NamespaceDNS(b, here, true, func(addr netip.Addr) testnet.Answer {
 		return testnet.Answer{Names: []string{fmt.Sprintf("host-%x.lan.", addr.AsSlice())}, TTL: 60}
 	})
