@@ -15,9 +15,9 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
-	"gonetmon/app/export"
 	"gonetmon/app/meter"
 	"gonetmon/app/names"
+	"gonetmon/app/report"
 	"gonetmon/app/testnet/captures"
 	"gonetmon/app/traffic"
 )
@@ -88,7 +88,7 @@ type upset struct {
 	t      *testing.T
 	seen   *happened
 	now    time.Time
-	tally  *export.Tally
+	tally  *report.Tally
 	rest   []capture.Frame // to be counted
 	tables []*traffic.Table
 	names  *guesser // nil: none are looked up
@@ -136,7 +136,7 @@ func (g *guesser) Drain(found func(netip.Addr, string)) {
 
 func pick[T any](u *upset, from []T) T { return from[u.IntN(len(from))] }
 
-func newUpset(t *testing.T, random *rand.Rand, tally *export.Tally, seen *happened) *upset {
+func newUpset(t *testing.T, random *rand.Rand, tally *report.Tally, seen *happened) *upset {
 	u := &upset{
 		Rand: random, t: t, seen: seen, tally: tally, now: time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC),
 		hosts: map[netip.Addr]traffic.Totals{}, last: map[string]traffic.Totals{}, lastSnap: &device.Snapshot{},
@@ -210,7 +210,7 @@ func (u *upset) run(frames []capture.Frame) {
 	if u.moves {
 		return // the oracle counted for another LAN
 	}
-	var sum export.TallyHost
+	var sum report.TallyHost
 	for host, n := range u.tally.Hosts {
 		n.InWireBytes, n.OutWireBytes = 0, 0 // which devices are not told
 		sum = addTally(sum, n)
@@ -427,8 +427,8 @@ func minus(a, b traffic.Totals) traffic.Totals {
 }
 
 // tallyOf is what the oracle would say of totals.
-func tallyOf(n traffic.Totals) export.TallyHost {
-	tally := export.NewTally(nil)
+func tallyOf(n traffic.Totals) report.TallyHost {
+	tally := report.NewTally(nil)
 	tally.Host(netip.Addr{}, &traffic.Gain{Totals: n})
 	return tally.Hosts[netip.Addr{}]
 }

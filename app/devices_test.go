@@ -23,8 +23,8 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
-	"gonetmon/app/export"
 	"gonetmon/app/names"
+	"gonetmon/app/report"
 	"gonetmon/app/testnet"
 	"gonetmon/app/testnet/captures"
 )
@@ -180,7 +180,7 @@ func TestDevicesOfCaptures(t *testing.T) {
 				before, after := split(t, path, auto.from)
 				asked = []captures.Question{{Path: before, CIDRs: private}, {Path: after, CIDRs: append(slices.Clone(private), auto.announced)}}
 			}
-			hosts := map[netip.Addr]export.TallyHost{}
+			hosts := map[netip.Addr]report.TallyHost{}
 			for _, part := range captures.Oracle(t, dir, asked) {
 				for host, n := range part.Hosts {
 					hosts[host] = addTally(hosts[host], n)
@@ -194,12 +194,12 @@ func TestDevicesOfCaptures(t *testing.T) {
 }
 
 // listing is what replay should list, sorted as it should be.
-func listing(t *testing.T, devices []known, tally map[netip.Addr]export.TallyHost) []listed {
+func listing(t *testing.T, devices []known, tally map[netip.Addr]report.TallyHost) []listed {
 	t.Helper()
 	left := len(tally)
 	var all []listed
 	for _, k := range devices {
-		var n export.TallyHost
+		var n report.TallyHost
 		d := listed{Device: k.name, Source: k.source, MAC: k.mac, Hosts: strings.Fields(k.hosts)}
 		for _, host := range d.Hosts {
 			if moved, ok := tally[netip.MustParseAddr(host)]; ok {
@@ -227,8 +227,8 @@ func listing(t *testing.T, devices []known, tally map[netip.Addr]export.TallyHos
 	return all
 }
 
-func addTally(a, b export.TallyHost) export.TallyHost {
-	return export.TallyHost{
+func addTally(a, b report.TallyHost) report.TallyHost {
+	return report.TallyHost{
 		InBytes: a.InBytes + b.InBytes, InLANBytes: a.InLANBytes + b.InLANBytes, InPackets: a.InPackets + b.InPackets,
 		InWireBytes: a.InWireBytes + b.InWireBytes, OutBytes: a.OutBytes + b.OutBytes, OutLANBytes: a.OutLANBytes + b.OutLANBytes,
 		OutMulticastBytes: a.OutMulticastBytes + b.OutMulticastBytes, OutPackets: a.OutPackets + b.OutPackets, OutWireBytes: a.OutWireBytes + b.OutWireBytes,
@@ -562,7 +562,7 @@ func TestDevicesMade(t *testing.T) {
 			if err := replay(&config{CIDR: c.CIDR, MaxHosts: c.MaxHosts}, []string{"--json", p.path}, &out); err != nil {
 				t.Fatal(err)
 			}
-			var tally export.Tally
+			var tally report.Tally
 			if err := json.Unmarshal(out.Bytes(), &tally); err != nil {
 				t.Fatal(err)
 			}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"gonetmon/app/export"
 	"gonetmon/app/meter"
+	"gonetmon/app/metrics"
 )
 
 // stuck is how long a loop may show no sign of life. The rings show one a second when nothing happens.
@@ -82,11 +82,11 @@ func (d *daemon) status() []meter.Status {
 }
 
 // facts are what control frames have told so far.
-func (d *daemon) facts() (f export.Facts) {
+func (d *daemon) facts() (f metrics.ControlStats) {
 	for _, t := range d.taps {
 		f.Add(t.reader.Stats())
 		s := t.control.Stats()
-		f.Taps = append(f.Taps, export.ControlTap{Interface: t.name, Frames: s.Frames, Drops: s.Drops})
+		f.Taps = append(f.Taps, metrics.ControlTap{Interface: t.name, Frames: s.Frames, Drops: s.Drops})
 	}
 	return f
 }

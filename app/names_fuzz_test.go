@@ -13,8 +13,9 @@ import (
 	"unicode/utf8"
 
 	"gonetmon/app/device"
-	"gonetmon/app/export"
+	"gonetmon/app/metrics"
 	"gonetmon/app/names"
+	"gonetmon/app/report"
 	"gonetmon/app/testnet"
 	"gonetmon/app/traffic"
 	"gonetmon/app/web"
@@ -95,10 +96,10 @@ func FuzzArrivingName(f *testing.F) {
 		if name != namedAddr.String() && (!clean.MatchString(name) || !isClean(name)) {
 			t.Fatalf("a device is called %q", name)
 		}
-		var metrics bytes.Buffer
-		export.NewPage(export.PageConfig{Snapshot: registry.Snapshot, Own: true}).WritePrometheus(&metrics)
-		if got := testnet.ParsePage(t, metrics.String())[`node_bytes_total{device="`+name+`"}`]; got != 1000 {
-			t.Errorf("%q has %v bytes on the page of metrics, want 1,000:\n%s", name, got, metrics.String())
+		var exposition bytes.Buffer
+		metrics.NewExposition(metrics.Config{Snapshot: registry.Snapshot, OmitGoMetrics: true}).WritePrometheus(&exposition)
+		if got := testnet.ParsePage(t, exposition.String())[`node_bytes_total{device="`+name+`"}`]; got != 1000 {
+			t.Errorf("%q has %v bytes on the page of metrics, want 1,000:\n%s", name, got, exposition.String())
 		}
 		w := httptest.NewRecorder()
 		web.NewPage(web.Config{Snapshot: registry.Snapshot}).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
@@ -106,15 +107,15 @@ func FuzzArrivingName(f *testing.F) {
 		if short, _, _ := strings.Cut(name, "."); name != namedAddr.String() && !strings.Contains(page, ">"+short+"<") {
 			t.Errorf("%q is not on the page:\n%s", short, page)
 		}
-		var report, log bytes.Buffer
-		export.WriteTable(&report, snapshot)
+		var list, log bytes.Buffer
+		report.WriteTable(&list, snapshot)
 		for _, err := range bad {
 			slog.New(slog.NewTextHandler(&log, nil)).Warn("bad line in hosts file", "error", err)
 		}
 		if n := strings.Count(log.String(), "\n"); n != len(bad) {
 			t.Errorf("%d lines in the log, want %d: %q", n, len(bad), log.String())
 		}
-		for what, text := range map[string]string{"page of metrics": metrics.String(), "page": page, "report": report.String(), "log": log.String()} {
+		for what, text := range map[string]string{"page of metrics": exposition.String(), "page": page, "report": list.String(), "log": log.String()} {
 			if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' || r == 0x7f }) {
 				t.Errorf("something raw is on the %s: %q", what, text)
 			}

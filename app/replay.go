@@ -15,9 +15,10 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
-	"gonetmon/app/export"
 	"gonetmon/app/meter"
+	"gonetmon/app/metrics"
 	"gonetmon/app/names"
+	"gonetmon/app/report"
 	"gonetmon/app/traffic"
 )
 
@@ -61,16 +62,16 @@ func replay(c *config, args []string, stdout io.Writer) error {
 	}
 	switch format {
 	case asTable:
-		export.WriteTable(stdout, s)
+		report.WriteTable(stdout, s)
 	case asDevices:
-		export.WriteDevices(stdout, s)
+		report.WriteDevices(stdout, s)
 	case asDevicesJSON:
-		return export.WriteDevicesJSON(stdout, s)
+		return report.WriteDevicesJSON(stdout, s)
 	case asMetrics:
 		v, revision := version()
-		export.NewPage(export.PageConfig{
+		metrics.NewExposition(metrics.Config{
 			Snapshot: r.registry.Snapshot, Meters: func() []meter.Status { return []meter.Status{{Classes: r.classes}} },
-			Facts: func() export.Facts { return export.Facts{ReaderStats: r.reader.Stats()} }, Version: v, Revision: revision, Own: true,
+			Control: func() metrics.ControlStats { return metrics.ControlStats{ReaderStats: r.reader.Stats()} }, Version: v, Revision: revision, OmitGoMetrics: true,
 		}).WritePrometheus(stdout)
 	}
 	return nil
@@ -143,7 +144,7 @@ func (r *replayed) count(name string) error {
 		return wrong{err}
 	}
 	defer func() { _ = file.Close() }()
-	tally := export.NewTally(r.lan.Prefixes())
+	tally := report.NewTally(r.lan.Prefixes())
 	var source meter.Source = &follower{File: file, replayed: r}
 	if r.perFile {
 		source = &linkTally{file, tally.File.LinkTypes}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gonetmon/app/export"
+	"gonetmon/app/report"
 	"gonetmon/app/testnet"
 	"gonetmon/app/testnet/captures"
 )
@@ -93,7 +93,7 @@ func TestReplayIsOracleMutated(t *testing.T) {
 			}
 			continue
 		}
-		var got export.Tally
+		var got report.Tally
 		if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 			t.Fatal(err)
 		}

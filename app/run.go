@@ -20,10 +20,12 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
-	"gonetmon/app/export"
+	"gonetmon/app/httpd"
 	"gonetmon/app/logbook"
 	"gonetmon/app/meter"
+	"gonetmon/app/metrics"
 	"gonetmon/app/names"
+	"gonetmon/app/report"
 	"gonetmon/app/traffic"
 	"gonetmon/app/web"
 )
@@ -49,9 +51,9 @@ type daemon struct {
 	resolv   *names.ResolvFile // whose servers it asks; nil: those of the configuration
 	file     *names.HostsFile  // nil: none
 	registry *device.Registry
-	report   *export.Report
-	process  *export.Process
-	server   *export.Server
+	report   *report.Report
+	process  *metrics.Process
+	server   *httpd.Server
 	notifier *notifier
 }
 
@@ -113,11 +115,11 @@ func (d *daemon) open(stdout io.Writer) error {
 		}
 	}
 	d.registry = device.NewRegistry(registry)
-	d.report = export.NewReport(stdout, time.Duration(c.ReportInterval), func(fn func(*device.Snapshot, iter.Seq[*device.Device])) {
+	d.report = report.NewReport(stdout, time.Duration(c.ReportInterval), func(fn func(*device.Snapshot, iter.Seq[*device.Device])) {
 		d.registry.Fold(time.Now()) // to the moment, so that intervals are as long as they say
 		d.registry.Look(fn)
 	})
-	if d.process, err = export.OpenProcess(); err != nil {
+	if d.process, err = metrics.OpenProcess(); err != nil {
 		d.log.Warn("no metrics of the process", "error", err)
 	}
 	listener, err := passedListener()
@@ -170,7 +172,7 @@ func (d *daemon) learn(facts []names.Fact) {
 }
 
 // newServer returns the server of the page and the metrics, on the listener if there is one, under the machine's own names too.
-func (d *daemon) newServer(listener net.Listener, own []string) *export.Server {
+func (d *daemon) newServer(listener net.Listener, own []string) *httpd.Server {
 	if listener != nil {
 		d.log.Info("serving on the socket that systemd passed; GONETMON_ADDR and GONETMON_PORT are not used", "address", listener.Addr())
 	}
@@ -179,15 +181,15 @@ func (d *daemon) newServer(listener net.Listener, own []string) *export.Server {
 	if d.ptr != nil {
 		stats = d.ptr.Stats
 	}
-	var process func() (export.ProcessStats, error)
+	var process func() (metrics.ProcessStats, error)
 	if d.process != nil {
 		process = d.process.Stats
 	}
-	return export.NewServer(export.ServerConfig{
+	return httpd.NewServer(httpd.Config{
 		Addr:     net.JoinHostPort(d.cfg.Addr.String(), strconv.Itoa(int(d.cfg.Port))),
 		Listener: listener,
-		Metrics: export.NewPage(export.PageConfig{
-			Snapshot: d.registry.Snapshot, Folded: d.registry.Folded, Meters: d.status, Names: stats, Facts: d.facts, Process: process, Version: v, Revision: revision,
+		Metrics: metrics.NewExposition(metrics.Config{
+			Snapshot: d.registry.Snapshot, LastUpdate: d.registry.Folded, Meters: d.status, Names: stats, Control: d.facts, Process: process, Version: v, Revision: revision,
 		}),
 		Web: web.NewPage(web.Config{
 			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: func() names.ReaderStats { return d.facts().ReaderStats },

@@ -20,8 +20,8 @@ import (
 	"github.com/google/gopacket/pcapgo"
 
 	"gonetmon/app/capture"
-	"gonetmon/app/export"
 	"gonetmon/app/packet"
+	"gonetmon/app/report"
 	"gonetmon/app/testnet"
 	"gonetmon/app/testnet/captures"
 )
@@ -96,7 +96,7 @@ func capturesByWire(b *bench) string {
 }
 
 // compare compares the page with what the oracle says of the same frames.
-func (b *bench) compare(d *daemon, name string, tally *export.Tally) {
+func (b *bench) compare(d *daemon, name string, tally *report.Tally) {
 	b.Helper()
 	m := d.Metrics()
 	classes := func(names ...string) (n uint64) {
@@ -165,7 +165,7 @@ func (b *bench) asks(asked []captures.Question) (frames uint64) {
 	same := []cmp.Option{cmp.Comparer(func(x, y netip.Addr) bool { return x == y }), cmp.Comparer(func(x, y netip.Prefix) bool { return x == y })}
 	for i, want := range captures.Oracle(b, dir, asked) {
 		status, out, log := b.replay(asked[i].Path, want.CIDRs)
-		var got export.Tally
+		var got report.Tally
 		if err := json.Unmarshal([]byte(out), &got); err != nil || status != 0 {
 			b.Errorf("%s: status %d, %s", filepath.Base(asked[i].Path), status, log)
 			continue
@@ -313,7 +313,7 @@ func cutFiles(b *bench) string {
 			files++
 			status, out, log := b.replay(path, tallies[name].CIDRs)
 			log = withoutLibrary(log)
-			var tally export.Tally
+			var tally report.Tally
 			switch {
 			case status == 2 && out == "" && strings.HasPrefix(log, "gonetmon: ") && strings.Count(log, "\n") == 1:
 			case status == 0 && json.Unmarshal([]byte(out), &tally) == nil && strings.Count(log, "\n") <= 1:

@@ -13,14 +13,14 @@ import (
 	"testing"
 
 	"gonetmon/app/capture"
-	"gonetmon/app/export"
 	"gonetmon/app/packet"
+	"gonetmon/app/report"
 	"gonetmon/app/testnet"
 )
 
 // Expected returns the shared captures' folder, which GONETMON_CAPTURES names, and what the oracle says of each. Without it the test is
 // skipped, or fails with GONETMON_TEST_KERNEL=1.
-func Expected(tb testing.TB) (dir string, tallies map[string]*export.Tally) {
+func Expected(tb testing.TB) (dir string, tallies map[string]*report.Tally) {
 	tb.Helper()
 	dir = os.Getenv("GONETMON_CAPTURES")
 	files, err := filepath.Glob(filepath.Join(dir, "expected", "*.json"))
@@ -33,7 +33,7 @@ func Expected(tb testing.TB) (dir string, tallies map[string]*export.Tally) {
 		}
 		tb.Skip("set GONETMON_CAPTURES to a folder of capture files with expected/NAME.json beside them")
 	}
-	tallies = map[string]*export.Tally{}
+	tallies = map[string]*report.Tally{}
 	for _, f := range files {
 		tallies[strings.TrimSuffix(filepath.Base(f), ".json")] = ReadTally(tb, f)
 	}
@@ -41,13 +41,13 @@ func Expected(tb testing.TB) (dir string, tallies map[string]*export.Tally) {
 }
 
 // ReadTally reads what the oracle has written.
-func ReadTally(tb testing.TB, path string) *export.Tally {
+func ReadTally(tb testing.TB, path string) *report.Tally {
 	tb.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var tally export.Tally
+	var tally report.Tally
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields() // every key of the oracle's is one of ours
 	if err := d.Decode(&tally); err != nil {
@@ -92,7 +92,7 @@ func Ethernet(tb testing.TB, path string) (frames [][]byte, others int) {
 }
 
 // Oracle is what the oracle says of capture files with prefixes, all in one run of Python.
-func Oracle(tb testing.TB, dir string, asked []Question) []*export.Tally {
+func Oracle(tb testing.TB, dir string, asked []Question) []*report.Tally {
 	tb.Helper()
 	testnet.NeedCommand(tb, "python3", "to run the oracle of the captures, install python3")
 	in, err := json.Marshal(asked)
@@ -113,9 +113,9 @@ for q in json.load(sys.stdin):
 	if err != nil {
 		tb.Fatalf("oracle: %v\n%s", err, complaints.String())
 	}
-	var tallies []*export.Tally
+	var tallies []*report.Tally
 	for line := range bytes.Lines(out) {
-		var tally export.Tally
+		var tally report.Tally
 		if err := json.Unmarshal(line, &tally); err != nil {
 			tb.Fatal(err)
 		}

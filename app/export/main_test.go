@@ -1,9 +1,0 @@
-package export
-
-import (
-	"testing"
-
-	"gonetmon/app/testnet"
-)
-
-func TestMain(m *testing.M) { testnet.Main(m) }

@@ -1,0 +1,9 @@
+package metrics
+
+import (
+	"testing"
+
+	"gonetmon/app/testnet"
+)
+
+func TestMain(m *testing.M) { testnet.Main(m) }

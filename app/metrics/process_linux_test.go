@@ -1,0 +1,59 @@
+package metrics
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestProcess(t *testing.T) {
+	p, err := OpenProcess()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.Close() }()
+	before, err := p.Stats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before.Resident < 1<<20 || before.ResidentPeak < 1<<20 || before.Virtual < before.Resident || before.Threads == 0 || before.MaxFiles < before.Files || time.Since(before.Start) > time.Minute {
+		t.Errorf("stats %+v", before)
+	}
+	for range 10 {
+		file, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = file.Close() }()
+	}
+	after := before
+	for begin := time.Now(); after.Processor < before.Processor+20*time.Millisecond && time.Since(begin) < 10*time.Second; { // which takes time
+		if after, err = p.Stats(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after.Files != before.Files+10 || after.Processor < before.Processor+20*time.Millisecond {
+		t.Errorf("stats %+v; 10 open files and 20 ms of a processor before %+v", after, before)
+	}
+}
+
+func TestProcessStatus(t *testing.T) {
+	const status = "Name:\tgonetmon\nVmPeak:\t 1000 kB\nVmSize:\t  900 kB\nVmHWM:\t  800 kB\nVmRSS:\t  700 kB\nRssAnon:\t  400 kB\n" +
+		"RssFile:\t  300 kB\nRssShmem:\t  0 kB\nThreads:\t9\nCapInh:\t00000000000000ff\nCapPrm:\t0000000000003000\nCapEff:\t0000000000000001\n"
+	var got ProcessStats
+	if err := got.read(status); err != nil {
+		t.Fatal(err)
+	}
+	want := ProcessStats{Virtual: 900 << 10, ResidentPeak: 800 << 10, Resident: 700 << 10, ResidentAnon: 400 << 10, Threads: 9, Capabilities: 2}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("stats (-want +got):\n%s", diff)
+	}
+	for _, bad := range []string{"VmRSS:\t700 MB", "Threads:\tmany", "CapPrm:\tall"} {
+		if err := got.read(bad); err == nil || !strings.HasPrefix(err.Error(), strings.Split(bad, ":")[0]+": ") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gonetmon/app/device"
+	"gonetmon/app/names"
+	"gonetmon/test/golden"
+	"gonetmon/test/snapshots"
+)
+
+func TestWriteDevices(t *testing.T) {
+	s := snapshots.Home()
+	s.Devices = device.Pack(append(s.Devices.Unpack(), device.Device{Name: "zombie", Source: device.SourcePTR})...) // has no address, and has moved nothing
+	var out pile
+	WriteDevices(&out, s)
+	if len(out.writes) != 1 {
+		t.Errorf("%d writes", len(out.writes))
+	}
+	golden.Equal(t, "devices.txt", strings.Join(out.writes, ""))
+}
+
+func TestWriteDevicesEmpty(t *testing.T) {
+	var b bytes.Buffer
+	WriteDevices(&b, &device.Snapshot{Time: snapshots.Start, Start: snapshots.Start})
+	if got, want := b.String(), "2026-11-23 14:03:00  0s  no devices\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestWriteDevicesIsPrintable(t *testing.T) {
+	var b bytes.Buffer
+	s := snapshots.Hostile()
+	WriteDevices(&b, s)
+	for i, c := range b.Bytes() {
+		if c != '\n' && (c < ' ' || c > '~') {
+			t.Fatalf("byte %#x at %d of\n%s", c, i, b.String())
+		}
+	}
+	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+	if got, want := len(lines), len(snapshots.HostileNames)+5; got != want { // heading, titles, overflow, forgotten, waiting
+		t.Errorf("%d lines, want %d", got, want)
+	}
+	for _, line := range lines[1:] {
+		if len(line) != len(lines[1]) {
+			t.Errorf("%d columns, the titles have %d: %s", len(line), len(lines[1]), line)
+		}
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	const long = "2001:db8:1234:5678:9abc:def0:1234:5678"
+	for _, c := range []struct {
+		name, hosts, want string
+	}{
+		{"none", "", ""},
+		{"one", "192.168.1.2", "192.168.1.2"},
+		{"longest", long, long},
+		{"some", "192.168.1.2 fd00::2", "192.168.1.2 fd00::2"},
+		{"all that fit", "192.168.1.2 fe80::211:32ff:fe12:3456", "192.168.1.2 fe80::211:32ff:fe12:3456"},
+		{"not all", "192.168.1.2 " + long + " fe80::1", "192.168.1.2 +2"},
+		{"the last does not", "192.168.1.2 fd00::2 " + long, "192.168.1.2 fd00::2 +1"},
+		{"two of the longest", long + " " + long, long + " +1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := addresses(snapshots.Addrs(strings.Fields(c.hosts)...)); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWriteDevicesJSON(t *testing.T) {
+	s := &device.Snapshot{Devices: device.Pack([]device.Device{
+		{Name: "gone", Source: device.SourceMDNS, Totals: snapshots.Totals(0, 0, 340, 0, 0)},
+		{Name: "nas.fritz.box", Source: device.SourcePTR, MAC: names.MAC{0x00, 0x11, 0x32, 0x12, 0x34, 0x56}, Vendor: "D&M Holdings",
+			Hosts: snapshots.Addrs("192.168.1.2", "192.168.1.10", "fd00::2"), Totals: snapshots.Totals(1000, 2500, 300, 4000, 5000)},
+		{Name: "nobody", Source: device.SourceFile},
+	}...)}
+	want := `{
+  "devices": [
+    {
+      "device": "gone",
+      "source": "mdns",
+      "mac": "",
+      "vendor": "",
+      "hosts": [],
+      "in_bytes": 0,
+      "out_bytes": 340,
+      "in_packets": 0,
+      "out_packets": 1,
+      "scopes": {
+        "internet": {
+          "in_bytes": 0,
+          "out_bytes": 0,
+          "in_packets": 0,
+          "out_packets": 0
+        },
+        "lan": {
+          "in_bytes": 0,
+          "out_bytes": 0,
+          "in_packets": 0,
+          "out_packets": 0
+        },
+        "multicast": {
+          "in_bytes": 0,
+          "out_bytes": 340,
+          "in_packets": 0,
+          "out_packets": 1
+        }
+      }
+    },
+    {
+      "device": "nas.fritz.box",
+      "source": "ptr",
+      "mac": "00:11:32:12:34:56",
+      "vendor": "D&M Holdings",
+      "hosts": [
+        "192.168.1.10",
+        "192.168.1.2",
+        "fd00::2"
+      ],
+      "in_bytes": 9000,
+      "out_bytes": 3800,
+      "in_packets": 9,
+      "out_packets": 5,
+      "scopes": {
+        "internet": {
+          "in_bytes": 4000,
+          "out_bytes": 1000,
+          "in_packets": 4,
+          "out_packets": 1
+        },
+        "lan": {
+          "in_bytes": 5000,
+          "out_bytes": 2500,
+          "in_packets": 5,
+          "out_packets": 3
+        },
+        "multicast": {
+          "in_bytes": 0,
+          "out_bytes": 300,
+          "in_packets": 0,
+          "out_packets": 1
+        }
+      }
+    }
+  ]
+}
+`
+	var b bytes.Buffer
+	if err := WriteDevicesJSON(&b, s); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	b.Reset()
+	if err := WriteDevicesJSON(&b, &device.Snapshot{}); err != nil || b.String() != "{\n  \"devices\": []\n}\n" {
+		t.Errorf("of nothing: %q, error %v", b.String(), err)
+	}
+}
+
+// Whatever a name is, it is JSON, and where it is text it comes back as it was.
+func TestWriteDevicesJSONEscapes(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteDevicesJSON(&b, snapshots.Hostile()); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Devices []struct{ Device, Vendor string }
+	}
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	for i, d := range got.Devices {
+		if want := strings.ToValidUTF8(snapshots.HostileNames[i], "\ufffd"); snapshots.HostileNames[i] == want && (d.Device != want || d.Vendor != want) {
+			t.Errorf("device %q, vendor %q, want %q", d.Device, d.Vendor, want)
+		}
+	}
+}

@@ -1,0 +1,234 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"iter"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gonetmon/app/device"
+	"gonetmon/app/traffic"
+	"gonetmon/test/golden"
+	"gonetmon/test/snapshots"
+)
+
+// A pile keeps what is written to it, write by write.
+type pile struct{ writes []string }
+
+func (p *pile) Write(b []byte) (int, error) {
+	p.writes = append(p.writes, string(b))
+	return len(b), nil
+}
+
+// lookAt looks at snapshots.
+func lookAt(now func() *device.Snapshot) Look {
+	return func(fn func(*device.Snapshot, iter.Seq[*device.Device])) {
+		s := now()
+		fn(s, s.Devices.All())
+	}
+}
+
+// later is s after some more traffic: one device more, one that has got another name, two that have had none.
+func later(s *device.Snapshot) *device.Snapshot {
+	n := *s
+	n.Time = s.Time.Add(time.Minute)
+	var all []device.Device
+	for _, d := range s.Devices.Unpack() {
+		switch d.Name {
+		case "nas.fritz.box":
+			d.Hosts = nil // renamed
+		case "tv.fritz.box":
+			more := snapshots.Totals(1_000_000, 0, 0, 75_000_000, 0)
+			all = append(all, device.Device{Name: "storage.fritz.box", Source: device.SourcePTR,
+				Hosts: snapshots.Addrs("192.168.1.2", "fd00::2"), Totals: snapshots.Totals(0, 900_000_000, 0, 0, 1)})
+			d.Totals.Add(&more)
+		}
+		all = append(all, d)
+	}
+	all = append(all, device.Device{Name: strings.Repeat("x", 50) + ".fritz.box", Source: device.SourcePTR,
+		Hosts: snapshots.Addrs("2001:db8:1234:5678:9abc:def0:1234:5678"), Totals: snapshots.Totals(999, 0, 0, 0, 0)})
+	n.Devices = device.Pack(all...)
+	return &n
+}
+
+func TestReport(t *testing.T) {
+	first := snapshots.Home()
+	s := first
+	var out pile
+	r := NewReport(&out, time.Minute, lookAt(func() *device.Snapshot { return s }))
+	r.Print(first.Time)
+	s = later(first)
+	r.Print(s.Time)
+	r.Print(s.Time.Add(time.Minute)) // nothing was counted since
+	quiet := *s
+	quiet.Time = quiet.Time.Add(time.Minute)
+	s = &quiet
+	r.Print(s.Time)
+	if len(out.writes) != 4 {
+		t.Errorf("%d writes, want one for each print", len(out.writes))
+	}
+	golden.Equal(t, "report.txt", strings.Join(out.writes, "---\n"))
+}
+
+// However many devices there are, a report stays short, and none of their bytes are missing; a replay lists all.
+func TestReportIsBounded(t *testing.T) {
+	s := snapshots.Crowd(10_000)
+	var out pile
+	NewReport(&out, time.Minute, lookAt(func() *device.Snapshot { return s })).Print(s.Time)
+	lines := strings.Split(strings.TrimSpace(out.writes[0]), "\n")
+	if len(lines) != 2+mostRows+1 || !strings.Contains(lines[0], "10000 devices") {
+		t.Errorf("%d lines, the first %s", len(lines), lines[0])
+	}
+	var rest traffic.Totals
+	for d := range s.Devices.Range(0, s.Devices.Len()-mostRows) { // the last use most
+		rest.Add(&d.Totals)
+	}
+	want := "(9744 devices more) " + inBytes(rest.Received().Bytes) + " " + inBytes(rest.Sent().Bytes)
+	if last := strings.Join(strings.Fields(lines[len(lines)-1]), " "); !strings.HasPrefix(last, want) {
+		t.Errorf("last row %q, want %q", last, want)
+	}
+	WriteTable(&out, s)
+	if n := strings.Count(strings.Join(out.writes[1:], ""), "\n"); n != 2+10_000 {
+		t.Errorf("%d lines of a replay", n)
+	}
+}
+
+// A device that was forgotten and has come back within one interval has gained what it has now.
+func TestReportForgets(t *testing.T) {
+	first := snapshots.Home()
+	s := *first
+	s.Time = s.Time.Add(time.Minute)
+	all := s.Devices.Unpack()
+	for i := range all {
+		d := &all[i]
+		switch d.Name {
+		case "nas.fritz.box": // more than before
+			d.First = first.Time.Add(time.Second)
+			d.Totals = snapshots.Totals(0, 9_000_000_000, 0, 0, 100_000_000)
+		case "tv.fritz.box": // less
+			d.First = first.Time.Add(time.Second)
+			d.Totals = snapshots.Totals(1_000, 0, 0, 2_000, 0)
+		}
+	}
+	s.Devices = device.Pack(all...)
+	var out pile
+	now := first
+	r := NewReport(&out, time.Minute, lookAt(func() *device.Snapshot { return now }))
+	r.Print(first.Time)
+	now = &s
+	r.Print(s.Time)
+	got := out.writes[1]
+	for _, want := range []string{"2 devices", "100 MB  9.00 GB", "2.00 kB  1.00 kB"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
+func TestReportRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		began := time.Now()
+		s := &device.Snapshot{Start: began}
+		var out pile
+		r := NewReport(&out, time.Minute, lookAt(func() *device.Snapshot {
+			n := *s
+			n.Time = time.Now()
+			return &n
+		}))
+		done := make(chan error)
+		go func() { done <- r.Run(ctx) }()
+		time.Sleep(3*time.Minute + 30*time.Second)
+		synctest.Wait()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		r.Print(time.Now())
+		var want []string
+		for _, at := range []struct {
+			after time.Duration
+			span  string
+		}{{time.Minute, "1m0s"}, {2 * time.Minute, "1m0s"}, {3 * time.Minute, "1m0s"}, {210 * time.Second, "30s"}} {
+			want = append(want, began.Add(at.after).Format(time.DateTime)+"  "+at.span+"  no traffic\n")
+		}
+		if diff := cmp.Diff(want, out.writes); diff != "" {
+			t.Errorf("reports (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestReportOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		var out pile
+		if err := NewReport(&out, 0, lookAt(snapshots.Home)).Run(ctx); err != nil || len(out.writes) != 0 {
+			t.Errorf("error %v, reports %q", err, out.writes)
+		}
+	})
+}
+
+func TestWriteTable(t *testing.T) {
+	var b bytes.Buffer
+	WriteTable(&b, snapshots.Home())
+	golden.Equal(t, "table.txt", b.String())
+	for line := range strings.Lines(b.String()) {
+		if len(line) > 101 {
+			t.Errorf("%d columns: %s", len(line)-1, line)
+		}
+	}
+}
+
+func TestTableIsPrintable(t *testing.T) {
+	var b bytes.Buffer
+	WriteTable(&b, snapshots.Hostile())
+	for i, c := range b.Bytes() {
+		if c != '\n' && (c < ' ' || c > '~') {
+			t.Fatalf("byte %#x at %d of\n%s", c, i, b.String())
+		}
+	}
+	if got, want := strings.Count(b.String(), "\n"), len(snapshots.HostileNames)+3; got != want { // heading, titles, overflow
+		t.Errorf("%d lines, want %d", got, want)
+	}
+}
+
+// A report of very many devices is not held in memory: between two of them there are the counters, which is less than a snapshot.
+func TestReportIsFrugal(t *testing.T) {
+	const n = 65536
+	s := snapshots.Crowd(n)
+	r := NewReport(io.Discard, time.Minute, lookAt(func() *device.Snapshot { return s }))
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	r.Print(s.Time)
+	runtime.ReadMemStats(&after)
+	if taken := int64(after.TotalAlloc - before.TotalAlloc); taken > 60*n {
+		t.Errorf("%d bytes a device are taken", taken/n)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if kept := int64(after.HeapAlloc) - int64(before.HeapAlloc); kept > 45*n {
+		t.Errorf("%d bytes a device are kept", kept/n)
+	}
+	runtime.KeepAlive(r)
+	runtime.KeepAlive(s)
+}
+
+// A report of 65,536 devices, none of which has had traffic since the one before.
+func BenchmarkReport(b *testing.B) {
+	s := snapshots.Crowd(65536)
+	r := NewReport(io.Discard, time.Minute, lookAt(func() *device.Snapshot { return s }))
+	r.Print(s.Time)
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Print(s.Time)
+	}
+}
