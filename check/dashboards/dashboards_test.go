@@ -209,7 +209,7 @@ var others = map[string]string{
 // families are those on gonetmon's page, as the product's tests hold it.
 func families(t *testing.T) map[string]bool {
 	t.Helper()
-	page, err := os.ReadFile("../../app/export/testdata/page.txt")
+	page, err := os.ReadFile("../../app/metrics/testdata/page.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
