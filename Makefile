@@ -10,7 +10,7 @@ TESTFLAGS ?=
 PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7
 IMAGE ?= gonetmon:$(VERSION)
 export CGO_ENABLED ?= 0
-include check/versions
+include test/versions
 
 .DEFAULT_GOAL := help
 .PHONY: help build run up down logs ps image test race bench fuzz faults check lint env licences notices reproducible sbom vuln clean
@@ -19,7 +19,7 @@ help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/gonetmon, a static binary
-	$(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o $(BINARY) ./app
+	$(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o $(BINARY) ./app/cmd/gonetmon
 
 run: build ## build and run it as root, with the variables of .env if there is one
 	@set -a; if [ -f .env ]; then . ./.env; fi; \
@@ -53,35 +53,35 @@ bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 fuzz: ## run each fuzz target for FUZZTIME (30s), those that match FUZZ only
-	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" FUZZ="$(FUZZ)" check/fuzz.sh
+	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" FUZZ="$(FUZZ)" test/fuzz.sh
 
 check: ## everything that is checked of the stack: rules, dashboards, compose.yaml, images, all of it in Docker; Debian and root
-	check/run
+	test/run
 
 faults: ## run the fault bench as root: an hour, and write docs/faults.md if GONETMON_CAPTURES is set; FAULTS=short: some minutes; RUN=NAME: some rows
-	GONETMON_FAULTS=$(FAULTS) $(GO) test -count=1 -v -timeout 4h -parallel 6 -run 'TestFaults/$(RUN)' ./app/faults \
+	GONETMON_FAULTS=$(FAULTS) $(GO) test -count=1 -v -timeout 4h -parallel 6 -run 'TestFaults/$(RUN)' ./test/faults \
 		-args $(if $(GONETMON_CAPTURES),$(if $(filter long.,$(FAULTS)$(RUN)),-write $(CURDIR)/docs/faults.md))
 
 lint: ## run golangci-lint, with the floors of the house
 	golangci-lint run ./...
 
 env: ## write .env.example, README's table of variables and the manual's list of them anew
-	$(GO) test ./app -run Documented -update
+	$(GO) test ./app/cmd/gonetmon -run Documented -update
 
 licences: ## check the licences of what is linked into the binary, and THIRD_PARTY_NOTICES
-	cd check/licences && $(GO) test -count=1 ./...
+	cd test/licences && $(GO) test -count=1 ./...
 
 notices: ## write THIRD_PARTY_NOTICES anew
-	cd check/licences && $(GO) test -run TestNotices -update .
+	cd test/licences && $(GO) test -run TestNotices -update .
 
 reproducible: ## build twice, in different surroundings, and compare
-	@VERSION="$(VERSION)" check/reproducible.sh
+	@VERSION="$(VERSION)" test/reproducible.sh
 
 sbom: build ## write bin/gonetmon.cdx.json, what bin/gonetmon consists of (CycloneDX)
 	$(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_GOMOD) bin -json -std -version $(VERSION) -output bin/gonetmon.cdx.json bin/gonetmon
 
 vuln: ## look for known vulnerabilities that gonetmon can reach; asks vuln.go.dev, or GOVULNDB
-	@GO="$(GO)" GOVULNCHECK=$(GOVULNCHECK) check/vuln.sh
+	@GO="$(GO)" GOVULNCHECK=$(GOVULNCHECK) test/vuln.sh
 
 clean: ## remove what was built
 	rm -rf bin

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 // The interface may be absent, come, go, come back, be down, up and renamed: the ring stays with it.

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/net/bpf"
 
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 var (

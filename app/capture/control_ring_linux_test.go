@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gonetmon/app/capture"
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 var (

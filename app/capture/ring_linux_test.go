@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gonetmon/app/capture"
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 // link is two namespaces: what is sent on in0 of there arrives on mon0 of here.

@@ -3,7 +3,7 @@ package device
 import (
 	"testing"
 
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 func TestMain(m *testing.M) { testnet.Main(m) }

@@ -10,8 +10,8 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/packet"
-	"gonetmon/app/testnet"
 	"gonetmon/app/traffic"
+	"gonetmon/test/testnet"
 )
 
 // slice is a source of frames from memory.

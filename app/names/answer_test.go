@@ -6,7 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 func FuzzAnswer(f *testing.F) {

@@ -8,7 +8,7 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"gonetmon/app/names"
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 func TestReaderARP(t *testing.T) {

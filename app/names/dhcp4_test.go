@@ -12,7 +12,7 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"gonetmon/app/names"
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 func TestReaderDHCP(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"gonetmon/app/capture"
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 // listening is a listener on a ring for control frames at one end of a veth pair.

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"gonetmon/app/capture"
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 // announced is an ARP announcement of the nth host, in which there is one fact.

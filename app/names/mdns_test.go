@@ -8,7 +8,7 @@ import (
 	"github.com/miekg/dns"
 
 	"gonetmon/app/names"
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 func TestReaderMDNS(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"gonetmon/app/names"
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 const century = 100 * 365 * 24 * time.Hour

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gonetmon/app/logbook"
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 func TestHostSize(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/names"
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 // Who is who in the frames of these tests.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 // testTimeout is short, and long enough for loopback under the race detector.

@@ -19,7 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gonetmon/app/testnet"
+	"gonetmon/test/testnet"
 )
 
 // The test binary is a process that gives up its rights and then does what is asked for when this is set.

@@ -4,8 +4,8 @@ import (
 	"math"
 	"testing"
 
-	"gonetmon/app/testnet"
 	"gonetmon/app/units"
+	"gonetmon/test/testnet"
 )
 
 func TestMain(m *testing.M) { testnet.Main(m) }

@@ -1,0 +1,578 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+	"github.com/google/gopacket/pcapgo"
+
+	"gonetmon/app/capture"
+	"gonetmon/app/device"
+	"gonetmon/app/names"
+	"gonetmon/app/report"
+	"gonetmon/test/captures"
+	"gonetmon/test/testnet"
+)
+
+// A listed device is one of what replay --devices --json prints: what it promises to others, in words of the test's own.
+type listed struct {
+	Device string   `json:"device"`
+	Source string   `json:"source"`
+	MAC    string   `json:"mac"`
+	Vendor string   `json:"vendor"`
+	Hosts  []string `json:"hosts"`
+	Moved
+	Scopes struct {
+		Internet  Moved `json:"internet"`
+		LAN       Moved `json:"lan"`
+		Multicast Moved `json:"multicast"`
+	} `json:"scopes"`
+}
+
+// Moved is what a device has moved, in all or in one scope.
+type Moved struct {
+	InBytes    uint64 `json:"in_bytes"`
+	OutBytes   uint64 `json:"out_bytes"`
+	InPackets  uint64 `json:"in_packets"`
+	OutPackets uint64 `json:"out_packets"`
+}
+
+// replayDevices is what replay prints of a file's devices, without the packets by scope.
+func replayDevices(t *testing.T, c *config, file string) []listed {
+	t.Helper()
+	var out bytes.Buffer
+	if err := replay(c, []string{"--devices", "--json", file}, &out); err != nil {
+		t.Fatal(err)
+	}
+	var all struct {
+		Devices []listed `json:"devices"`
+	}
+	d := json.NewDecoder(&out)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&all); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		t.Errorf("after the devices: %v", err)
+	}
+	for i := range all.Devices {
+		d := &all.Devices[i]
+		sum := Moved{}
+		for _, s := range []*Moved{&d.Scopes.Internet, &d.Scopes.LAN, &d.Scopes.Multicast} {
+			sum = Moved{sum.InBytes + s.InBytes, sum.OutBytes + s.OutBytes, sum.InPackets + s.InPackets, sum.OutPackets + s.OutPackets}
+			s.InPackets, s.OutPackets = 0, 0 // the oracle does not know them
+		}
+		if sum != d.Moved {
+			t.Errorf("%s: all scopes %+v, want %+v", d.Device, sum, d.Moved)
+		}
+	}
+	return all.Devices
+}
+
+func devicesConfig(cidrs ...netip.Prefix) *config {
+	return &config{CIDR: cidrs, MaxHosts: 65536, Names: device.Sources}
+}
+
+// A known device was found by reading the frames of a capture with tcpdump, not with gonetmon. The numbers are those of the
+// frames, from 1, that prove what is said; "only" stands where all frames of an address were looked at.
+type known struct{ name, source, mac, hosts, proof string }
+
+var devicesOfCaptures = map[string][]known{
+	"home-mdns-cast.pcap": { // no ARP, no NDP
+		{"192.168.1.1", "address", "", "192.168.1.1", "only DNS to and from 192.168.1.77: 39, 41, ...; 390 and 708 are of another station than 41, so that frames would prove nothing"},
+		{"192.168.1.43", "address", "", "192.168.1.43", "only NetBIOS 612"},
+		{"192.168.1.52", "address", "f0:a3:5a:30:18:12", "192.168.1.52 fe80::4dc:edec:5b0c:a661", "MAC: mDNS queries 168, 169; no record is of it"},
+		{"192.168.1.53", "address", "c0:9a:d0:2d:62:74", "192.168.1.53 fe80::18a0:a412:8935:c01b", "MAC: mDNS queries 3, 68; no record is of it"},
+		{"gabrieles-ipad", "mdns", "8c:fe:57:23:37:e4", "192.168.1.75 fe80::4ba:91a:7817:e318", "MAC: mDNS 5, 6; name: A and AAAA 29, 30"},
+		{"lucas-imac", "mdns", "28:37:37:00:6d:c8", "192.168.1.77", "MAC and name: A in mDNS 11, TTL 255"},
+		{"sonos7828ca05facc", "mdns", "78:28:ca:05:fa:cc", "192.168.1.69", "MAC and name: A in mDNS 4"},
+	},
+	"home-roku-ra.pcap": {
+		{"10.0.0.1", "address", "2c:7e:81:b0:4a:a1", "10.0.0.1 fe80::2e7e:81ff:feb0:4aa1", "MAC: ARP request 276, router advertisement 9"},
+		{"10.0.0.151", "address", "", "10.0.0.151", "only TCP from 4 on and SSDP answers from 411 on: a Roku, but no control frame is of it"},
+		{"10.0.0.213", "address", "18:81:0e:46:8e:c8", "10.0.0.213 fe80::408:3e45:3abc:1552", "MAC: ARP reply 101, mDNS queries 96, 97; no record is of it"},
+		{"79d88e83-725c-b71b-bad0-5862d5b22386", "mdns", "a4:77:33:8c:f1:40", "10.0.0.149", "MAC: mDNS query 580; name: A in 582"},
+		{"ndpi", "mdns", "34:36:3b:cf:75:28", "10.0.0.227", "MAC: ARP request 100, reply 277; name: A in mDNS 102"},
+	},
+	"hue-setup.pcap": {
+		{"10.10.10.1", "address", "00:b5:6d:06:08:ba", "10.10.10.1", "MAC: ARP reply 18, request 260"},
+		{"10.10.10.30", "address", "38:0b:40:ef:85:41", "10.10.10.30", "MAC: ARP reply 138"},
+		{"philips-hue", "dhcp", "00:17:88:24:76:ff", "10.10.10.6 fe80::217:88ff:fe24:76ff", "name: DHCP discover 11, ack 16; MAC: that, ARP announcement 26, neighbour solicitation 4, mDNS 64, 65"},
+	},
+	"camera-setup.pcap": {
+		{"10.10.10.1", "address", "28:b2:bd:c3:41:79", "10.10.10.1", "MAC: ARP reply 28, request 128"},
+		{"10.10.10.28", "address", "bc:f5:ac:f4:c0:9d", "10.10.10.28", "MAC: it is the target of ARP reply 130"},
+		{"dcs-935l", "dhcp", "b0:c5:54:25:5b:0e", "10.10.10.37", "name: DHCP discover 17, request 19 for 10.10.10.37; MAC: ARP request 27; mDNS from 52 on has four names more"},
+	},
+	"alexa.pcapng": {
+		{"172.16.42.1", "address", "00:c0:ca:91:a3:ef", "172.16.42.1", "MAC: ARP reply 14, request 2590"},
+		{"android-1c1335ec95a27318", "dhcp", "78:f8:82:d3:fb:c2", "172.16.42.216 fe80::7af8:82ff:fed3:fbc2", "name: DHCP request 7; MAC: ack 9, ARP request 12, neighbour solicitation 3, router solicitation 10"},
+	},
+	"sonos.pcapng": { // TCP and UDP from one to one, nothing else
+		{"192.168.1.29", "address", "", "192.168.1.29", "only TCP 1-44"},
+		{"192.168.1.70", "address", "", "192.168.1.70", "only TCP 1-44"},
+		{"192.168.15.36", "address", "", "192.168.15.36", "only UDP 45-61"},
+		{"192.168.15.37", "address", "", "192.168.15.37", "only UDP 45-61"},
+	},
+}
+
+// What changes where nobody has said which prefixes are ours. Without a prefix length the broadcast addresses of the private
+// ranges' subnets can't be told from hosts.
+var devicesWithoutCIDR = map[string]struct {
+	announced string // by a router
+	from      int    // the frame
+	devices   []known
+}{
+	"hue-setup.pcap": {"", 0, []known{
+		devicesOfCaptures["hue-setup.pcap"][0], devicesOfCaptures["hue-setup.pcap"][1],
+		{"philips-hue", "dhcp", "00:17:88:24:76:ff", "10.10.10.6 fdd9:fbb:a067::1 fe80::217:88ff:fe24:76ff", "as above; fdd9:fbb:a067::1: neighbour solicitation 25, AAAA in mDNS 64; it sends and receives nothing"},
+	}},
+	"camera-setup.pcap": {"", 0, []known{
+		devicesOfCaptures["camera-setup.pcap"][0], devicesOfCaptures["camera-setup.pcap"][1],
+		{"192.168.0.1", "address", "", "192.168.0.1", "only DNS 30, by way of 10.10.10.1; nobody answers ARP 9 and 13"},
+		{"dcs-935l", "dhcp", "b0:c5:54:25:5b:0e", "10.10.10.37 192.168.0.20", "as above; 192.168.0.20: mDNS 5, ARP request 9, both before DHCP 17"},
+	}},
+	"home-roku-ra.pcap": {"2601:646:8402:44b0::/64", 9, append([]known{
+		{"10.0.0.255", "address", "", "10.0.0.255", "only NetBIOS from 548 on, sent to everybody"},
+	}, devicesOfCaptures["home-roku-ra.pcap"]...)}, // nobody uses the prefix
+	"ipv6.pcap": {"3ffe:507:0:1::/64", 132, []known{
+		{"3ffe:507:0:1:200:86ff:fe05:80da", "address", "00:00:86:05:80:da", "3ffe:507:0:1:200:86ff:fe05:80da fe80::200:86ff:fe05:80da", "MAC: neighbour solicitations 3, 9"},
+		{"3ffe:507:0:1:260:97ff:fe07:69ea", "address", "00:60:97:07:69:ea", "3ffe:507:0:1:260:97ff:fe07:69ea fe80::260:97ff:fe07:69ea", "MAC: neighbour solicitations 5, 11"},
+	}},
+}
+
+// The devices of captures are those that people find in them, and each has moved what the oracle says of its hosts.
+func TestDevicesOfCaptures(t *testing.T) {
+	t.Parallel()
+	dir, tallies := captures.Expected(t)
+	for name, devices := range devicesOfCaptures {
+		t.Run(name, func(t *testing.T) {
+			got := replayDevices(t, devicesConfig(tallies[name].CIDRs...), filepath.Join(dir, name))
+			if d := gocmp.Diff(listing(t, devices, tallies[name].Hosts), got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+	for name, auto := range devicesWithoutCIDR {
+		t.Run(name+"/auto", func(t *testing.T) {
+			path := filepath.Join(dir, name)
+			var private []string
+			for _, p := range privateRanges {
+				private = append(private, p.String())
+			}
+			asked := []captures.Question{{Path: path, CIDRs: private}}
+			if auto.announced != "" { // it is ours from there on
+				before, after := split(t, path, auto.from)
+				asked = []captures.Question{{Path: before, CIDRs: private}, {Path: after, CIDRs: append(slices.Clone(private), auto.announced)}}
+			}
+			hosts := map[netip.Addr]report.TallyHost{}
+			for _, part := range captures.Oracle(t, dir, asked) {
+				for host, n := range part.Hosts {
+					hosts[host] = addTally(hosts[host], n)
+				}
+			}
+			if d := gocmp.Diff(listing(t, auto.devices, hosts), replayDevices(t, devicesConfig(), path)); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// listing is what replay should list, sorted as it should be.
+func listing(t *testing.T, devices []known, tally map[netip.Addr]report.TallyHost) []listed {
+	t.Helper()
+	left := len(tally)
+	var all []listed
+	for _, k := range devices {
+		var n report.TallyHost
+		d := listed{Device: k.name, Source: k.source, MAC: k.mac, Hosts: strings.Fields(k.hosts)}
+		for _, host := range d.Hosts {
+			if moved, ok := tally[netip.MustParseAddr(host)]; ok {
+				n = addTally(n, moved)
+				left--
+			}
+		}
+		if k.mac != "" {
+			mac, err := net.ParseMAC(k.mac)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.Vendor = names.Vendor(names.MAC(mac))
+		}
+		d.Moved = Moved{n.InBytes, n.OutBytes, n.InPackets, n.OutPackets}
+		d.Scopes.Internet = Moved{InBytes: n.InBytes - n.InLANBytes, OutBytes: n.OutBytes - n.OutLANBytes - n.OutMulticastBytes}
+		d.Scopes.LAN = Moved{InBytes: n.InLANBytes, OutBytes: n.OutLANBytes}
+		d.Scopes.Multicast = Moved{OutBytes: n.OutMulticastBytes}
+		all = append(all, d)
+	}
+	if left != 0 {
+		t.Errorf("%d hosts of the oracle are of no device here", left)
+	}
+	slices.SortFunc(all, func(a, b listed) int { return cmp.Compare(a.Device, b.Device) })
+	return all
+}
+
+func addTally(a, b report.TallyHost) report.TallyHost {
+	return report.TallyHost{
+		InBytes: a.InBytes + b.InBytes, InLANBytes: a.InLANBytes + b.InLANBytes, InPackets: a.InPackets + b.InPackets,
+		InWireBytes: a.InWireBytes + b.InWireBytes, OutBytes: a.OutBytes + b.OutBytes, OutLANBytes: a.OutLANBytes + b.OutLANBytes,
+		OutMulticastBytes: a.OutMulticastBytes + b.OutMulticastBytes, OutPackets: a.OutPackets + b.OutPackets, OutWireBytes: a.OutWireBytes + b.OutWireBytes,
+	}
+}
+
+// split copies a capture of Ethernet into two files, of which the second begins with the frame of that number.
+func split(t *testing.T, path string, number int) (before, after string) {
+	t.Helper()
+	file, err := capture.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	parts := [2]*tape{newTape(t), newTape(t)}
+	var frame [1]capture.Frame
+	for n := 1; ; n++ {
+		if _, err := file.Next(frame[:]); errors.Is(err, io.EOF) {
+			return parts[0].path, parts[1].path
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		p := parts[0]
+		if n >= number {
+			p = parts[1]
+		}
+		p.write(frame[0].Data, frame[0].Wire)
+	}
+}
+
+// Whoever has a name in the list of those that captures tell is called by one of them.
+func TestDevicesOfNames(t *testing.T) {
+	t.Parallel()
+	dir, tallies := captures.Expected(t)
+	list, err := os.ReadFile(filepath.Join(dir, "names.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type key struct{ capture, of string } // an address or a MAC
+	called := map[key][]string{}
+	told := map[key]bool{} // addresses with traffic
+	for i, line := range strings.Split(strings.TrimSpace(string(list)), "\n") {
+		f := strings.Split(line, "\t")
+		if i == 0 {
+			if want := "capture how from name address (dhcp: client) requested assigned detail seen"; strings.Join(f, " ") != want {
+				t.Fatalf("names.tsv has the columns %q", f)
+			}
+			continue
+		}
+		file, how, from, detail := f[0], f[1], f[2], f[7]
+		name := strings.TrimSuffix(strings.ToLower(f[3]), ".local")
+		addrs := []string{f[4], f[6]}
+		if how == "dhcp" {
+			called[key{file, from}] = append(called[key{file, from}], name)
+			if detail == "type 3" { // of a discover it would be a wish
+				addrs = append(addrs, f[5])
+			}
+		}
+		for _, a := range addrs {
+			if addr, err := netip.ParseAddr(a); err == nil {
+				called[key{file, a}] = append(called[key{file, a}], name)
+				if _, ok := tallies[file].Hosts[addr]; ok {
+					told[key{file, a}] = true
+				}
+			}
+		}
+	}
+	if len(told) < 11 {
+		t.Errorf("only %d addresses with traffic have names: %v", len(told), told)
+	}
+	for file, tally := range tallies {
+		t.Run(file, func(t *testing.T) {
+			of := map[string]string{}
+			for _, d := range replayDevices(t, devicesConfig(tally.CIDRs...), filepath.Join(dir, file)) {
+				names := called[key{file, d.MAC}]
+				for _, host := range d.Hosts {
+					if of[host] != "" {
+						t.Errorf("%s is of %s and of %s", host, of[host], d.Device)
+					}
+					of[host] = d.Device
+					names = append(slices.Clone(names), called[key{file, host}]...)
+				}
+				if slices.ContainsFunc(d.Hosts, func(host string) bool { return told[key{file, host}] }) && !slices.Contains(names, d.Device) {
+					t.Errorf("%v is called %s (%s), not one of %q", d.Hosts, d.Device, d.Source, names)
+				}
+			}
+			for host := range tally.Hosts {
+				if of[host.String()] == "" {
+					t.Errorf("%s is of no device", host)
+				}
+			}
+		})
+	}
+}
+
+// A tape is a capture that the test makes.
+type tape struct {
+	t    *testing.T
+	path string
+	out  *pcapgo.Writer
+	at   time.Time
+}
+
+func newTape(t *testing.T) *tape {
+	t.Helper()
+	file, err := os.CreateTemp(t.TempDir(), "*.pcap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	p := &tape{t, file.Name(), pcapgo.NewWriter(file), time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)}
+	if err := p.out.WriteFileHeader(65535, layers.LinkTypeEthernet); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// write writes a frame, a millisecond after the last one.
+func (p *tape) write(data []byte, wire int) {
+	p.at = p.at.Add(time.Millisecond)
+	if err := p.out.WritePacket(gopacket.CaptureInfo{Timestamp: p.at, CaptureLength: len(data), Length: wire}, data); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *tape) add(frames ...[]byte) {
+	for _, f := range frames {
+		p.write(f, len(f))
+	}
+}
+
+// sends lets each host send 100 bytes to the internet.
+func (p *tape) sends(hosts string) {
+	for host := range strings.FieldsSeq(hosts) {
+		p.data(host, 100)
+	}
+}
+
+// data lets a host send n bytes of IP to the internet, behind tags if any are given.
+func (p *tape) data(host string, n int, tags ...uint16) {
+	src, far, headers := netip.MustParseAddr(host), netip.MustParseAddr("198.51.100.7"), 28
+	if src.Is6() {
+		far, headers = netip.MustParseAddr("2620::808:808"), 48
+	}
+	p.add(testnet.UDP(src, far, n-headers, tags...))
+}
+
+// lease lets a client ask for an address as name, and get it. What leaves it goes through the station by, if there is one.
+func (p *tape) lease(mac [6]byte, addr, name string, by ...[6]byte) {
+	ask := testnet.DHCP{Type: testnet.Request, MAC: mac, Name: name, Asked: netip.MustParseAddr(addr)}
+	if len(by) > 0 {
+		ask.Ends = testnet.Ends{SrcMAC: by[0], DstMAC: testnet.Broadcast, Src: netip.IPv4Unspecified(), Dst: netip.MustParseAddr("255.255.255.255")}
+	}
+	p.add(ask.Frame(), testnet.DHCP{Type: testnet.Ack, MAC: mac, Your: netip.MustParseAddr(addr), Life: time.Hour}.Frame())
+}
+
+// announce lets a station say over ARP that it has addresses.
+func (p *tape) announce(mac [6]byte, addrs ...string) {
+	for _, a := range addrs {
+		p.add(testnet.ARPRequest(mac, netip.MustParseAddr(a), netip.MustParseAddr(a)))
+	}
+}
+
+// What replay makes of captures that nobody has recorded.
+func TestDevicesMade(t *testing.T) {
+	mac := func(n byte) [6]byte { return [6]byte{0x00, 0x17, 0x88, 0, 0, n} }
+	ip := netip.MustParseAddr
+	const server = "192.168.2.1 address - [192.168.2.1] 0"
+	set := prefixes{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("2001:db8:2::/64")}
+	threeNames := func(p *tape) {
+		p.lease(mac(1), "192.168.2.7", "by-dhcp")
+		p.add(testnet.MDNSResponse(mac(1), ip("192.168.2.7"), 120, true, testnet.Record{Name: "by-mdns.local", Addr: ip("192.168.2.7")}))
+		p.sends("192.168.2.7")
+	}
+	prefix := func(p *tape) {
+		p.data("2001:db8:5::7", 1000)
+		p.add(testnet.RouterAdvert(mac(1), ip("fe80::1"), testnet.SourceMAC(mac(1)), testnet.PrefixInfo(netip.MustParsePrefix("2001:db8:5::/64"), time.Hour),
+			testnet.PrefixInfo(netip.MustParsePrefix("2001:db8:6::/64"), 0)))
+		p.sends("2001:db8:5::7 2001:db8:6::7 192.168.2.7")
+	}
+	tests := []struct {
+		name   string
+		tape   func(*tape)
+		config func(t *testing.T, c *config)
+		auto   bool     // nobody has said what is ours
+		want   []string // name, source, MAC's number, addresses, and what it has sent to the internet
+	}{
+		{"a new lease moves an address, and not what it has moved before", func(p *tape) {
+			p.lease(mac(1), "192.168.2.7", "tv")
+			p.sends("192.168.2.7 192.168.2.7")
+			p.lease(mac(2), "192.168.2.7", "phone")
+			p.data("192.168.2.7", 1000)
+			p.lease(mac(1), "192.168.2.8", "tv")
+			p.sends("192.168.2.8")
+		}, nil, false, []string{server, "phone dhcp 02 [192.168.2.7] 1000", "tv dhcp 01 [192.168.2.8] 300"}},
+		{"a lease of one that has no other address", func(p *tape) {
+			p.lease(mac(1), "192.168.2.7", "tv")
+			p.sends("192.168.2.7")
+			p.lease(mac(2), "192.168.2.7", "phone")
+			p.data("192.168.2.7", 1000)
+		}, nil, false, []string{server, "phone dhcp 02 [192.168.2.7] 1000", "tv dhcp 01 [] 100"}},
+		{"a router with proxy ARP", func(p *tape) {
+			p.announce(mac(1), "192.168.2.1")
+			p.announce(mac(9), "192.168.2.9")
+			for _, addr := range []string{"192.168.2.50", "192.168.2.51", "192.168.2.52"} {
+				p.add(testnet.ARPReply(mac(1), ip(addr), mac(9), ip("192.168.2.9")))
+				p.sends(addr)
+			}
+			p.sends("192.168.2.1 192.168.2.9")
+		}, nil, false, []string{"192.168.2.1 address 01 [192.168.2.1] 100", "192.168.2.50 address - [192.168.2.50] 100", "192.168.2.51 address - [192.168.2.51] 100",
+			"192.168.2.52 address - [192.168.2.52] 100", "192.168.2.9 address 09 [192.168.2.9] 100"}},
+		{"a sleep proxy", func(p *tape) {
+			p.announce(mac(2), "192.168.2.50")
+			p.announce(mac(1), "192.168.2.1")
+			p.announce(mac(9), "192.168.2.9")
+			p.at = p.at.Add(time.Hour)
+			p.add(testnet.ARPReply(mac(1), ip("192.168.2.50"), mac(9), ip("192.168.2.9")))
+			p.sends("192.168.2.1 192.168.2.9 192.168.2.50")
+		}, nil, false, []string{"192.168.2.1 address 01 [192.168.2.1] 100", "192.168.2.50 address 02 [192.168.2.50] 100", "192.168.2.9 address 09 [192.168.2.9] 100"}},
+		{"an address that another station has an hour later", func(p *tape) {
+			p.announce(mac(1), "192.168.2.7")
+			p.sends("192.168.2.7")
+			p.at = p.at.Add(time.Hour)
+			p.announce(mac(2), "192.168.2.8", "192.168.2.7")
+			p.data("192.168.2.7", 1000)
+		}, nil, false, []string{"00:17:88:00:00:01 address 01 [] 100", "192.168.2.7 address 02 [192.168.2.7] 1000"}},
+		{"an extender with DHCP clients", func(p *tape) {
+			p.lease(mac(9), "192.168.2.9", "extender")
+			p.announce(mac(9), "192.168.2.9")
+			p.lease(mac(1), "192.168.2.11", "tv", mac(9))
+			p.announce(mac(9), "192.168.2.11")
+			p.lease(mac(2), "192.168.2.12", "phone", mac(9))
+			p.announce(mac(9), "192.168.2.12", "192.168.2.11")
+			p.sends("192.168.2.9 192.168.2.11 192.168.2.12")
+		}, nil, false, []string{server, "extender dhcp 09 [192.168.2.9] 100", "phone dhcp 02 [192.168.2.12] 100", "tv dhcp 01 [192.168.2.11] 100"}},
+		{"two routers and their virtual one (RFC 9568)", func(p *tape) {
+			virtual := [6]byte{0, 0, 0x5e, 0, 1, 7}
+			p.announce(mac(2), "192.168.2.2")
+			p.announce(mac(3), "192.168.2.3")
+			for range 3 { // the one, the other, the one
+				p.announce(virtual, "192.168.2.1")
+				p.sends("192.168.2.1 192.168.2.2 192.168.2.3")
+			}
+		}, nil, false, []string{"192.168.2.1 address 00:00:5e:00:01:07 [192.168.2.1] 300", "192.168.2.2 address 02 [192.168.2.2] 300", "192.168.2.3 address 03 [192.168.2.3] 300"}},
+		{"two devices of one DHCP name", func(p *tape) {
+			p.lease(mac(1), "192.168.2.7", "espressif")
+			p.sends("192.168.2.7")
+			p.at = p.at.Add(time.Hour)
+			p.lease(mac(2), "192.168.2.8", "espressif")
+			p.sends("192.168.2.8")
+		}, nil, false, []string{server, "espressif dhcp 01 [192.168.2.7] 100", "espressif-192.168.2.8 dhcp 02 [192.168.2.8] 100"}},
+		{"a hosts file with addresses and MACs", func(p *tape) {
+			p.announce(mac(1), "192.168.2.7")
+			p.add(testnet.NeighborSolicit(mac(1), ip("fe80::7"), ip("fe80::1"), testnet.SourceMAC(mac(1))))
+			p.announce(mac(2), "192.168.2.8")
+			p.lease(mac(3), "192.168.2.9", "brother")
+			p.sends("192.168.2.7 fe80::7 192.168.2.8 192.168.2.9 192.168.2.10")
+		}, func(t *testing.T, c *config) {
+			book := filepath.Join(t.TempDir(), "hosts")
+			if err := os.WriteFile(book, []byte("192.168.2.7 Laptop\n00:17:88:00:00:02 laptop # by radio\n00-17-88-00-00-03 printer\n192.168.2.10 nas.lan\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c.NamesFile = path(book)
+		}, false, []string{server, "laptop file 01 [192.168.2.7 192.168.2.8 fe80::7] 300", "nas.lan file - [192.168.2.10] 100", "printer file 03 [192.168.2.9] 100"}},
+		{"domains are left out where names stay apart", func(p *tape) {
+			p.lease(mac(1), "192.168.2.7", "tv.home.arpa")
+			p.lease(mac(2), "192.168.2.8", "tv.lan")
+			p.lease(mac(3), "192.168.2.9", "nas.example")
+			p.sends("192.168.2.7 192.168.2.8 192.168.2.9")
+		}, func(_ *testing.T, c *config) { c.StripDomain.list = []string{"home.arpa", "lan"} },
+			false, []string{server, "nas.example dhcp 03 [192.168.2.9] 100", "tv dhcp 01 [192.168.2.7] 100", "tv.lan dhcp 02 [192.168.2.8] 100"}},
+		{"the order of the sources is the best", threeNames, nil, false, []string{server, "by-dhcp dhcp 01 [192.168.2.7] 100"}},
+		{"the order of the sources is the user's", threeNames, func(_ *testing.T, c *config) { c.Names = sources{"mdns", "dhcp"} }, false,
+			[]string{server, "by-mdns mdns 01 [192.168.2.7] 100"}},
+		{"what is left out of the sources is not used", threeNames, func(t *testing.T, c *config) {
+			book := filepath.Join(t.TempDir(), "hosts")
+			if err := os.WriteFile(book, []byte("192.168.2.7 by-file\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c.NamesFile, c.Names = path(book), sources{"ptr"}
+		}, false, []string{server, "192.168.2.7 address 01 [192.168.2.7] 100"}},
+		{"control frames with tags", func(p *tape) {
+			add := func(frame []byte, tags ...uint16) { p.add(testnet.Tagged(frame, tags...)) }
+			add(testnet.ARPRequest(mac(1), ip("192.168.2.7"), ip("192.168.2.1")), 5)
+			add(testnet.NeighborSolicit(mac(1), ip("fe80::7"), ip("fe80::1"), testnet.SourceMAC(mac(1))), 5, 6)
+			add(testnet.DHCP{Type: testnet.Request, MAC: mac(1), Name: "tv", Asked: ip("192.168.2.7")}.Frame(), 5, 6)
+			add(testnet.MDNSResponse(mac(2), ip("192.168.2.8"), 120, true, testnet.Record{Name: "ipad.local", Addr: ip("192.168.2.8")}), 5)
+			for depth := range 4 {
+				p.data("192.168.2.7", 100, make([]uint16, depth)...)
+				p.data("fe80::7", 100, make([]uint16, depth)...)
+				p.data("192.168.2.8", 100, make([]uint16, depth)...)
+			}
+		}, nil, false, []string{"ipad mdns 02 [192.168.2.8] 400", "tv dhcp 01 [192.168.2.7 fe80::7] 800"}},
+		{"a name and an address of DHCPv6", func(p *tape) {
+			client := testnet.Ends{SrcMAC: mac(5), Src: ip("fe80::5")}
+			p.add(testnet.DHCP6{Type: testnet.Request6, DUID: []byte("duid"), Name: "Printer.lan", Options: [][]byte{testnet.IANA(ip("2001:db8:2::50"), time.Hour)}, Ends: client}.Frame())
+			p.add(testnet.DHCP6{Type: testnet.Reply6, DUID: []byte("duid"), Options: [][]byte{testnet.IANA(ip("2001:db8:2::50"), time.Hour)},
+				Ends: testnet.Ends{SrcMAC: mac(1), DstMAC: mac(5), Src: ip("fe80::1"), Dst: ip("fe80::5")}}.Frame())
+			p.sends("2001:db8:2::50 fe80::5")
+		}, nil, false, []string{"fe80::1 address - [fe80::1] 0", "printer.lan dhcp 05 [2001:db8:2::50 fe80::5] 200"}},
+		{"a prefix that a router announces is ours from then on", prefix, nil, true,
+			[]string{"192.168.2.7 address - [192.168.2.7] 100", "2001:db8:5::7 address - [2001:db8:5::7] 100", "fe80::1 address 01 [fe80::1] 0"}},
+		{"but not if it is said what is ours", prefix, nil, false, []string{"192.168.2.7 address - [192.168.2.7] 100", "fe80::1 address 01 [fe80::1] 0"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newTape(t)
+			tt.tape(p)
+			c := devicesConfig()
+			if !tt.auto {
+				c.CIDR = set
+			}
+			if tt.config != nil {
+				tt.config(t, c)
+			}
+			var got []string
+			var sum Moved
+			for _, d := range replayDevices(t, c, p.path) {
+				number := cmp.Or(strings.TrimPrefix(d.MAC, "00:17:88:00:00:"), "-")
+				got = append(got, fmt.Sprintf("%s %s %s %s %d", d.Device, d.Source, number, d.Hosts, d.Scopes.Internet.OutBytes))
+				sum.InBytes += d.InBytes
+				sum.OutBytes += d.OutBytes
+			}
+			if d := gocmp.Diff(tt.want, got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+			if tt.auto {
+				return
+			}
+			var out bytes.Buffer
+			if err := replay(&config{CIDR: c.CIDR, MaxHosts: c.MaxHosts}, []string{"--json", p.path}, &out); err != nil {
+				t.Fatal(err)
+			}
+			var tally report.Tally
+			if err := json.Unmarshal(out.Bytes(), &tally); err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range tally.Hosts {
+				sum.InBytes -= n.InBytes
+				sum.OutBytes -= n.OutBytes
+			}
+			if sum != (Moved{}) {
+				t.Errorf("devices have moved %+v more than hosts", sum)
+			}
+		})
+	}
+}

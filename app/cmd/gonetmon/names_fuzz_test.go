@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"log/slog"
+	"net/http/httptest"
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"gonetmon/app/device"
+	"gonetmon/app/metrics"
+	"gonetmon/app/names"
+	"gonetmon/app/report"
+	"gonetmon/app/traffic"
+	"gonetmon/app/web"
+	"gonetmon/test/testnet"
+)
+
+var (
+	namedMAC   = [6]byte{0xa0, 0, 0, 0, 0, 7}
+	namedAddr  = netip.MustParseAddr("192.168.2.7")
+	namedRoute = netip.MustParseAddr("fe80::7")
+	someTime   = time.Date(2026, 11, 23, 14, 3, 0, 0, time.UTC)
+)
+
+// arrivals are the ways by which the name of a device arrives. Each makes of raw bytes what is heard, or read, and lets the
+// registry learn it. What the log says of it is returned.
+var arrivals = []func(r *device.Registry, raw []byte) []error{
+	func(r *device.Registry, raw []byte) []error {
+		return hear(r, testnet.DHCP{Type: testnet.Request, MAC: namedMAC, Client: namedAddr, Name: string(raw)}.Frame())
+	},
+	func(r *device.Registry, raw []byte) []error { // option 81 of DHCP: flags, two codes, the name (RFC 4702)
+		return hear(r, testnet.DHCP{Type: testnet.Request, MAC: namedMAC, Client: namedAddr, Options: map[byte][]byte{81: append([]byte{0, 0, 0}, raw...)}}.Frame())
+	},
+	func(r *device.Registry, raw []byte) []error {
+		e := testnet.Ends{SrcMAC: namedMAC, Src: namedRoute}
+		return hear(r, testnet.DHCP6{Type: testnet.Request6, DUID: append([]byte{0, 3, 0, 1}, namedMAC[:]...), Options: [][]byte{testnet.Option6(39, append([]byte{0}, raw...))}, Ends: e}.Frame())
+	},
+	func(r *device.Registry, raw []byte) []error {
+		b := []byte{0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0}
+		b = append(b, testnet.WireName(string(raw[:min(len(raw), 63)]), "local")...)
+		b = append(b, 0, 1, 0x80, 1, 0, 0, 0, 120, 0, 4)
+		b = append(b, namedAddr.AsSlice()...)
+		return hear(r, testnet.Datagram(testnet.Ends{SrcMAC: namedMAC, Src: namedAddr, Dst: netip.MustParseAddr("224.0.0.251")}, 5353, 5353, 255, b))
+	},
+	func(r *device.Registry, raw []byte) []error {
+		book, bad := names.ReadBook(bytes.NewReader(append([]byte("192.168.2.7 "), raw...)))
+		r.SetBook(book)
+		return bad
+	},
+}
+
+func hear(r *device.Registry, frame []byte) []error {
+	var facts []names.Fact
+	names.NewReader().Read(1, frame, func(f names.Fact) { facts = append(facts, f) })
+	r.Learn(someTime, facts)
+	return nil
+}
+
+// FuzzArrivingName lets anything arrive as the name of a device, in each way there is. What the device is shown by is clean, the same
+// on the page of metrics, the other page and in the report, and nothing raw is on any of them.
+func FuzzArrivingName(f *testing.F) {
+	for way := range arrivals {
+		for _, raw := range []string{"nas", "Roku.Lan.", "alexa-kitchen", "a\"b", "a\nb", "<script>alert(1)</script>", "{{7*7}}", "%s%n", "\x1b[31mred", "\xff\xfe", "a\x00b",
+			"\u202eexe.nal", "192.168.2.1", `a\b`, "x=\"1\"} 2\nnode_bytes_total{device=\"y", "localhost", "nas # <b>", "\x03nas\x03lan\x00"} {
+			f.Add(uint8(way), []byte(raw))
+		}
+	}
+	clean := regexp.MustCompile(`^[a-z0-9._-]{1,253}$`)
+	f.Fuzz(func(t *testing.T, way uint8, raw []byte) {
+		raw = raw[:min(len(raw), 1200)]
+		lan := traffic.NewLAN([]netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), linkLocal})
+		table := traffic.NewTable(lan, 100)
+		registry := device.NewRegistry(device.Config{Tables: []*traffic.Table{table}, Limit: 100})
+		hear(registry, testnet.ARPRequest(namedMAC, namedAddr, netip.MustParseAddr("192.168.2.1")))
+		hear(registry, testnet.NeighborAdvert(namedMAC, namedRoute, namedRoute, testnet.TargetMAC(namedMAC)))
+		bad := arrivals[int(way)%len(arrivals)](registry, raw)
+		table.Begin()
+		table.Count(traffic.IPv4, traffic.Addr{Lo: uint64(binary.BigEndian.Uint32(namedAddr.AsSlice()))}, traffic.Addr{Lo: 8<<24 | 8<<16 | 8<<8 | 8}, 1000, 1014, 1)
+		table.End()
+		registry.Fold(someTime.Add(time.Second))
+		registry.Settle()
+
+		snapshot := registry.Snapshot()
+		name := ""
+		for d := range snapshot.Devices.All() {
+			if d.Totals.Sent().Bytes == 1000 {
+				name = d.Name
+			}
+		}
+		if name != namedAddr.String() && (!clean.MatchString(name) || !isClean(name)) {
+			t.Fatalf("a device is called %q", name)
+		}
+		var exposition bytes.Buffer
+		metrics.NewExposition(metrics.Config{Snapshot: registry.Snapshot, OmitGoMetrics: true}).WritePrometheus(&exposition)
+		if got := testnet.ParsePage(t, exposition.String())[`node_bytes_total{device="`+name+`"}`]; got != 1000 {
+			t.Errorf("%q has %v bytes on the page of metrics, want 1,000:\n%s", name, got, exposition.String())
+		}
+		w := httptest.NewRecorder()
+		web.NewPage(web.Config{Snapshot: registry.Snapshot}).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		page := w.Body.String()
+		if short, _, _ := strings.Cut(name, "."); name != namedAddr.String() && !strings.Contains(page, ">"+short+"<") {
+			t.Errorf("%q is not on the page:\n%s", short, page)
+		}
+		var list, log bytes.Buffer
+		report.WriteTable(&list, snapshot)
+		for _, err := range bad {
+			slog.New(slog.NewTextHandler(&log, nil)).Warn("bad line in hosts file", "error", err)
+		}
+		if n := strings.Count(log.String(), "\n"); n != len(bad) {
+			t.Errorf("%d lines in the log, want %d: %q", n, len(bad), log.String())
+		}
+		for what, text := range map[string]string{"page of metrics": exposition.String(), "page": page, "report": list.String(), "log": log.String()} {
+			if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' || r == 0x7f }) {
+				t.Errorf("something raw is on the %s: %q", what, text)
+			}
+		}
+		if strings.Count(page, "<script") > 0 || strings.Contains(page, "ZgotmplZ") {
+			t.Errorf("a script is on the page: %s", page)
+		}
+	})
+}
+
+func isClean(name string) bool {
+	again, ok := names.Clean(name)
+	return ok && again == name
+}

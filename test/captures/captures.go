@@ -1,0 +1,131 @@
+// Package captures reads capture files for tests, and what the oracle says is in them. Only tests import it.
+package captures
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gonetmon/app/capture"
+	"gonetmon/app/packet"
+	"gonetmon/app/report"
+	"gonetmon/test/testnet"
+)
+
+// Expected returns the shared captures' folder, which GONETMON_CAPTURES names, and what the oracle says of each. Without it the test is
+// skipped, or fails with GONETMON_TEST_KERNEL=1.
+func Expected(tb testing.TB) (dir string, tallies map[string]*report.Tally) {
+	tb.Helper()
+	dir = os.Getenv("GONETMON_CAPTURES")
+	files, err := filepath.Glob(filepath.Join(dir, "expected", "*.json"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if dir == "" || len(files) == 0 {
+		if os.Getenv("GONETMON_TEST_KERNEL") == "1" {
+			tb.Fatalf("GONETMON_CAPTURES=%q: no captures with expected counts there", dir)
+		}
+		tb.Skip("set GONETMON_CAPTURES to a folder of capture files with expected/NAME.json beside them")
+	}
+	tallies = map[string]*report.Tally{}
+	for _, f := range files {
+		tallies[strings.TrimSuffix(filepath.Base(f), ".json")] = ReadTally(tb, f)
+	}
+	return dir, tallies
+}
+
+// ReadTally reads what the oracle has written.
+func ReadTally(tb testing.TB, path string) *report.Tally {
+	tb.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var tally report.Tally
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields() // every key of the oracle's is one of ours
+	if err := d.Decode(&tally); err != nil {
+		tb.Fatalf("%s: %v", path, err)
+	}
+	return &tally
+}
+
+// Frames are all frames of a capture file, each with memory of its own.
+func Frames(tb testing.TB, path string) (all []capture.Frame) {
+	tb.Helper()
+	file, err := capture.OpenFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	var batch [1]capture.Frame
+	for {
+		if _, err := file.Next(batch[:]); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			tb.Fatal(err)
+		}
+		f := batch[0]
+		f.Data = bytes.Clone(f.Data)
+		all = append(all, f)
+	}
+}
+
+// Ethernet are the Ethernet frames of a capture that an interface takes, in their length on the wire, and how many others there are.
+func Ethernet(tb testing.TB, path string) (frames [][]byte, others int) {
+	tb.Helper()
+	const longest = 65535 + 14 // of a veth's MTU
+	for _, f := range Frames(tb, path) {
+		if f.Link != packet.LinkEthernet || f.Wire > longest {
+			others++
+			continue
+		}
+		frames = append(frames, append(f.Data, make([]byte, f.Wire-len(f.Data))...))
+	}
+	return frames, others
+}
+
+// Oracle is what the oracle says of capture files with prefixes, all in one run of Python.
+func Oracle(tb testing.TB, dir string, asked []Question) []*report.Tally {
+	tb.Helper()
+	testnet.NeedCommand(tb, "python3", "to run the oracle of the captures, install python3")
+	in, err := json.Marshal(asked)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	const program = `import sys, json
+sys.path.insert(0, sys.argv[1])
+import oracle
+for q in json.load(sys.stdin):
+    print(json.dumps(oracle.count(open(q["Path"], "rb").read(), oracle.parse_cidrs(q["CIDRs"]))))`
+	cmd := exec.Command("python3", "-c", program, filepath.Join(dir, "tools"))
+	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Stdin = bytes.NewReader(in)
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err != nil {
+		tb.Fatalf("oracle: %v\n%s", err, complaints.String())
+	}
+	var tallies []*report.Tally
+	for line := range bytes.Lines(out) {
+		var tally report.Tally
+		if err := json.Unmarshal(line, &tally); err != nil {
+			tb.Fatal(err)
+		}
+		tallies = append(tallies, &tally)
+	}
+	return tallies
+}
+
+// A Question is a file and the prefixes for which it is to be counted.
+type Question struct {
+	Path  string
+	CIDRs []string
+}

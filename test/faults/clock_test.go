@@ -1,0 +1,186 @@
+package faults
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"gonetmon/test/testnet"
+)
+
+func clockRows() []row {
+	return []row{{
+		name: "clock", fault: "the clock jumps by ±1 h and ±1 year while it runs", run: clockJumps, beside: true,
+		holds: "healthy all the time; no counter, device or name is lost, rates stay; times on the page follow; counts exact",
+	}}
+}
+
+// A fakeClock is the wall clock of a running process, which the kernel has no namespace for. A process reads it in the vDSO, code that the
+// kernel maps into it (vdso(7)). That code is replaced, in this process alone, by some that asks the kernel and adds what is to be
+// added to the wall clock; the monotonic clock, which a jump does not touch, is as it was.
+type fakeClock struct {
+	b       *bench
+	mem     *os.File
+	seconds int64 // where they are in the process's memory
+}
+
+// clockCode is for amd64: clock_gettime(edi, rsi) by the system call, and for CLOCK_REALTIME, which is 0, the seconds behind the code added.
+var clockCode = []byte{
+	0xb8, 0xe4, 0, 0, 0, // mov eax, 228: SYS_clock_gettime
+	0x0f, 0x05, // syscall
+	0x85, 0xff, // test edi, edi
+	0x75, 10, // jnz to ret
+	0x48, 0x8b, 0x0d, 14, 0, 0, 0, // mov rcx, [rip+14]: the seconds
+	0x48, 0x01, 0x0e, // add [rsi], rcx
+	0xc3, // ret
+}
+
+const clockSeconds = 32 // behind the beginning of the code
+
+// newFakeClock takes hold of a daemon's clock.
+func newFakeClock(d *daemon) *fakeClock {
+	d.b.Helper()
+	if runtime.GOARCH != "amd64" {
+		d.b.Fatal("clock jumps are made for amd64 only; leave this row out with -skip TestFaults/clock")
+	}
+	pid := d.Cmd.Process.Pid
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	if err != nil {
+		d.b.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^([0-9a-f]+)-([0-9a-f]+) r-xp .*\[vdso\]$`).FindStringSubmatch(string(maps))
+	if m == nil {
+		d.b.Fatal("the process has no vDSO")
+	}
+	begin, _ := strconv.ParseInt(m[1], 16, 64)
+	end, _ := strconv.ParseInt(m[2], 16, 64)
+	mem, err := os.OpenFile(fmt.Sprintf("/proc/%d/mem", pid), os.O_RDWR, 0)
+	if err != nil {
+		d.b.Fatal(err)
+	}
+	d.b.Cleanup(func() { _ = mem.Close() })
+	at := begin + clockSymbol(d.b, io.NewSectionReader(mem, begin, end-begin))
+	c := &fakeClock{b: d.b, mem: mem, seconds: at + clockSeconds}
+	d.stopped(func() { // so that nobody runs what is replaced
+		c.write(at, append(bytes.Clone(clockCode), make([]byte, clockSeconds+8-len(clockCode))...))
+	})
+	return c
+}
+
+// clockSymbol is where the function lies in the vDSO.
+func clockSymbol(b *bench, vdso io.ReaderAt) int64 {
+	b.Helper()
+	file, err := elf.NewFile(vdso)
+	if err != nil {
+		b.Fatalf("vDSO: %v", err)
+	}
+	symbols, err := file.DynamicSymbols()
+	if err != nil {
+		b.Fatalf("vDSO: %v", err)
+	}
+	for _, s := range symbols {
+		if s.Name == "__vdso_clock_gettime" {
+			return int64(s.Value)
+		}
+	}
+	b.Fatal("the vDSO has no clock")
+	return 0
+}
+
+func (c *fakeClock) write(at int64, code []byte) {
+	c.b.Helper()
+	if _, err := c.mem.WriteAt(code, at); err != nil {
+		c.b.Fatalf("write to the process: %v", err)
+	}
+}
+
+// set makes the clock so much later than it is, or earlier.
+func (c *fakeClock) set(ahead time.Duration) {
+	c.b.Helper()
+	c.write(c.seconds, binary.LittleEndian.AppendUint64(nil, uint64(ahead/time.Second)))
+}
+
+// stopped calls fn while the daemon stands still, none of its threads in the vDSO.
+func (d *daemon) stopped(fn func()) {
+	d.b.Helper()
+	d.pause(true)
+	defer d.pause(false)
+	d.signal(syscall.SIGSTOP)
+	defer d.signal(syscall.SIGCONT)
+	time.Sleep(100 * time.Millisecond)
+	fn()
+}
+
+func clockJumps(b *bench) string {
+	here, there := testnet.Joined(b)
+	d := b.start(here)
+	clock := newFakeClock(d)
+	l := b.newLoad(nil, 2000)
+	l.begin(there, 7)
+	series := `gonetmon_device_packets_total{device="192.168.2.7",direction="out",scope="internet"}`
+	d.Until("the device is on the page", func() bool { return d.values(series)[0] > 0 })
+	const year = 365 * 24 * time.Hour
+	jumps := []time.Duration{time.Hour, 0, -time.Hour, 0, year, -year, 0, 30 * year}
+	for range b.of(1, 10) {
+		for _, to := range jumps {
+			clock.set(to)
+			d.follows(to)
+		}
+	}
+	clock.set(0)
+	d.follows(0)
+	l.end()
+	f := d.end(l.sent.Load())
+	rates := readRates(d.Out.String())
+	for _, rate := range rates {
+		if rate < 2 || rate > 50 { // Mbit/s: 2,000 frames/s of 760 bytes are 12
+			b.Errorf("a table of the output has a rate of %v Mbit/s", rate)
+		}
+	}
+	if len(rates) == 0 {
+		b.Error("the output has no rates")
+	}
+	return fmt.Sprintf("%d jumps; %s; %d tables", b.of(1, 10)*len(jumps)+1, f, len(rates))
+}
+
+// follows checks that what the daemon says of the time is what its clock says, and that all else goes on, for two seconds.
+func (d *daemon) follows(ahead time.Duration) {
+	d.b.Helper()
+	for begin := time.Now(); time.Since(begin) < 2500*time.Millisecond; time.Sleep(50 * time.Millisecond) {
+		for _, path := range []string{"healthz", "readyz"} {
+			if status, body := d.Get(path); status != 200 {
+				d.b.Errorf("clock %v ahead: %s: %d %s", ahead, path, status, body)
+				return
+			}
+		}
+	}
+	seen := time.Unix(int64(d.values(`gonetmon_device_last_seen_timestamp_seconds{device="192.168.2.7"}`)[0]), 0)
+	if want := time.Now().Add(ahead); seen.Sub(want).Abs() > 5*time.Second {
+		d.b.Errorf("clock %v ahead: the device was seen last at %v, it is %v", ahead, seen, want)
+	}
+	_, page := d.Get("")
+	if rate := regexp.MustCompile(`<p class="big out">([^<]*)</p>`).FindStringSubmatch(page); rate == nil || !strings.HasSuffix(rate[1], "Mbit/s") {
+		d.b.Errorf("clock %v ahead: the rate on the page is %q", ahead, rate)
+	}
+}
+
+// readRates are those of the first device of each table of the output, in Mbit/s.
+func readRates(text string) (rates []float64) {
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) > 2 && fields[0] == "192.168.2.7" && fields[len(fields)-1] == "Mbit/s" {
+			rate, _ := strconv.ParseFloat(fields[len(fields)-2], 64)
+			rates = append(rates, rate)
+		}
+	}
+	return rates
+}

@@ -1,0 +1,224 @@
+// Package licences knows what is linked into the binary besides gonetmon itself, under which licences, and what these demand to be
+// passed on with it.
+package licences
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/google/licensecheck"
+)
+
+// allowed are the licences that gonetmon's own, MIT, goes with. Their only demand is that they are passed on.
+var allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"}
+
+// enough is how much of a file must be the text of licences, in percent; the rest is names of authors.
+const enough = 75
+
+// A part is a module, or something else that is built in.
+type part struct {
+	Name, Version string
+	files         []string // its licence, and what else is to be passed on
+}
+
+// A text is what parts with the same licence file have in common.
+type text struct {
+	parts    []string // "golang.org/x/net v0.62.0"
+	licences []string // "BSD-3-Clause"
+	text     string
+}
+
+var (
+	platforms = []string{"amd64", "arm64", "arm"} // of Linux, for which there are binaries
+	isLicence = regexp.MustCompile(`(?i)^(licen[cs]e|copying|copyright|notice)([.-].*)?$`)
+	isNotice  = regexp.MustCompile(`(?i)^(copyright|notice)`) // comes besides a licence, or is one
+)
+
+// parts lists what is in the binaries that are built in root. data is the folder of the licences of what is built in that is no
+// module: each file is called by its name.
+func parts(root, data string) ([]part, error) {
+	goroot, err := goTool(root, "", "env", "GOROOT")
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]*part{"go": {Name: "The Go standard library and runtime", files: []string{filepath.Join(strings.TrimSpace(goroot), "LICENSE")}}}
+	for _, platform := range platforms {
+		if err := modules(root, platform, all); err != nil {
+			return nil, fmt.Errorf("%s: %w", platform, err)
+		}
+	}
+	files, err := os.ReadDir(data)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		name := strings.TrimSuffix(f.Name(), ".txt")
+		all["data "+name] = &part{Name: name, files: []string{filepath.Join(data, f.Name())}}
+	}
+	var list []part
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		p := all[key]
+		slices.Sort(p.files)
+		p.files = slices.Compact(p.files)
+		list = append(list, *p)
+	}
+	return list, nil
+}
+
+// modules adds those that are linked for one platform.
+func modules(root, platform string, all map[string]*part) error {
+	out, err := goTool(root, platform, "list", "-deps", "-json=Dir,Module", "./app/cmd/gonetmon")
+	if err != nil {
+		return err
+	}
+	for d := json.NewDecoder(strings.NewReader(out)); ; {
+		var pkg struct {
+			Dir    string
+			Module *struct {
+				Path, Version, Dir string
+				Main               bool
+				Replace            *struct{}
+			}
+		}
+		if err := d.Decode(&pkg); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		m := pkg.Module
+		if m == nil || m.Main {
+			continue
+		}
+		if m.Replace != nil {
+			return fmt.Errorf("%s is replaced", m.Path)
+		}
+		p := all[m.Path]
+		if p == nil {
+			p = &part{Name: m.Path, Version: m.Version}
+			all[m.Path] = p
+		}
+		// A package may have a licence of its own, or one of its parents.
+		for dir := pkg.Dir; strings.HasPrefix(dir, m.Dir); dir = filepath.Dir(dir) {
+			found, err := licenceFiles(dir)
+			if err != nil {
+				return err
+			}
+			p.files = append(p.files, found...)
+		}
+	}
+}
+
+func licenceFiles(dir string) (found []string, err error) {
+	files, err := os.ReadDir(dir)
+	for _, f := range files {
+		if f.Type().IsRegular() && isLicence.MatchString(f.Name()) {
+			found = append(found, filepath.Join(dir, f.Name()))
+		}
+	}
+	return found, err
+}
+
+// goTool runs the go command in root, for a platform unless it is "".
+func goTool(root, platform string, args ...string) (string, error) {
+	cmd := exec.Command("go", args...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOOS=linux", "CGO_ENABLED=0")
+	if platform != "" {
+		cmd.Env = append(cmd.Env, "GOARCH="+platform)
+	}
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("go %s: %w: %s", strings.Join(args, " "), err, errs.String())
+	}
+	return out.String(), nil
+}
+
+// choice is what a text says of itself that is under one of several licences, whichever who takes it likes
+// (https://spdx.github.io/spdx-spec/v2.3/SPDX-license-expressions/, OR).
+var choice = regexp.MustCompile(`SPDX-License-Identifier: (\S+(?: OR \S+)+)`)
+
+// judge returns the licences in a text, or why it can't be what is linked into gonetmon. A notice need not have one.
+func judge(content []byte, notice bool) ([]string, error) {
+	if m := choice.FindSubmatch(content); m != nil {
+		for id := range strings.SplitSeq(string(m[1]), " OR ") {
+			if slices.Contains(allowed, id) {
+				return []string{id}, nil
+			}
+		}
+	}
+	coverage := licensecheck.Scan(content)
+	if coverage.Percent < enough && !(notice && len(coverage.Match) == 0) {
+		return nil, fmt.Errorf("only %.0f %% of it is the text of a licence that is known", coverage.Percent)
+	}
+	var found []string
+	for _, m := range coverage.Match {
+		if !slices.Contains(allowed, m.ID) {
+			return nil, fmt.Errorf("licence %s; gonetmon takes %s", m.ID, strings.Join(allowed, ", "))
+		}
+		if !slices.Contains(found, m.ID) {
+			found = append(found, m.ID)
+		}
+	}
+	return found, nil
+}
+
+// texts reads and judges the licences of all parts. Parts with the same text share it.
+func texts(all []part) ([]text, error) {
+	var found []text
+	var wrong []error
+	for _, p := range all {
+		name := strings.TrimSpace(p.Name + " " + p.Version)
+		licensed := false
+		for _, file := range p.files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				return nil, err
+			}
+			ids, err := judge(content, isNotice.MatchString(filepath.Base(file)))
+			if err != nil {
+				wrong = append(wrong, fmt.Errorf("%s: %s: %w", name, filepath.Base(file), err))
+			}
+			licensed = licensed || len(ids) > 0
+			t := strings.TrimSpace(strings.ReplaceAll(string(content), "\r\n", "\n"))
+			if i := slices.IndexFunc(found, func(f text) bool { return f.text == t }); i >= 0 {
+				found[i].parts = append(found[i].parts, name)
+			} else {
+				found = append(found, text{parts: []string{name}, licences: ids, text: t})
+			}
+		}
+		if !licensed {
+			wrong = append(wrong, fmt.Errorf("%s: no licence", name))
+		}
+	}
+	return found, errors.Join(wrong...)
+}
+
+const head = `The binary of gonetmon contains, besides gonetmon itself (MIT, see LICENSE), what is listed here, under the licences that follow.
+This file is made by make notices, and passed on with the binary, as these licences demand.
+`
+
+// notices writes THIRD_PARTY_NOTICES.
+func notices(all []text) []byte {
+	var b bytes.Buffer
+	b.WriteString(head)
+	for _, t := range all {
+		b.WriteString("\n" + strings.Repeat("-", 80) + "\n")
+		for _, p := range t.parts {
+			fmt.Fprintf(&b, "%s (%s)\n", p, cmp.Or(strings.Join(t.licences, ", "), "notice"))
+		}
+		b.WriteString("\n" + t.text + "\n")
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,217 @@
+// Package systemd checks gonetmon's units with a real systemd: installed by `make install`, started as the first process of
+// namespaces of its own, with this machine's programs. Nothing else of the machine is touched.
+package systemd
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gonetmon/test/testnet"
+)
+
+// A machine is a booted systemd with gonetmon installed, in a network where mon0 hears peer0.
+type machine struct {
+	t       *testing.T
+	network *testnet.Namespace
+	peer    *testnet.Namespace
+	pid     int
+	output  bytes.Buffer // of what comes before systemd
+}
+
+// boot boots a machine. It is gone at the end of the test.
+func boot(t *testing.T) *machine {
+	t.Helper()
+	if os.Getenv("GONETMON_TEST_SYSTEMD") != "1" {
+		t.Skip("boots systemd in namespaces; GONETMON_TEST_SYSTEMD=1 does so, as root, with the Debian package systemd installed")
+	}
+	testnet.NeedKernel(t)
+	for program, from := range map[string]string{"systemctl": "systemd", "unshare": "util-linux", "make": "make", "go": "Go"} {
+		testnet.NeedCommand(t, program, "install "+from)
+	}
+	m := &machine{t: t, network: testnet.NewNamespace(t), peer: testnet.NewNamespace(t)}
+	testnet.Veth(m.network, "mon0", m.peer, "peer0")
+	installed, root := t.TempDir(), t.TempDir()
+	for _, target := range []string{"build", "install"} {
+		run(t, exec.Command("make", "-C", "../..", target, "CGO_ENABLED=0", "BINARY="+filepath.Join(root, "gonetmon"), "DESTDIR="+installed))
+	}
+	cmd := exec.Command("./boot.sh", installed, root, newCgroup(t))
+	cmd.Stdout, cmd.Stderr = &m.output, &m.output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC}
+	var err error
+	m.network.Do(func() { err = cmd.Start() })
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.pid = cmd.Process.Pid
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("journal:\n%s", m.ask("journalctl", "--no-pager", "--boot", "--unit=gonetmon.*", "--output=short-monotonic"))
+		}
+		_ = cmd.Process.Kill() // and with it all that it has started
+		<-ended
+	})
+	m.until(30*time.Second, "systemd is running", func() bool {
+		select {
+		case <-ended:
+			t.Fatalf("ended:\n%s", &m.output)
+		default:
+		}
+		state := strings.TrimSpace(m.ask("systemctl", "is-system-running"))
+		return state == "running" || state == "degraded" // by a unit of this machine's that can't work here
+	})
+	return m
+}
+
+// newCgroup makes a group in the hierarchy of version 2, which is removed at the end of the test.
+func newCgroup(t *testing.T) string {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(mounts)); lines.Scan(); {
+		f := strings.Fields(lines.Text())
+		if len(f) < 3 || f[2] != "cgroup2" {
+			continue
+		}
+		group := filepath.Join(f[1], fmt.Sprintf("gonetmon-check-%d", os.Getpid()))
+		if err := os.Mkdir(group, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			var all []string
+			_ = filepath.WalkDir(group, func(path string, e fs.DirEntry, err error) error {
+				if err == nil && e.IsDir() {
+					all = append(all, path)
+				}
+				return nil
+			})
+			for i := len(all) - 1; i >= 0; i-- { // the innermost first
+				for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+					err := os.Remove(all[i])
+					if err == nil {
+						break
+					}
+					if time.Since(begin) > 10*time.Second { // processes take a while to be gone
+						t.Errorf("remove cgroup: %v", err)
+						return
+					}
+				}
+			}
+		})
+		return group
+	}
+	t.Fatal("no cgroup2 is mounted")
+	return ""
+}
+
+func run(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+	}
+}
+
+// command is a command inside the machine.
+func (m *machine) command(args ...string) *exec.Cmd {
+	enter := []string{"--target", strconv.Itoa(m.pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
+		"env", "-i", "PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin", "SYSTEMD_PAGER=", "SYSTEMD_COLORS=0", "LC_ALL=C.UTF-8"}
+	return exec.Command("nsenter", append(enter, args...)...)
+}
+
+// ask is what a command says, whether it succeeds or not.
+func (m *machine) ask(args ...string) string {
+	out, _ := m.command(args...).CombinedOutput()
+	return string(out)
+}
+
+// do is a command that must succeed.
+func (m *machine) do(args ...string) string {
+	m.t.Helper()
+	out, err := m.command(args...).CombinedOutput()
+	if err != nil {
+		m.t.Fatalf("%v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// write writes a file inside the machine.
+func (m *machine) write(path, text string) {
+	m.t.Helper()
+	cmd := m.command("sh", "-c", `mkdir -p "${1%/*}" && cat >"$1"`, "sh", path)
+	cmd.Stdin = strings.NewReader(text)
+	run(m.t, cmd)
+}
+
+// show is a property of the service.
+func (m *machine) show(property string) string {
+	m.t.Helper()
+	return strings.TrimSpace(m.do("systemctl", "show", "--property="+property, "--value", "gonetmon.service"))
+}
+
+// main is the service's process as this machine numbers it.
+func (m *machine) main() string {
+	m.t.Helper()
+	inside := m.show("MainPID")
+	all, err := filepath.Glob("/proc/[0-9]*/status")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, path := range all {
+		status, _ := os.ReadFile(path) // it may have ended
+		if f := strings.Fields(field(string(status), "NSpid")); len(f) > 1 && f[len(f)-1] == inside && sameNamespace(path, m.pid) {
+			return filepath.Base(filepath.Dir(path))
+		}
+	}
+	m.t.Fatalf("no process %s", inside)
+	return ""
+}
+
+func sameNamespace(status string, pid int) bool {
+	a, _ := os.Readlink(filepath.Join(filepath.Dir(status), "ns/pid"))
+	b, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid))
+	return a == b && a != ""
+}
+
+// field is a field of /proc/PID/status.
+func field(status, name string) string {
+	for line := range strings.Lines(status) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// until waits for what must come about.
+func (m *machine) until(atMost time.Duration, what string, ok func() bool) time.Duration {
+	m.t.Helper()
+	begin := time.Now()
+	for !ok() {
+		if time.Since(begin) > atMost {
+			m.t.Fatalf("not within %v: %s", atMost, what)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return time.Since(begin)
+}
+
+// journal is what the service has logged, and what systemd has of it.
+func (m *machine) journal() string {
+	return m.ask("journalctl", "--no-pager", "--boot", "--unit=gonetmon.service", "--output=cat")
+}
