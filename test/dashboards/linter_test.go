@@ -31,8 +31,8 @@ var exclusions = []exclusion{
 	{"target-instance-rule", "gonetmon-self", "Disk", "The same."},
 	{"target-job-rule", "gonetmon-self", "Series", "The same."},
 	{"target-instance-rule", "gonetmon-self", "Series", "The same."},
-	{"target-job-rule", "gonetmon-self", "Memory of Prometheus", "The same."},
-	{"target-instance-rule", "gonetmon-self", "Memory of Prometheus", "The same."},
+	{"target-job-rule", "gonetmon-self", "Prometheus memory", "The same."},
+	{"target-instance-rule", "gonetmon-self", "Prometheus memory", "The same."},
 }
 
 func TestLinter(t *testing.T) {

@@ -96,9 +96,9 @@ func (c *checker) right(q *Query, choices map[string]Choice, got []series) (wron
 		rate(sum(func(f flow) float64 { return f.outLAN }))
 	case "gonetmon-device/Throughput/E":
 		rate(sum(func(f flow) float64 { return f.outMulticast }))
-	case "gonetmon-device/Fastest/A":
+	case "gonetmon-device/Peak throughput/A":
 		rate(sum(both))
-	case "gonetmon-device/When it is used/A":
+	case "gonetmon-device/Activity/A":
 		state := 0.0 // quiet
 		for _, from := range []float64{1e3, 1e6} {
 			if 8*sum(both) >= from {
@@ -120,7 +120,7 @@ func (c *checker) right(q *Query, choices map[string]Choice, got []series) (wron
 		number(1, 1, 1)
 	case "gonetmon-home/Lost frames/A", "gonetmon-self/Lost frames/A":
 		number(0, 1, 1)
-	case "gonetmon-home/Internet against LAN/A":
+	case "gonetmon-home/Internet vs. LAN/A":
 		one("scope", "internet", 8*sum(internet), 0.85, 1.15)
 		one("scope", "lan", 8*sum(func(f flow) float64 { return f.outLAN }), 0.85, 1.15)
 		one("scope", "multicast", 8*sum(func(f flow) float64 { return f.outMulticast }), 0.85, 1.15)
@@ -145,7 +145,7 @@ func (c *checker) right(q *Query, choices map[string]Choice, got []series) (wron
 				complain("%v was seen %v ago", s.labels, ago)
 			}
 		}
-	case "gonetmon-device/Seen first/A":
+	case "gonetmon-device/First seen/A":
 		for _, s := range got {
 			if after := time.UnixMilli(int64(s.last())).Sub(c.house.begun); after.Abs() > 5*time.Second {
 				complain("it was seen first %v after the traffic began", after)
@@ -170,7 +170,7 @@ func (c *checker) right(q *Query, choices map[string]Choice, got []series) (wron
 		if _, here := flows[newcomer]; here != (len(got) == 1) || here && (got[0].labels["device"] != newcomer || got[0].labels["ip"] != "192.168.2.30") {
 			complain("new are %v", got)
 		}
-	case "gonetmon-device/Share of all/A":
+	case "gonetmon-device/Share of total/A":
 		all := 0.0
 		for _, f := range c.house.flows(c.tap) {
 			all += both(f)
@@ -184,7 +184,7 @@ func (c *checker) right(q *Query, choices map[string]Choice, got []series) (wron
 			}
 			added(sum(part), s)
 		}
-	case "gonetmon-usage/Today/A", "gonetmon-usage/This month/A", "gonetmon-usage/Per month/A", "gonetmon-usage/Hours of the day/A":
+	case "gonetmon-usage/Today/A", "gonetmon-usage/This month/A", "gonetmon-usage/Per month/A", "gonetmon-usage/By hour of the day/A":
 		for _, s := range got {
 			added(sum(internet), s)
 		}
@@ -194,7 +194,7 @@ func (c *checker) right(q *Query, choices map[string]Choice, got []series) (wron
 				added(internet(flows[d]), s)
 			}
 		}
-	case "gonetmon-usage/By the end of the month/A":
+	case "gonetmon-usage/Projected for this month/A":
 		// At this pace for a whole month. The rule looks back less here than the expression thinks, by 5m against ruleWindow.
 		if v := got[0].last(); v < sum(internet)*seconds/2 {
 			complain("%g", v)

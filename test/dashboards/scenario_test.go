@@ -77,14 +77,14 @@ func TestScenarios(t *testing.T) {
 		}, 600, 300, `- {labels: '{}', value: 1}`},
 
 		// Ten days of January at two devices with 1 MB every five minutes each: 2 × 288 × 10 MB so far, 31/10 of it in the whole month.
-		{"a month goes on as it began", "gonetmon-usage/By the end of the month/A", "5m", [][2]string{
+		{"a month goes on as it began", "gonetmon-usage/Projected for this month/A", "5m", [][2]string{
 			{fmt.Sprintf(usage, "x"), "_ 1000000x2879"}, {fmt.Sprintf(usage, "y"), "_ 1000000x2879"},
 		}, 10 * day, 10 * day, `- {labels: '{}', value: 17856000000}`},
 		// Five days were measured: what is missing is not made up, the rest of the month goes on at 576 MB a day.
-		{"gonetmon came in the middle of the month", "gonetmon-usage/By the end of the month/A", "5m", [][2]string{
+		{"gonetmon came in the middle of the month", "gonetmon-usage/Projected for this month/A", "5m", [][2]string{
 			{fmt.Sprintf(usage, "x"), "_x1440 _ 1000000x1439"}, {fmt.Sprintf(usage, "y"), "_x1440 _ 1000000x1439"},
 		}, 10 * day, 10 * day, `- {labels: '{}', value: 14976000000}`},
-		{"a new device does not change the pace of time", "gonetmon-usage/By the end of the month/A", "5m", [][2]string{
+		{"a new device does not change the pace of time", "gonetmon-usage/Projected for this month/A", "5m", [][2]string{
 			{fmt.Sprintf(usage, "x"), "_ 1000000x2879"}, {fmt.Sprintf(usage, "new"), "_x2878 1000000x1"},
 		}, 10 * day, 10 * day, `- {labels: '{}', value: 8934200000}`},
 	} {

@@ -117,13 +117,13 @@ func TestGrafanaEntry(t *testing.T) {
 		{"loopback, IPv6", []string{"GRAFANA_ADDR=::1"}, noAccount, "GF_SECURITY_ADMIN_PASSWORD", ""},
 		{"loopback with a password", []string{"GRAFANA_PASSWORD=b1-c2 d3"}, "GF_SECURITY_ADMIN_PASSWORD=b1-c2 d3", noAccount, ""},
 		{"open with a password", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=b1-c2 d3"}, "GF_SECURITY_ADMIN_PASSWORD=b1-c2 d3", noAccount, ""},
-		{"open without a password", []string{"GRAFANA_ADDR=0.0.0.0"}, "", "", "GRAFANA_ADDR=0.0.0.0, GRAFANA_PASSWORD: other machines reach Grafana there, so set a password; for example, in .env, GRAFANA_PASSWORD="},
+		{"open without a password", []string{"GRAFANA_ADDR=0.0.0.0"}, "", "", "GRAFANA_ADDR=0.0.0.0, GRAFANA_PASSWORD: other machines can reach Grafana, so set a password; for example, in .env, GRAFANA_PASSWORD="},
 		{"open to one address", []string{"GRAFANA_ADDR=192.168.2.3", "GRAFANA_PASSWORD="}, "", "", "set a password"},
 		{"open, IPv6", []string{"GRAFANA_ADDR=::"}, "", "", "set a password"},
 		{"a name that looks like loopback", []string{"GRAFANA_ADDR=127.0.0.1.example.org"}, "", "", "set a password"},
-		{"open with a known password", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=admin"}, "", "", "known to everybody"},
-		{"a known password in capitals", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=ChangeMe"}, "", "", "known to everybody"},
-		{"loopback with a known password", []string{"GRAFANA_PASSWORD=grafana"}, "", "", "known to everybody"}, // it would still hold when it is opened
+		{"open with a known password", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=admin"}, "", "", "too common"},
+		{"a known password in capitals", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=ChangeMe"}, "", "", "too common"},
+		{"loopback with a known password", []string{"GRAFANA_PASSWORD=grafana"}, "", "", "too common"}, // it would still hold when it is opened
 		{"no port", []string{"GRAFANA_PORT=x"}, "", "", "GRAFANA_PORT=x: is not a port; for example GRAFANA_PORT=3001"},
 	}
 	for _, tt := range tests {

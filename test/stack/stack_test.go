@@ -86,7 +86,7 @@ func TestStack(t *testing.T) {
 		e.compose("up", "-d", "grafana")
 		e.eventually(30*time.Second, "log", func() (string, bool) {
 			log := e.must("docker", "compose", "logs", "grafana")
-			return log, strings.Contains(log, "GRAFANA_ADDR=0.0.0.0, GRAFANA_PASSWORD: other machines reach Grafana there, so set a password; for example, in .env, GRAFANA_PASSWORD=")
+			return log, strings.Contains(log, "GRAFANA_ADDR=0.0.0.0, GRAFANA_PASSWORD: other machines can reach Grafana, so set a password; for example, in .env, GRAFANA_PASSWORD=")
 		})
 	})
 
