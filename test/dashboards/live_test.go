@@ -24,7 +24,7 @@ var mayBeEmpty = map[string]string{
 	"gonetmon-groups/Devices/A":          "the same",
 	"gonetmon-groups/Volume by device/A": "the same",
 	"gonetmon-usage/Last month/A":        "nothing was measured last month",
-	"gonetmon-self/DNS queries/B":   "no question has failed, and reasons that never happen are left out",
+	"gonetmon-self/DNS queries/B":        "no question has failed, and reasons that never happen are left out",
 }
 
 // A series is one of an answer: one value for an instant, several for a range.
