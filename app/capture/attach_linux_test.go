@@ -23,7 +23,7 @@ func TestRingInterface(t *testing.T) {
 	defer r.Stop()
 	why := func(want string) {
 		t.Helper()
-		until(t, fmt.Sprintf("reason %q", want), func() bool { return r.Stats().Why == want })
+		until(t, fmt.Sprintf("reason %q", want), func() bool { return r.Stats().Reason == want })
 	}
 	var s *testnet.Sender
 	heard := func(what string) {

@@ -138,7 +138,7 @@ func TestControlRingInterface(t *testing.T) {
 	}
 	why := func(r *capture.Ring, want string) {
 		t.Helper()
-		until(t, want, func() bool { return r.Stats().Why == want })
+		until(t, want, func() bool { return r.Stats().Reason == want })
 	}
 	sent := uint64(0)
 	send := func(s *testnet.Sender) {

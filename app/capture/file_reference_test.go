@@ -52,12 +52,12 @@ func readCapture(t testing.TB, r io.Reader, n int) (reading, string) {
 	var got reading
 	batch := make([]capture.Frame, n)
 	for i := range batch {
-		batch[i] = capture.Frame{Tag: 4, Merge: capture.Merge{Type: 1}} // Next has to clear it.
+		batch[i] = capture.Frame{Tag: 4, GSO: capture.GSO{Type: 1}} // Next has to clear it.
 	}
 	for {
 		n, err := f.Next(batch)
 		for _, frame := range batch[:n] {
-			if frame.Tag != 0 || frame.Merge != (capture.Merge{}) || len(frame.Data) > 262144 || frame.Wire < len(frame.Data) {
+			if frame.Tag != 0 || frame.GSO != (capture.GSO{}) || len(frame.Data) > 262144 || frame.Wire < len(frame.Data) {
 				t.Fatalf("frame of a file: %+v", frame)
 			}
 			got.add(frame.Link, frame.Data, int64(frame.Wire))

@@ -12,13 +12,21 @@ type Frame struct {
 	Tag int
 	// Link is the LINKTYPE number, https://www.tcpdump.org/linktypes.html.
 	Link uint16
-	// Merge tells of segmentation offload; it is zero for a frame as it was on the wire.
-	Merge Merge
+	// GSO tells of segmentation offload; it is zero for a frame as it was on the wire.
+	GSO GSO
 }
 
-// Merge tells of segments that the interface or the kernel merged into one frame, from struct virtio_net_hdr
+// GSO tells of segments that the interface or the kernel merged into one frame, from struct virtio_net_hdr
 // (linux/virtio_net.h).
-type Merge struct {
+type GSO struct {
 	Type uint8  // VIRTIO_NET_HDR_GSO_*; 0 is none
 	Size uint16 // payload bytes of each segment but the last
 }
+
+// LINKTYPE numbers of what an interface hands over.
+const (
+	linkEthernet = 1
+	linkRaw      = 101
+	linkRadiotap = 127
+	linkUnknown  = 65535
+)

@@ -15,14 +15,6 @@ import (
 // ErrNoInterface says that an interface does not exist (yet).
 var ErrNoInterface = errors.New("no such interface")
 
-// LINKTYPE numbers of what an interface hands over.
-const (
-	linkEthernet = 1
-	linkRaw      = 101
-	linkRadiotap = 127
-	linkUnknown  = 65535
-)
-
 // nic is what the kernel says of an interface at one moment.
 type nic struct {
 	index    int

@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"gonetmon/app/logbook"
+	"gonetmon/app/sloglimit"
 )
 
 // However often an interface comes and goes, the log has a few lines of it, and its last ones say how it is.
 func TestRingLogIsBounded(t *testing.T) {
 	var out bytes.Buffer
-	book := logbook.NewHandler(slog.NewTextHandler(&out, nil))
+	book := sloglimit.NewHandler(slog.NewTextHandler(&out, nil))
 	r := NewRing(RingConfig{Interface: "mon0", Log: slog.New(book)})
 	for range 10_000 {
 		r.because("no such interface")

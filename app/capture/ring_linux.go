@@ -22,16 +22,6 @@ type RingConfig struct {
 	Log       *slog.Logger
 }
 
-// Stats are what a Ring has done since it was opened. Any goroutine may ask for them.
-type Stats struct {
-	Frames   uint64    // handed over by the socket: the tap's frames, of which one may stand for several on the wire
-	Drops    uint64    // that reached the socket when the ring was full, as the kernel counts them
-	Attached uint64    // times that the ring was bound to the interface
-	Up       bool      // bound to an interface that is up and has a carrier
-	Why      string    // why it is not, "" when it is
-	Beat     time.Time // when the reader last showed a sign of life, on the monotonic clock too
-}
-
 const (
 	ringBlocks   = 8
 	retire       = 60 * time.Millisecond // how long a block with a few frames in it may stay with the kernel
@@ -169,10 +159,10 @@ func (r *Ring) Next(batch []Frame) (int, error) {
 		if h.Status&unix.TP_STATUS_VLAN_VALID != 0 { // the kernel took the outer tag out
 			f.Wire, f.Tag = f.Wire+4, 4
 		}
-		f.Link, f.Merge = r.linkType, Merge{}
+		f.Link, f.GSO = r.linkType, GSO{}
 		if r.vnet {
 			v := (*[vnetHeader]byte)(unsafe.Add(mac, -vnetHeader))
-			f.Merge.Type, f.Merge.Size = v[1], *(*uint16)(unsafe.Pointer(&v[4])) // in the machine's byte order
+			f.GSO.Type, f.GSO.Size = v[1], *(*uint16)(unsafe.Pointer(&v[4])) // in the machine's byte order
 		}
 		p = unsafe.Add(p, uintptr(h.Next_offset))
 	}
@@ -315,12 +305,12 @@ func (r *Ring) Stop() {
 func (r *Ring) Stats() Stats {
 	why := *r.why.Load()
 	return Stats{
-		Frames:   r.frames.Load(),
-		Drops:    r.drops.Load(),
-		Attached: r.attached.Load(),
-		Up:       why == "",
-		Why:      why,
-		Beat:     r.epoch.Add(time.Duration(r.beat.Load())),
+		Frames:     r.frames.Load(),
+		Drops:      r.drops.Load(),
+		Attached:   r.attached.Load(),
+		Up:         why == "",
+		Reason:     why,
+		LastActive: r.epoch.Add(time.Duration(r.beat.Load())),
 	}
 }
 

@@ -136,7 +136,7 @@ func TestRingFrames(t *testing.T) {
 			t.Errorf("frame %d: only %d bytes of %d are stored", i, len(got[i].data), len(stored))
 		}
 	}
-	if s := r.Stats(); s.Frames != uint64(len(frames)) || s.Drops != 0 || s.Attached != 1 || s.Why != "stopped" {
+	if s := r.Stats(); s.Frames != uint64(len(frames)) || s.Drops != 0 || s.Attached != 1 || s.Reason != "stopped" {
 		t.Errorf("stats %+v", s)
 	}
 }
@@ -308,8 +308,8 @@ func TestRingBeat(t *testing.T) {
 	begin := time.Now()
 	var wg sync.WaitGroup
 	wg.Go(func() { read(t, r, nil) })
-	until(t, "a sign of life", func() bool { return r.Stats().Beat.After(begin) })
-	if beat := r.Stats().Beat; beat == beat.Round(0) { //nolint:staticcheck // Round strips the reading of the monotonic clock, which == sees
+	until(t, "a sign of life", func() bool { return r.Stats().LastActive.After(begin) })
+	if beat := r.Stats().LastActive; beat == beat.Round(0) { //nolint:staticcheck // Round strips the reading of the monotonic clock, which == sees
 		t.Errorf("the sign of life at %v has no monotonic time", beat)
 	}
 	r.Stop()

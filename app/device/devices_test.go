@@ -86,7 +86,7 @@ func TestDevicesAreSmall(t *testing.T) {
 	for i := range all {
 		all[i] = Device{Name: "d", Source: SourceAddress, Hosts: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})},
 			First: start, Last: start.Add(time.Duration(i) * time.Second), InRate: float64(float32(1000) / float32(i+1))}
-		all[i].Totals.Out[traffic.Internet] = traffic.Count{Bytes: uint64(i) * 1000, Packets: uint64(i)}
+		all[i].Totals.Out[traffic.ScopeInternet] = traffic.Count{Bytes: uint64(i) * 1000, Packets: uint64(i)}
 	}
 	p := Pack(all...)
 	size := 0
@@ -102,7 +102,7 @@ func BenchmarkDevices(b *testing.B) {
 	all := make([]Device, 65536)
 	for i := range all {
 		all[i] = Device{Name: "d", Source: SourceAddress, Hosts: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}, First: start, Last: start}
-		all[i].Totals.Out[traffic.Internet] = traffic.Count{Bytes: uint64(i) * 1000, Packets: uint64(i)}
+		all[i].Totals.Out[traffic.ScopeInternet] = traffic.Count{Bytes: uint64(i) * 1000, Packets: uint64(i)}
 	}
 	p := Pack(all...)
 	b.ReportAllocs()

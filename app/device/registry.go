@@ -116,7 +116,7 @@ func (r *Registry) Fold(now time.Time) {
 		r.cfg.Names.Drain(r.looked)
 	}
 	for i, t := range r.cfg.Tables {
-		n := t.Drain(func(slot int, addr netip.Addr, gain *traffic.Gain) { r.gained(i, slot, addr, &gain.Totals) })
+		n := t.Drain(func(slot int, addr netip.Addr, gain *traffic.Delta) { r.gained(i, slot, addr, &gain.Totals) })
 		r.network.Add(&n)
 	}
 	if r.cfg.Patient {

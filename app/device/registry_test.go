@@ -47,7 +47,7 @@ type house struct {
 var start = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 
 func newHouse(limit int, named bool) *house {
-	lan := traffic.NewLAN([]netip.Prefix{netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("2001:db8::/64")})
+	lan := traffic.NewPrefixes([]netip.Prefix{netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("2001:db8::/64")})
 	h := &house{table: traffic.NewTable(lan, limit), now: start}
 	cfg := Config{Tables: []*traffic.Table{h.table}, Limit: limit, Patient: true, Start: start}
 	if named {

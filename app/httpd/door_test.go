@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"gonetmon/app/logbook"
+	"gonetmon/app/sloglimit"
 )
 
 const (
@@ -245,7 +245,7 @@ func TestCrowdAtTheDoor(t *testing.T) {
 		for _, stubborn := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%d places, stubborn %v", most, stubborn), func(t *testing.T) {
 				var out bytes.Buffer
-				book := logbook.NewHandler(slog.NewTextHandler(&out, nil))
+				book := sloglimit.NewHandler(slog.NewTextHandler(&out, nil))
 				s := serve(t, Config{Connections: most, Log: slog.New(book)}, nil)
 				stop := make(chan struct{})
 				var crowd sync.WaitGroup

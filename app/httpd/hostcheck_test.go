@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"gonetmon/app/logbook"
+	"gonetmon/app/sloglimit"
 )
 
 // A request is answered under an address, and under a name that is ours or that no stranger can have; under another it is not.
@@ -60,7 +60,7 @@ func TestHostNames(t *testing.T) {
 // Whatever stands in a Host header, what is said of it is short and harmless; and so is the log, however often it is said.
 func TestRefusedHostIsHarmless(t *testing.T) {
 	var out bytes.Buffer
-	book := logbook.NewHandler(slog.NewTextHandler(&out, nil))
+	book := sloglimit.NewHandler(slog.NewTextHandler(&out, nil))
 	s := serve(t, Config{Log: slog.New(book)}, nil)
 	ask := func(request string) string {
 		conn, err := net.Dial("tcp", s.listener.Addr().String())

@@ -17,7 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gonetmon/app/logbook"
+	"gonetmon/app/sloglimit"
 )
 
 // Config is what a Server needs.
@@ -76,7 +76,7 @@ func NewServer(cfg Config) *Server {
 			WriteTimeout:      writeAt,
 			IdleTimeout:       idleAt,
 			MaxHeaderBytes:    maxHeader,
-			ErrorLog:          log.New(logbook.Writer(func(text string) { cfg.Log.Warn("http server", "error", text) }), "", 0),
+			ErrorLog:          log.New(sloglimit.Writer(func(text string) { cfg.Log.Warn("http server", "error", text) }), "", 0),
 
 			DisableGeneralOptionsHandler: true, // OPTIONS is refused as any other method
 		},

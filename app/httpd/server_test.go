@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"gonetmon/app/logbook"
+	"gonetmon/app/sloglimit"
 )
 
 // page answers with so many bytes.
@@ -369,7 +369,7 @@ func TestRunFails(t *testing.T) {
 func TestServerLogIsBounded(t *testing.T) {
 	const often = 10_000
 	var out bytes.Buffer
-	book := logbook.NewHandler(slog.NewTextHandler(&out, nil))
+	book := sloglimit.NewHandler(slog.NewTextHandler(&out, nil))
 	s := serve(t, Config{
 		Web: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a bug") }),
 		Log: slog.New(book),

@@ -35,9 +35,9 @@ type Classes [packet.NumClasses]Class
 
 // A Meter counts the frames of one source into one table.
 type Meter struct {
-	// Why, if set before Run, is called for each frame that has no IP packet, with the reason as packet.Packet.Key words it.
+	// OnNonIP, if set before Run, is called for each frame that has no IP packet, with the reason as packet.Packet.Key words it.
 	// It is meant for capture files: a call for each such frame costs more than counting them all.
-	Why func(class packet.Class, key string, wire uint64)
+	OnNonIP func(class packet.Class, key string, wire uint64)
 
 	source  Source
 	table   *traffic.Table
@@ -96,16 +96,16 @@ func (m *Meter) count(p *packet.Packet, frames []capture.Frame, classes *Classes
 	for i := range frames {
 		f := &frames[i]
 		p.Decode(f.Link, f.Data, f.Wire, f.Tag)
-		if f.Merge.Type != 0 {
-			p.Unmerge(f.Data, f.Merge.Type, f.Merge.Size)
+		if f.GSO.Type != 0 {
+			p.Resegment(f.Data, f.GSO.Type, f.GSO.Size)
 		}
 		c := &classes[p.Class]
 		c.Frames += p.Frames
 		c.Bytes += p.Wire
 		if p.Class <= packet.IPv6 {
 			m.table.Count(traffic.Family(p.Class), traffic.Addr(p.Src), traffic.Addr(p.Dst), p.Bytes, p.Wire, p.Frames)
-		} else if m.Why != nil {
-			m.Why(p.Class, p.Key(), p.Wire)
+		} else if m.OnNonIP != nil {
+			m.OnNonIP(p.Class, p.Key(), p.Wire)
 		}
 	}
 }

@@ -46,7 +46,7 @@ func ethernet(data []byte) capture.Frame {
 var (
 	home = netip.MustParseAddr("192.168.2.7")
 	away = netip.MustParseAddr("198.51.100.1")
-	lan  = traffic.NewLAN([]netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("2001:db8:2:1::/64")})
+	lan  = traffic.NewPrefixes([]netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("2001:db8:2:1::/64")})
 )
 
 // The classes of packet and the families of traffic begin with the same two.
@@ -58,7 +58,7 @@ func TestFamilies(t *testing.T) {
 
 func TestRun(t *testing.T) {
 	merged := ethernet(testnet.UDP(home, away, 4000))
-	merged.Merge = capture.Merge{Type: 5, Size: 1000} // VIRTIO_NET_HDR_GSO_UDP_L4: four datagrams
+	merged.GSO = capture.GSO{Type: 5, Size: 1000} // VIRTIO_NET_HDR_GSO_UDP_L4: four datagrams
 	tagged := ethernet(testnet.UDP(away, home, 100))
 	tagged.Wire, tagged.Tag = tagged.Wire+4, 4
 	arp := make([]byte, 60)
@@ -68,12 +68,12 @@ func TestRun(t *testing.T) {
 	table := traffic.NewTable(lan, 100)
 	m := New(&slice{err: io.EOF, frames: []capture.Frame{merged, tagged, ethernet(arp), ethernet(broken), ethernet(arp[:12])}}, table)
 	var why []string
-	m.Why = func(class packet.Class, key string, _ uint64) { why = append(why, class.String()+" "+key) }
+	m.OnNonIP = func(class packet.Class, key string, _ uint64) { why = append(why, class.String()+" "+key) }
 	if err := m.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	var host traffic.Gain
-	network := table.Drain(func(_ int, a netip.Addr, n *traffic.Gain) {
+	var host traffic.Delta
+	network := table.Drain(func(_ int, a netip.Addr, n *traffic.Delta) {
 		if a != home {
 			t.Errorf("counted for %s", a)
 		}
@@ -162,7 +162,7 @@ func TestCountDoesNotAllocate(t *testing.T) {
 			}
 			for range 2 { // admit the hosts, in both pages
 				all()
-				m.table.Drain(func(int, netip.Addr, *traffic.Gain) {})
+				m.table.Drain(func(int, netip.Addr, *traffic.Delta) {})
 			}
 			if n := testing.AllocsPerRun(100, all); n != 0 {
 				t.Errorf("%v allocations in %d frames", n, len(frames))

@@ -17,7 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gonetmon/app/logbook"
+	"gonetmon/app/sloglimit"
 	"gonetmon/test/testnet"
 )
 
@@ -92,7 +92,7 @@ func TestLogIsBounded(t *testing.T) {
 		}
 		return ok(nameOf(addr), time.Minute), 0
 	}
-	cfg := Config{Servers: servers1, Limit: 200, Log: slog.New(logbook.NewHandler(slog.NewTextHandler(&log, nil)))}
+	cfg := Config{Servers: servers1, Limit: 200, Log: slog.New(sloglimit.NewHandler(slog.NewTextHandler(&log, nil)))}
 	run(t, cfg, reply, func(p *PTR, f *peer) {
 		begin := time.Now()
 		for range 2 * often {

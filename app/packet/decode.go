@@ -39,14 +39,14 @@ const (
 //
 // Decode does not allocate, and its work is bounded by len(data).
 func (p *Packet) Decode(link uint16, data []byte, wire, tag int) {
-	p.Frames, p.Wire, p.Why, p.Code, p.tag = 1, uint64(wire), WhyNone, 0, tag
+	p.Frames, p.Wire, p.Reason, p.Code, p.tag = 1, uint64(wire), ReasonNone, 0, tag
 	wire -= tag
 	if link != LinkEthernet {
 		p.decode(link, data, wire)
 		return
 	}
 	if len(data) < 14 {
-		p.other(WhyShort, 0)
+		p.other(ReasonShort, 0)
 		return
 	}
 	typ := be16(data, 12)
@@ -76,37 +76,37 @@ func (p *Packet) decode(link uint16, data []byte, wire int) {
 		p.loopback(data, wire)
 	case LinkCooked:
 		if len(data) < 16 {
-			p.other(WhyShort, 0)
+			p.other(ReasonShort, 0)
 			return
 		}
 		p.cooked(data, wire, 16, be16(data, 2), be16(data, 14))
 	case LinkCooked2:
 		if len(data) < 20 {
-			p.other(WhyShort, 0)
+			p.other(ReasonShort, 0)
 			return
 		}
 		p.cooked(data, wire, 20, be16(data, 8), be16(data, 0))
 	default:
-		p.other(WhyLinkType, uint32(link))
+		p.other(ReasonLinkType, uint32(link))
 	}
 }
 
 func be16(b []byte, i int) uint32 { return uint32(binary.BigEndian.Uint16(b[i:])) }
 
-func (p *Packet) other(why Why, code uint32) {
-	p.Class, p.Why, p.Code, p.Bytes = Other, why, code, 0
-	if why == WhyEthertype && code == etherARP {
+func (p *Packet) other(reason Reason, code uint32) {
+	p.Class, p.Reason, p.Code, p.Bytes = Other, reason, code, 0
+	if reason == ReasonEthertype && code == etherARP {
 		p.Class = ARP
 	}
 }
 
-func (p *Packet) malformed(why Why) {
-	p.Class, p.Why, p.Bytes = Malformed, why, 0
+func (p *Packet) malformed(reason Reason) {
+	p.Class, p.Reason, p.Bytes = Malformed, reason, 0
 }
 
 func (p *Packet) raw(d []byte, wire int) {
 	if len(d) == 0 {
-		p.malformed(WhyEmpty)
+		p.malformed(ReasonEmpty)
 		return
 	}
 	switch d[0] >> 4 {
@@ -115,7 +115,7 @@ func (p *Packet) raw(d []byte, wire int) {
 	case 6:
 		p.ipv6(d, wire, 0)
 	default:
-		p.malformed(WhyVersion)
+		p.malformed(ReasonVersion)
 	}
 }
 
@@ -123,7 +123,7 @@ func (p *Packet) raw(d []byte, wire int) {
 // AF_INET is 2 everywhere; AF_INET6 is 10, 23, 24, 28 or 30.
 func (p *Packet) loopback(d []byte, wire int) {
 	if len(d) < 4 {
-		p.other(WhyShort, 0)
+		p.other(ReasonShort, 0)
 		return
 	}
 	switch family := min(binary.LittleEndian.Uint32(d), binary.BigEndian.Uint32(d)); family {
@@ -132,7 +132,7 @@ func (p *Packet) loopback(d []byte, wire int) {
 	case 10, 23, 24, 28, 30:
 		p.ipv6(d, wire, 4)
 	default:
-		p.other(WhyFamily, family)
+		p.other(ReasonFamily, family)
 	}
 }
 
@@ -141,11 +141,11 @@ func (p *Packet) loopback(d []byte, wire int) {
 func (p *Packet) cooked(d []byte, wire, off int, hardware, typ uint32) {
 	switch {
 	case hardware == 803 || hardware == 824:
-		p.other(WhyHardware, hardware)
+		p.other(ReasonHardware, hardware)
 	case typ == 4:
 		p.ethertype(d, wire, off, 0)
 	case typ < minEthertype:
-		p.other(WhyEthertype, typ)
+		p.other(ReasonEthertype, typ)
 	default:
 		p.ethertype(d, wire, off, typ)
 	}
@@ -163,7 +163,7 @@ func (p *Packet) ethertype(d []byte, wire, off int, typ uint32) {
 			return
 		case etherVLAN, etherQinQ, etherQinQOld:
 			if len(d) < off+4 {
-				p.other(WhyShort, 0)
+				p.other(ReasonShort, 0)
 				return
 			}
 			typ = be16(d, off+2)
@@ -177,26 +177,26 @@ func (p *Packet) ethertype(d []byte, wire, off int, typ uint32) {
 			return
 		}
 		if typ > maxLength {
-			p.other(WhyEthertype, typ)
+			p.other(ReasonEthertype, typ)
 			return
 		}
 		// IEEE 802.2: SNAP is aa aa 03, then an OUI; with OUI 000000 an ethertype follows (RFC 1042).
 		switch {
 		case len(d) < off+3:
-			p.other(WhyShort, 0)
+			p.other(ReasonShort, 0)
 			return
 		case d[off] != 0xaa || d[off+1] != 0xaa || d[off+2] != 3:
-			p.other(WhyLLC, 0)
+			p.other(ReasonLLC, 0)
 			return
 		case len(d) < off+8:
-			p.other(WhyShort, 0)
+			p.other(ReasonShort, 0)
 			return
 		case d[off+3]|d[off+4]|d[off+5] != 0:
-			p.other(WhyLLC, 0)
+			p.other(ReasonLLC, 0)
 			return
 		}
 		if typ = be16(d, off+6); typ <= maxLength {
-			p.other(WhyLLC, 0)
+			p.other(ReasonLLC, 0)
 			return
 		}
 		off += 8
@@ -206,11 +206,11 @@ func (p *Packet) ethertype(d []byte, wire, off int, typ uint32) {
 // pppoe reads a session frame (RFC 2516): code 0, then a PPP protocol of two bytes, or of one when its low bit is set (RFC 1661, 6.5).
 func (p *Packet) pppoe(d []byte, wire, off int) {
 	if len(d) < off+7 {
-		p.other(WhyShort, 0)
+		p.other(ReasonShort, 0)
 		return
 	}
 	if d[off+1] != 0 {
-		p.other(WhyEthertype, etherPPPoE)
+		p.other(ReasonEthertype, etherPPPoE)
 		return
 	}
 	off += 6
@@ -218,7 +218,7 @@ func (p *Packet) pppoe(d []byte, wire, off int) {
 	off++
 	if protocol&1 == 0 {
 		if len(d) < off+1 {
-			p.other(WhyShort, 0)
+			p.other(ReasonShort, 0)
 			return
 		}
 		protocol = protocol<<8 | uint32(d[off])
@@ -230,7 +230,7 @@ func (p *Packet) pppoe(d []byte, wire, off int) {
 	case 0x57:
 		p.ipv6(d, wire, off)
 	default:
-		p.other(WhyEthertype, etherPPPoE)
+		p.other(ReasonEthertype, etherPPPoE)
 	}
 }
 
@@ -238,13 +238,13 @@ func (p *Packet) pppoe(d []byte, wire, off int) {
 func (p *Packet) mpls(d []byte, wire, off int, typ uint32) {
 	for bottom := false; !bottom; off += 4 {
 		if len(d) < off+4 {
-			p.other(WhyShort, 0)
+			p.other(ReasonShort, 0)
 			return
 		}
 		bottom = d[off+2]&1 != 0
 	}
 	if len(d) <= off {
-		p.other(WhyShort, 0)
+		p.other(ReasonShort, 0)
 		return
 	}
 	switch d[off] >> 4 {
@@ -253,28 +253,28 @@ func (p *Packet) mpls(d []byte, wire, off int, typ uint32) {
 	case 6:
 		p.ipv6(d, wire, off)
 	default:
-		p.other(WhyEthertype, typ)
+		p.other(ReasonEthertype, typ)
 	}
 }
 
 // ipv4 reads the header at off (RFC 791). Checksums and a total length above the frame's are the end hosts' affair.
 func (p *Packet) ipv4(d []byte, wire, off int) {
 	if len(d) < off+20 {
-		p.malformed(WhyHeader)
+		p.malformed(ReasonHeader)
 		return
 	}
 	h := d[off : off+20 : off+20]
 	if h[0]>>4 != 4 {
-		p.malformed(WhyVersion)
+		p.malformed(ReasonVersion)
 		return
 	}
 	size := int(h[0]&15) * 4
 	if size < 20 {
-		p.malformed(WhyHeaderLength)
+		p.malformed(ReasonHeaderLength)
 		return
 	}
 	if len(d) < off+size {
-		p.malformed(WhyHeader)
+		p.malformed(ReasonHeader)
 		return
 	}
 	total := int(h[2])<<8 | int(h[3])
@@ -282,7 +282,7 @@ func (p *Packet) ipv4(d []byte, wire, off int) {
 		total = wire - off
 	}
 	if total < size {
-		p.malformed(WhyTotalLength)
+		p.malformed(ReasonTotalLength)
 		return
 	}
 	p.Class, p.Bytes, p.offset = IPv4, uint64(total), off
@@ -293,12 +293,12 @@ func (p *Packet) ipv4(d []byte, wire, off int) {
 // ipv6 reads the header at off (RFC 8200). Next header 59 is "no next header": then an empty payload is just that.
 func (p *Packet) ipv6(d []byte, wire, off int) {
 	if len(d) < off+40 {
-		p.malformed(WhyHeader)
+		p.malformed(ReasonHeader)
 		return
 	}
 	h := d[off : off+40 : off+40]
 	if h[0]>>4 != 6 {
-		p.malformed(WhyVersion)
+		p.malformed(ReasonVersion)
 		return
 	}
 	total := 40 + int(h[4])<<8 + int(h[5])

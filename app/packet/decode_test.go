@@ -181,13 +181,13 @@ func FuzzDecode(f *testing.F) {
 			if p.Class >= NumClasses || p.Wire != uint64(wire) || p.Frames != 1 {
 				t.Fatalf("%d of %x: %+v", n, data, p)
 			}
-			if isIP := p.Class <= IPv6; isIP != (p.Why == WhyNone) || isIP != (p.Key() == "") || isIP != (p.Bytes > 0) {
+			if isIP := p.Class <= IPv6; isIP != (p.Reason == ReasonNone) || isIP != (p.Key() == "") || isIP != (p.Bytes > 0) {
 				t.Fatalf("%d of %x: class %v and key %q", n, data, p.Class, p.Key())
 			}
 			was := p
-			p.Unmerge(cut, gso, size)
+			p.Resegment(cut, gso, size)
 			if p.Frames < 1 || p.Frames > 1 && p.Bytes < was.Bytes && was.Bytes > 65575 || p.Class != was.Class {
-				t.Fatalf("%d of %x: unmerged %+v from %+v", n, data, p, was)
+				t.Fatalf("%d of %x: resegmented %+v from %+v", n, data, p, was)
 			}
 		}
 	})

@@ -25,23 +25,23 @@ func (c Class) String() string {
 	return [...]string{"ipv4", "ipv6", "arp", "other", "malformed", "invalid"}[min(c, NumClasses)]
 }
 
-// Why tells where the search for an IP header ended when it found none.
-type Why uint8
+// Reason tells where the search for an IP header ended when it found none.
+type Reason uint8
 
-// The reasons. Up to WhyLinkType they belong to frames of class ARP and Other, after it to class Malformed.
+// The reasons. Up to ReasonLinkType they belong to frames of class ARP and Other, after it to class Malformed.
 const (
-	WhyNone         Why = iota // there is an IP packet
-	WhyShort                   // the stored bytes end before the link headers do
-	WhyLLC                     // an 802.3 length field and an LLC header that is not SNAP with an ethertype
-	WhyEthertype               // Code is the ethertype at which the search stopped
-	WhyFamily                  // Code is the address family of a NULL or LOOP frame
-	WhyHardware                // Code is the ARPHRD type of a cooked frame
-	WhyLinkType                // Code is the LINKTYPE
-	WhyEmpty                   // a raw IP frame of no bytes
-	WhyVersion                 // the version nibble is not the announced one
-	WhyHeader                  // the stored bytes end before the IP header does
-	WhyHeaderLength            // IPv4: the header length is below 20 bytes
-	WhyTotalLength             // IPv4: the total length is below the header length
+	ReasonNone         Reason = iota // there is an IP packet
+	ReasonShort                      // the stored bytes end before the link headers do
+	ReasonLLC                        // an 802.3 length field and an LLC header that is not SNAP with an ethertype
+	ReasonEthertype                  // Code is the ethertype at which the search stopped
+	ReasonFamily                     // Code is the address family of a NULL or LOOP frame
+	ReasonHardware                   // Code is the ARPHRD type of a cooked frame
+	ReasonLinkType                   // Code is the LINKTYPE
+	ReasonEmpty                      // a raw IP frame of no bytes
+	ReasonVersion                    // the version nibble is not the announced one
+	ReasonHeader                     // the stored bytes end before the IP header does
+	ReasonHeaderLength               // IPv4: the header length is below 20 bytes
+	ReasonTotalLength                // IPv4: the total length is below the header length
 )
 
 // An Addr is an IP address as two numbers: of IPv6 the first and the last eight bytes, of IPv4 the four bytes in Lo. The
@@ -52,12 +52,12 @@ type Addr struct{ Hi, Lo uint64 }
 // A Packet is what Decode found in one frame. It is reused: each Decode fills it anew.
 type Packet struct {
 	Class  Class
-	Why    Why
-	Code   uint32 // the number that goes with Why
+	Reason Reason
+	Code   uint32 // the number that goes with Reason
 	Src    Addr   // source of the outermost IP header, if Class is IPv4 or IPv6
 	Dst    Addr   // its destination
 	Bytes  uint64 // length of the IP packet; of all the packets together when the frame stands for several
-	Frames uint64 // frames on the wire: 1, or more after Unmerge
+	Frames uint64 // frames on the wire: 1, or more after Resegment
 	Wire   uint64 // length of the frame, or of all the frames, on the wire, link headers included, in bytes
 	offset int    // of the IP header in the stored bytes
 	tag    int    // bytes of the frame's headers that are not in the stored bytes
@@ -85,29 +85,29 @@ func (a Addr) bytes() (b [16]byte) {
 	return b
 }
 
-// Key names why there is no IP packet, in the words of the JSON that `gonetmon replay` prints: "short", "llc", "0x0806",
+// Key names the reason why there is no IP packet, in the words of the JSON that `gonetmon replay` prints: "short", "llc", "0x0806",
 // "family:7", "arphrd:803", "linktype:127", "empty", "version", "header length", "total length". It is empty when there is one.
 func (p *Packet) Key() string {
-	switch p.Why {
-	case WhyShort, WhyHeader:
+	switch p.Reason {
+	case ReasonShort, ReasonHeader:
 		return "short"
-	case WhyLLC:
+	case ReasonLLC:
 		return "llc"
-	case WhyEthertype:
+	case ReasonEthertype:
 		return fmt.Sprintf("0x%04x", p.Code)
-	case WhyFamily:
+	case ReasonFamily:
 		return fmt.Sprintf("family:%d", p.Code)
-	case WhyHardware:
+	case ReasonHardware:
 		return fmt.Sprintf("arphrd:%d", p.Code)
-	case WhyLinkType:
+	case ReasonLinkType:
 		return fmt.Sprintf("linktype:%d", p.Code)
-	case WhyEmpty:
+	case ReasonEmpty:
 		return "empty"
-	case WhyVersion:
+	case ReasonVersion:
 		return "version"
-	case WhyHeaderLength:
+	case ReasonHeaderLength:
 		return "header length"
-	case WhyTotalLength:
+	case ReasonTotalLength:
 		return "total length"
 	}
 	return ""

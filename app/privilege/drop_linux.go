@@ -21,8 +21,8 @@ import (
 // nobody is the user and the group that root becomes: those that own nothing (user_namespaces(7), the overflow ID).
 const nobody = 65534
 
-// A Left is what the process could not give up besides its capabilities; both are nil where all went well.
-type Left struct {
+// A Residual is what the process could not give up besides its capabilities; both are nil where all went well.
+type Residual struct {
 	Root   error // why it is still root, if it is
 	Filter error // why it has no filter of system calls
 }
@@ -32,21 +32,21 @@ type Left struct {
 // (no_new_privs); nobody without rights over all processes may trace it or take its descriptors (not dumpable); and the kernel
 // refuses the system calls that nothing here needs (seccomp(2), see filter_linux.go).
 //
-// Root without the right to become another stays root in name, and a kernel without seccomp has no filter: Left tells. An error
+// Root without the right to become another stays root in name, and a kernel without seccomp has no filter: Residual tells. An error
 // means that capabilities are left, or may be.
-func Drop() (Left, error) {
-	var left Left
+func Drop() (Residual, error) {
+	var residual Residual
 	held, err := capabilities()
 	if err != nil {
-		return left, err
+		return residual, err
 	}
 	if has(held, unix.CAP_SETPCAP) {
 		if err := emptyBoundingSet(); err != nil {
-			return left, err
+			return residual, err
 		}
 	}
 	if uid, effective, saved := unix.Getresuid(); uid == 0 || effective == 0 || saved == 0 {
-		if left.Root = becomeNobody(held); left.Root == nil {
+		if residual.Root = becomeNobody(held); residual.Root == nil {
 			held, err = capabilities() // most go with root
 		}
 	}
@@ -54,17 +54,17 @@ func Drop() (Left, error) {
 		err = emptySets()
 	}
 	if err != nil {
-		return left, err
+		return residual, err
 	}
 	// Becoming another has done so already, unless somebody set fs.suid_dumpable.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return left, fmt.Errorf("make undumpable: %w", err)
+		return residual, fmt.Errorf("make undumpable: %w", err)
 	}
 	if err := onAllThreads(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1); err != nil {
-		return left, fmt.Errorf("no_new_privs: %w", err)
+		return residual, fmt.Errorf("no_new_privs: %w", err)
 	}
-	left.Filter = install(program(uint32(os.Getpid())))
-	return left, verify(left)
+	residual.Filter = install(program(uint32(os.Getpid())))
+	return residual, verify(residual)
 }
 
 // sets are the effective, the permitted and the inheritable capabilities, as capset(2) parts them.
@@ -159,7 +159,7 @@ func install(filter []unix.SockFilter) error {
 }
 
 // verify reads what the kernel says of every thread (proc(5), /proc/PID/status). Without /proc it takes the calls at their word.
-func verify(left Left) error {
+func verify(residual Residual) error {
 	threads, err := filepath.Glob("/proc/self/task/*/status")
 	if err != nil {
 		panic("privilege: " + err.Error())
@@ -173,7 +173,7 @@ func verify(left Left) error {
 			return fmt.Errorf("verify: %w", err)
 		}
 		for line := range strings.Lines(string(status)) {
-			if key, value, _ := strings.Cut(line, ":"); !harmless(key, strings.Fields(value), left) {
+			if key, value, _ := strings.Cut(line, ":"); !harmless(key, strings.Fields(value), residual) {
 				return fmt.Errorf("verify: %s says %s", name, strings.Join(strings.Fields(line), " "))
 			}
 		}
@@ -182,7 +182,7 @@ func verify(left Left) error {
 }
 
 // harmless says whether a line of a thread's status is as it must be.
-func harmless(key string, values []string, left Left) bool {
+func harmless(key string, values []string, residual Residual) bool {
 	var want string
 	switch key {
 	case "CapInh", "CapPrm", "CapEff", "CapAmb":
@@ -190,12 +190,12 @@ func harmless(key string, values []string, left Left) bool {
 	case "NoNewPrivs":
 		want = "1"
 	case "Seccomp":
-		if left.Filter != nil {
+		if residual.Filter != nil {
 			return true
 		}
 		want = "2"
 	case "Uid":
-		return left.Root != nil || !slices.Contains(values, "0")
+		return residual.Root != nil || !slices.Contains(values, "0")
 	default:
 		return true
 	}

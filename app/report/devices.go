@@ -127,9 +127,9 @@ func WriteDevicesJSON(w io.Writer, s *device.Snapshot) error {
 			Device: d.Name, Source: d.Source, MAC: d.MAC.String(), Vendor: d.Vendor, Hosts: hosts,
 			movedJSON: moved(d.Totals.Received(), d.Totals.Sent()),
 			Scopes: scopesJSON{
-				Internet:  moved(in[traffic.Internet], out[traffic.Internet]),
-				LAN:       moved(in[traffic.Local], out[traffic.Local]),
-				Multicast: moved(traffic.Count{}, out[traffic.Multicast]),
+				Internet:  moved(in[traffic.ScopeInternet], out[traffic.ScopeInternet]),
+				LAN:       moved(in[traffic.ScopeLAN], out[traffic.ScopeLAN]),
+				Multicast: moved(traffic.Count{}, out[traffic.ScopeMulticast]),
 			},
 		})
 	}

@@ -82,8 +82,8 @@ func NewTally(cidrs []netip.Prefix) *Tally {
 	}
 }
 
-// Why notes a frame that has no IP packet; it is made to be a meter's Why.
-func (t *Tally) Why(class packet.Class, key string, wire uint64) {
+// CountNonIP counts a frame that has no IP packet, as a Meter's OnNonIP.
+func (t *Tally) CountNonIP(class packet.Class, key string, wire uint64) {
 	if class == packet.Malformed {
 		t.Malformed[key]++
 		return
@@ -93,12 +93,12 @@ func (t *Tally) Why(class packet.Class, key string, wire uint64) {
 }
 
 // Host notes what a host moved in all.
-func (t *Tally) Host(host netip.Addr, n *traffic.Gain) {
+func (t *Tally) Host(host netip.Addr, n *traffic.Delta) {
 	in, out := n.Received(), n.Sent()
 	t.Hosts[host] = TallyHost{
-		InBytes: in.Bytes, InPackets: in.Packets, InWireBytes: n.InWire, InLANBytes: n.In[traffic.Local].Bytes,
+		InBytes: in.Bytes, InPackets: in.Packets, InWireBytes: n.InWire, InLANBytes: n.In[traffic.ScopeLAN].Bytes,
 		OutBytes: out.Bytes, OutPackets: out.Packets, OutWireBytes: n.OutWire,
-		OutLANBytes: n.Out[traffic.Local].Bytes, OutMulticastBytes: n.Out[traffic.Multicast].Bytes,
+		OutLANBytes: n.Out[traffic.ScopeLAN].Bytes, OutMulticastBytes: n.Out[traffic.ScopeMulticast].Bytes,
 	}
 }
 
@@ -110,7 +110,7 @@ func (t *Tally) Finish(info capture.Info, network *traffic.Network, classes *met
 	for f := range network {
 		for scope, n := range network[f] {
 			s.ScopeBytes[traffic.Scope(scope).String()] += n.Bytes
-			if traffic.Scope(scope) != traffic.Elsewhere {
+			if traffic.Scope(scope) != traffic.ScopeOther {
 				s.LocalBytes += n.Bytes
 				s.LocalPackets += n.Packets
 			}

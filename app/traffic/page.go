@@ -7,10 +7,10 @@ import (
 
 // A page is what was counted since the last Drain.
 type page struct {
-	hosts   []entry       // by slot
-	dirty   []uint32      // the slots whose entries have counted
-	moved   uint64        // at least as much as any number in the entries
-	wide    map[int]*Gain // by slot: what was counted before the entries were full; nil: they never were
+	hosts   []entry        // by slot
+	dirty   []uint32       // the slots whose entries have counted
+	moved   uint64         // at least as much as any number in the entries
+	wide    map[int]*Delta // by slot: what was counted before the entries were full; nil: they never were
 	network Network
 }
 
@@ -54,20 +54,20 @@ func (p *page) countWide(f Family, s, d int, bytes, wire, packets uint64) {
 	p.network[f][scope].add(n)
 }
 
-func (p *page) widen(slot int) *Gain {
+func (p *page) widen(slot int) *Delta {
 	if p.wide == nil {
-		p.wide = map[int]*Gain{}
+		p.wide = map[int]*Delta{}
 	}
 	g := p.wide[slot]
 	if g == nil {
-		g = &Gain{}
+		g = &Delta{}
 		p.wide[slot] = g
 	}
 	return g
 }
 
 // take adds what an entry has to a gain, and leaves nothing in it but the address.
-func (e *entry) take(g *Gain) {
+func (e *entry) take(g *Delta) {
 	for s, n := range e.out {
 		bytes, packets := unpair(n)
 		g.Out[s].add(Count{bytes, packets})
@@ -88,10 +88,10 @@ func (p *page) has(slot int) bool {
 }
 
 // take calls gained for each host that has counted something, and leaves nothing of it.
-func (p *page) take(gained func(slot int, gain *Gain)) {
-	var gain Gain
+func (p *page) take(gained func(slot int, gain *Delta)) {
+	var gain Delta
 	for _, slot := range p.dirty {
-		gain = Gain{}
+		gain = Delta{}
 		p.hosts[slot].take(&gain)
 		if w := p.wide[int(slot)]; w != nil {
 			gain.Add(w)

@@ -21,7 +21,7 @@ type Table struct {
 	limit int
 
 	mu     sync.Mutex // guards all below; held by the counting goroutine for a batch, by others for a moment
-	lan    *LAN
+	lan    *Prefixes
 	flat   []uint32           // by place: slot of each address of the flat prefixes; 0: not admitted
 	base   uint32             // of the first flat prefix, whose places begin at 0
 	host   uint32             // its host bits
@@ -57,22 +57,22 @@ const (
 const minPage = 256 // entries that a page begins with
 
 // NewTable returns a table of at most limit hosts of the LAN.
-func NewTable(lan *LAN, limit int) *Table {
+func NewTable(lan *Prefixes, limit int) *Table {
 	t := &Table{limit: limit, hosts: make([]known, 1), page: &page{}, empty: &page{}}
 	t.page.grow(minPage)
-	t.SetLAN(lan)
+	t.SetPrefixes(lan)
 	return t
 }
 
-// SetLAN changes which addresses are ours. What was counted stays counted.
-func (t *Table) SetLAN(lan *LAN) {
+// SetPrefixes changes which addresses are ours. What was counted stays counted.
+func (t *Table) SetPrefixes(lan *Prefixes) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.arrange(lan)
 }
 
 // arrange makes anew what finds the slot of an address.
-func (t *Table) arrange(lan *LAN) {
+func (t *Table) arrange(lan *Prefixes) {
 	t.lan = lan
 	t.flat = make([]uint32, max(lan.places, 1))
 	t.base, t.host, t.others = groups, 0, 0 // no host has that address
@@ -155,13 +155,13 @@ func (t *Table) Count(f Family, src, dst Addr, bytes, wire, packets uint64) {
 func scopeOf(s, d int) Scope {
 	switch {
 	case s >= 0 && d >= 0:
-		return Local
+		return ScopeLAN
 	case s >= 0 && d == group:
-		return Multicast
+		return ScopeMulticast
 	case s >= 0 || d >= 0:
-		return Internet
+		return ScopeInternet
 	}
-	return Elsewhere
+	return ScopeOther
 }
 
 // near is the slot of an IPv4 host of the first flat prefix, far for an address below the groups if there is no other IPv4 prefix,
@@ -318,8 +318,8 @@ func (t *Table) Forget(slots []int) (kept []int) {
 
 // Drain calls gained for each host that sent or received since the last Drain, with its slot, which is from 1 to the limit and its
 // own until it is forgotten, and what it gained. Slot 0 and the zero netip.Addr stand for the hosts beyond the limit. It returns what the network as a whole gained. Both are of the same batches of packets.
-// The Gain is valid until gained returns.
-func (t *Table) Drain(gained func(slot int, host netip.Addr, gain *Gain)) Network {
+// The Delta is valid until gained returns.
+func (t *Table) Drain(gained func(slot int, host netip.Addr, gain *Delta)) Network {
 	t.draining.Lock()
 	defer t.draining.Unlock()
 	t.mu.Lock()
@@ -334,7 +334,7 @@ func (t *Table) Drain(gained func(slot int, host netip.Addr, gain *Gain)) Networ
 	t.mu.Unlock()
 
 	var sent []int // guests that are none any more
-	counted.take(func(slot int, gain *Gain) {
+	counted.take(func(slot int, gain *Delta) {
 		var addr netip.Addr
 		if slot != 0 {
 			h := &hosts[slot]

@@ -24,8 +24,8 @@ func count(t *Table, src, dst string, bytes uint64) {
 }
 
 // drain sums what a table gives up.
-func drain(t *Table, hosts map[netip.Addr]Gain, network *Network) {
-	n := t.Drain(func(_ int, host netip.Addr, gain *Gain) {
+func drain(t *Table, hosts map[netip.Addr]Delta, network *Network) {
+	n := t.Drain(func(_ int, host netip.Addr, gain *Delta) {
 		sum := hosts[host]
 		sum.Add(gain)
 		hosts[host] = sum
@@ -34,7 +34,7 @@ func drain(t *Table, hosts map[netip.Addr]Gain, network *Network) {
 }
 
 func TestTable(t *testing.T) {
-	table := NewTable(NewLAN(prefixes("192.168.2.0/24", "fe80::/10")), 100)
+	table := NewTable(NewPrefixes(prefixes("192.168.2.0/24", "fe80::/10")), 100)
 	count(table, "192.168.2.7", "8.8.8.8", 100)
 	count(table, "8.8.8.8", "192.168.2.7", 1000)
 	count(table, "192.168.2.7", "192.168.2.8", 10)
@@ -46,11 +46,11 @@ func TestTable(t *testing.T) {
 	count(table, "1.1.1.1", "8.8.8.8", 60)
 	count(table, "fe80::1", "ff02::1", 70)
 	count(table, "fe80::1", "2001:db8::1", 80)
-	hosts, network := map[netip.Addr]Gain{}, Network{}
+	hosts, network := map[netip.Addr]Delta{}, Network{}
 	drain(table, hosts, &network)
-	want := map[netip.Addr]Gain{
+	want := map[netip.Addr]Delta{
 		netip.MustParseAddr("192.168.2.7"): {Totals: Totals{Out: [3]Count{{100, 1}, {11, 2}, {20, 1}}, In: [2]Count{{1000, 1}, {1, 1}}}, OutWire: 131 + 4*14, InWire: 1001 + 2*14},
-		netip.MustParseAddr("192.168.2.8"): {Totals: Totals{Out: [3]Count{Multicast: {70, 2}}, In: [2]Count{Local: {10, 1}}}, OutWire: 70 + 2*14, InWire: 10 + 14},
+		netip.MustParseAddr("192.168.2.8"): {Totals: Totals{Out: [3]Count{ScopeMulticast: {70, 2}}, In: [2]Count{ScopeLAN: {10, 1}}}, OutWire: 70 + 2*14, InWire: 10 + 14},
 		netip.MustParseAddr("fe80::1"):     {Totals: Totals{Out: [3]Count{{80, 1}, {}, {70, 1}}}, OutWire: 150 + 2*14},
 	}
 	if d := cmp.Diff(want, hosts, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" {
@@ -75,7 +75,7 @@ func TestTable(t *testing.T) {
 // model counts by the rules as shared/captures states them, with netip and maps.
 type model struct {
 	prefixes []netip.Prefix
-	hosts    map[netip.Addr]Gain
+	hosts    map[netip.Addr]Delta
 	network  Network
 }
 
@@ -107,14 +107,14 @@ func (m *model) is(a netip.Addr) (host, group bool) {
 func (m *model) count(src, dst netip.Addr, bytes, wire, packets uint64) {
 	from, _ := m.is(src)
 	to, group := m.is(dst)
-	scope := Elsewhere
+	scope := ScopeOther
 	switch {
 	case from && group:
-		scope = Multicast
+		scope = ScopeMulticast
 	case from && to:
-		scope = Local
+		scope = ScopeLAN
 	case from || to:
-		scope = Internet
+		scope = ScopeInternet
 	}
 	f := IPv4
 	if src.Is6() {
@@ -145,9 +145,9 @@ func TestTableIsModel(t *testing.T) {
 		for range 1 + random.IntN(6) {
 			chosen = append(chosen, pool[random.IntN(len(pool))])
 		}
-		m := &model{prefixes: chosen, hosts: map[netip.Addr]Gain{}}
-		table := NewTable(NewLAN(chosen), 100000)
-		got, network := map[netip.Addr]Gain{}, Network{}
+		m := &model{prefixes: chosen, hosts: map[netip.Addr]Delta{}}
+		table := NewTable(NewPrefixes(chosen), 100000)
+		got, network := map[netip.Addr]Delta{}, Network{}
 		address := func(six bool) netip.Addr {
 			p := pool[random.IntN(len(pool))]
 			for p.Addr().Is6() != six {
@@ -189,7 +189,7 @@ func TestTableIsModel(t *testing.T) {
 				drain(table, got, &network)
 			case 1:
 				m.prefixes = append(m.prefixes, pool[random.IntN(len(pool))])
-				table.SetLAN(NewLAN(m.prefixes))
+				table.SetPrefixes(NewPrefixes(m.prefixes))
 			}
 		}
 		drain(table, got, &network)
@@ -205,8 +205,8 @@ func TestTableIsModel(t *testing.T) {
 
 // Hosts beyond the limit are counted together; nothing of what they move is lost, and the table grows no more.
 func TestTableOverflow(t *testing.T) {
-	table := NewTable(NewLAN(prefixes("10.0.0.0/8", "192.168.0.0/16", "2001:db8::/32")), 1000)
-	hosts, network := map[netip.Addr]Gain{}, Network{}
+	table := NewTable(NewPrefixes(prefixes("10.0.0.0/8", "192.168.0.0/16", "2001:db8::/32")), 1000)
+	hosts, network := map[netip.Addr]Delta{}, Network{}
 	const each = 30000
 	for i := range each {
 		count(table, fmt.Sprintf("10.%d.%d.7", i>>8, i&255), "8.8.8.8", 100)
@@ -241,8 +241,8 @@ func TestTableOverflow(t *testing.T) {
 
 // One goroutine counts while others read: run with -race.
 func TestTableConcurrent(t *testing.T) {
-	table := NewTable(NewLAN(prefixes("192.168.0.0/16")), 65536)
-	hosts, network := map[netip.Addr]Gain{}, Network{}
+	table := NewTable(NewPrefixes(prefixes("192.168.0.0/16")), 65536)
+	hosts, network := map[netip.Addr]Delta{}, Network{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	done := make(chan struct{})
@@ -283,7 +283,7 @@ func TestTableConcurrent(t *testing.T) {
 // all. What is beyond that is in the overflow, and IPv4 hosts have their place.
 func TestTableQuotas(t *testing.T) {
 	const limit = 64
-	table := NewTable(NewLAN(prefixes("192.168.0.0/16", "2001:db8::/64")), limit)
+	table := NewTable(NewPrefixes(prefixes("192.168.0.0/16", "2001:db8::/64")), limit)
 	six := func(n int) string { return fmt.Sprintf("2001:db8::%x:%x", n>>16, n&0xffff) }
 	admitted := func() int {
 		n, _ := table.Hosts()
@@ -323,7 +323,7 @@ func TestTableQuotas(t *testing.T) {
 	}
 	// Who has sent is no guest any more, so there is room for others that have not.
 	count(table, six(0x10000), "2620::1", 1)
-	hosts, network := map[netip.Addr]Gain{}, Network{}
+	hosts, network := map[netip.Addr]Delta{}, Network{}
 	drain(table, hosts, &network)
 	if g := table.held[guest]; g != limit/8-1 {
 		t.Errorf("%d guests, want %d", g, limit/8-1)
@@ -340,11 +340,11 @@ func TestTableQuotas(t *testing.T) {
 // Whatever is forgotten while others count, nothing is lost or given to the wrong host.
 func TestTableForget(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
-	lan := NewLAN(prefixes("192.168.2.0/28", "10.0.0.0/8", "2001:db8::/64"))
+	lan := NewPrefixes(prefixes("192.168.2.0/28", "10.0.0.0/8", "2001:db8::/64"))
 	for range 50 {
 		table := NewTable(lan, 8+random.IntN(40))
-		m := model{prefixes: lan.Prefixes(), hosts: map[netip.Addr]Gain{}}
-		got, network := map[netip.Addr]Gain{}, Network{}
+		m := model{prefixes: lan.List(), hosts: map[netip.Addr]Delta{}}
+		got, network := map[netip.Addr]Delta{}, Network{}
 		slots := map[int]netip.Addr{}
 		for range 300 {
 			pool := []netip.Addr{
@@ -360,7 +360,7 @@ func TestTableForget(t *testing.T) {
 			if random.IntN(3) > 0 {
 				continue
 			}
-			n6 := table.Drain(func(slot int, host netip.Addr, gain *Gain) {
+			n6 := table.Drain(func(slot int, host netip.Addr, gain *Delta) {
 				if was, ok := slots[slot]; ok && was != host {
 					t.Fatalf("slot %d is of %s and %s", slot, was, host)
 				}
@@ -414,7 +414,7 @@ func TestTableForget(t *testing.T) {
 }
 
 func TestCountDoesNotAllocate(t *testing.T) {
-	table := NewTable(NewLAN(prefixes("192.168.2.0/24", "10.0.0.0/8", "2001:db8::/64")), 10000)
+	table := NewTable(NewPrefixes(prefixes("192.168.2.0/24", "10.0.0.0/8", "2001:db8::/64")), 10000)
 	pairs := [][2]string{{"192.168.2.7", "8.8.8.8"}, {"10.0.0.1", "10.0.0.2"}, {"2001:db8::1", "2620::1"}, {"1.1.1.1", "8.8.8.8"}}
 	all := func() {
 		for _, p := range pairs {
@@ -428,19 +428,19 @@ func TestCountDoesNotAllocate(t *testing.T) {
 	}
 	for range 2 { // both pages
 		all()
-		table.Drain(func(int, netip.Addr, *Gain) {})
+		table.Drain(func(int, netip.Addr, *Delta) {})
 	}
 	if n := testing.AllocsPerRun(1000, all); n != 0 {
 		t.Errorf("Count: %v allocations", n)
 	}
-	if n := testing.AllocsPerRun(10, func() { all(); table.Drain(func(int, netip.Addr, *Gain) {}) }); n > 1 {
+	if n := testing.AllocsPerRun(10, func() { all(); table.Drain(func(int, netip.Addr, *Delta) {}) }); n > 1 {
 		t.Errorf("Drain: %v allocations", n)
 	}
 }
 
 func TestNames(t *testing.T) {
 	for got, want := range map[string]string{
-		Internet.String(): "internet", Local.String(): "lan", Multicast.String(): "multicast", Elsewhere.String(): "other", NumScopes.String(): "invalid",
+		ScopeInternet.String(): "internet", ScopeLAN.String(): "lan", ScopeMulticast.String(): "multicast", ScopeOther.String(): "other", NumScopes.String(): "invalid",
 		IPv4.String(): "ipv4", IPv6.String(): "ipv6",
 	} {
 		if got != want {

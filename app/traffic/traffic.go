@@ -12,10 +12,10 @@ type Scope uint8
 
 // The scopes.
 const (
-	Internet  Scope = iota // one end is a host of the LAN, the other is not
-	Local                  // both ends are hosts of the LAN
-	Multicast              // from a host of the LAN to a group: multicast, or a broadcast address
-	Elsewhere              // no end is a host of the LAN
+	ScopeInternet  Scope = iota // one end is a host of the LAN, the other is not
+	ScopeLAN                    // both ends are hosts of the LAN
+	ScopeMulticast              // from a host of the LAN to a group: multicast, or a broadcast address
+	ScopeOther                  // no end is a host of the LAN
 	NumScopes
 )
 
@@ -34,8 +34,8 @@ func (c *Count) add(o Count) {
 
 // Totals are what one host, or several, sent and received.
 type Totals struct {
-	Out [3]Count // sent, by scope: Internet, Local, Multicast
-	In  [2]Count // received, by scope: Internet, Local; what is sent to a group has no receiver
+	Out [3]Count // sent, by scope: ScopeInternet, ScopeLAN, ScopeMulticast
+	In  [2]Count // received, by scope: ScopeInternet, ScopeLAN; what is sent to a group has no receiver
 }
 
 // Add adds o to t.
@@ -61,15 +61,15 @@ func sum(counts []Count) (total Count) {
 	return total
 }
 
-// A Gain is what one host sent and received in some time.
-type Gain struct {
+// A Delta is what one host sent and received in some time.
+type Delta struct {
 	Totals
 	OutWire uint64 // bytes on the wire of the frames sent, link headers included
 	InWire  uint64 // of the frames received
 }
 
 // Add adds o to g.
-func (g *Gain) Add(o *Gain) {
+func (g *Delta) Add(o *Delta) {
 	g.Totals.Add(&o.Totals)
 	g.OutWire += o.OutWire
 	g.InWire += o.InWire

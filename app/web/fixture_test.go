@@ -102,7 +102,7 @@ func healthy() []meter.Status {
 
 // sick is a capture that has lost frames, and one that is deaf.
 func sick() []meter.Status {
-	m := append(healthy(), meter.Status{Interface: "eth2", Stats: capture.Stats{Why: "no such interface"}})
+	m := append(healthy(), meter.Status{Interface: "eth2", Stats: capture.Stats{Reason: "no such interface"}})
 	m[0].Drops = 1_204
 	m[0].Attached = 3
 	return m

@@ -28,7 +28,7 @@ func FuzzPage(f *testing.F) {
 			}
 			s.Devices = device.Pack(all...)
 			m := sick()
-			m[0].Interface, m[1].Interface, m[1].Why = name, other, name
+			m[0].Interface, m[1].Interface, m[1].Reason = name, other, name
 			cfg := healthyConfig()
 			cfg.Snapshot, cfg.Version = func() *device.Snapshot { return s }, other
 			cfg.Meters = func() []meter.Status { return m }

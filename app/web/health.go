@@ -33,7 +33,7 @@ type health struct {
 type iface struct {
 	Name   string
 	Up     bool
-	Why    string
+	Reason string
 	Frames string
 	Drops  string
 	Lost   string // the share of the drops; "" if none
@@ -117,7 +117,7 @@ func (h *health) network(s *device.Snapshot) {
 func (h *health) capture(meters []meter.Status) {
 	var all meter.Classes
 	for _, m := range meters {
-		i := iface{Name: m.Interface, Up: m.Up, Why: m.Why, Frames: grouped(m.Frames), Drops: grouped(m.Drops)}
+		i := iface{Name: m.Interface, Up: m.Up, Reason: m.Reason, Frames: grouped(m.Frames), Drops: grouped(m.Drops)}
 		if m.Attached > 1 {
 			i.Again = m.Attached - 1
 		}
@@ -205,7 +205,7 @@ func (p *page) notices(s *device.Snapshot, meters []meter.Status) (all []notice)
 			listening = append(listening, m.Interface)
 			continue
 		}
-		all = append(all, notice{Bad: true, Text: "Nothing is heard from " + m.Interface + ": " + m.Why + ".", Hint: remedy(m.Why)})
+		all = append(all, notice{Bad: true, Text: "Nothing is heard from " + m.Interface + ": " + m.Reason + ".", Hint: remedy(m.Reason)})
 	}
 	if p.cfg.Prefixes != nil && len(p.cfg.Prefixes()) == 0 {
 		all = append(all, notice{Bad: true, Text: "gonetmon does not know which addresses are yours, so it can't tell your devices from the internet.",
@@ -213,7 +213,7 @@ func (p *page) notices(s *device.Snapshot, meters []meter.Status) (all []notice)
 	}
 	total, elsewhere := s.Network.Total().Bytes, uint64(0)
 	for f := range s.Network {
-		elsewhere += s.Network[f][traffic.Elsewhere].Bytes
+		elsewhere += s.Network[f][traffic.ScopeOther].Bytes
 	}
 	where := strings.Join(listening, ", ")
 	switch {
@@ -240,7 +240,7 @@ func (p *page) notices(s *device.Snapshot, meters []meter.Status) (all []notice)
 	return all
 }
 
-// remedy says what helps against a capture.Stats.Why.
+// remedy says what helps against a capture.Stats.Reason.
 func remedy(why string) string {
 	switch {
 	case strings.HasPrefix(why, "no such interface"):

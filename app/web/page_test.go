@@ -81,7 +81,7 @@ func TestPageEscapes(t *testing.T) {
 		}
 		s.Devices = device.Pack(devices...)
 		m := sick()
-		m[0].Interface, m[1].Interface, m[1].Why = name, name, name
+		m[0].Interface, m[1].Interface, m[1].Reason = name, name, name
 		cfg := healthyConfig()
 		cfg.Snapshot, cfg.Version = func() *device.Snapshot { return s }, name
 		cfg.Meters = func() []meter.Status { return m }
@@ -264,7 +264,7 @@ func TestNotices(t *testing.T) {
 		}
 	}
 	down := func(why string) func() []meter.Status {
-		return func() []meter.Status { return []meter.Status{{Interface: "eth1", Stats: capture.Stats{Why: why}}} }
+		return func() []meter.Status { return []meter.Status{{Interface: "eth1", Stats: capture.Stats{Reason: why}}} }
 	}
 	with := func(scope traffic.Scope) func() *device.Snapshot {
 		return func() *device.Snapshot {
@@ -279,15 +279,15 @@ func TestNotices(t *testing.T) {
 		cfg  Config
 		want string // "" for no notice
 	}{
-		{"all well", Config{Snapshot: with(traffic.Internet), Meters: up(5), Prefixes: lan}, ""},
+		{"all well", Config{Snapshot: with(traffic.ScopeInternet), Meters: up(5), Prefixes: lan}, ""},
 		{"nothing known", Config{Snapshot: none}, ""},
 		{"no interface", Config{Snapshot: none, Meters: down("no such interface")}, "Nothing is heard from eth1: no such interface."},
 		{"down", Config{Snapshot: none, Meters: down("interface is down")}, "switched off"},
 		{"no carrier", Config{Snapshot: none, Meters: down("interface has no carrier (is the cable plugged in?)")}, "by itself"},
-		{"no prefix", Config{Snapshot: with(traffic.Elsewhere), Meters: up(5), Prefixes: func() []netip.Prefix { return nil }}, "GONETMON_CIDR"},
+		{"no prefix", Config{Snapshot: with(traffic.ScopeOther), Meters: up(5), Prefixes: func() []netip.Prefix { return nil }}, "GONETMON_CIDR"},
 		{"no frames", Config{Snapshot: none, Meters: up(0), Prefixes: lan}, "No traffic has been seen on eth1 yet."},
 		{"no IP", Config{Snapshot: none, Meters: up(5), Prefixes: lan}, "none of it is IP."},
-		{"not ours", Config{Snapshot: with(traffic.Elsewhere), Meters: up(5), Prefixes: lan}, "none of it is of your addresses."},
+		{"not ours", Config{Snapshot: with(traffic.ScopeOther), Meters: up(5), Prefixes: lan}, "none of it is of your addresses."},
 		{"drops", Config{Snapshot: home, Meters: sick, Prefixes: lan}, "GONETMON_RING_SIZE"},
 		{"full", Config{Snapshot: func() *device.Snapshot { s := home(); s.Limit = s.Hosts; return s }, Meters: up(5)}, "The limit of 31 addresses"},
 	} {

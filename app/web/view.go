@@ -134,7 +134,7 @@ func (v *view) network(n *traffic.Network) {
 		for f := range n {
 			bytes += n[f][scope].Bytes
 		}
-		if bytes == 0 && scope > int(traffic.Local) {
+		if bytes == 0 && scope > int(traffic.ScopeLAN) {
 			continue
 		}
 		w := share(bytes, total.Bytes)
@@ -254,7 +254,7 @@ func rowOf(d *device.Device, all, most uint64) row {
 	if total == 0 {
 		return r
 	}
-	internet := d.Totals.Out[traffic.Internet].Bytes + d.Totals.In[traffic.Internet].Bytes
+	internet := d.Totals.Out[traffic.ScopeInternet].Bytes + d.Totals.In[traffic.ScopeInternet].Bytes
 	r.In, r.Out = inBytes(d.Totals.Received().Bytes), inBytes(d.Totals.Sent().Bytes)
 	r.Total, r.Share = inBytes(total), percent(total, all)
 	r.Internet, r.LAN = inBytes(internet), inBytes(total-internet)

@@ -123,7 +123,7 @@ func Crowd(n int) *device.Snapshot {
 func Meters() []meter.Status {
 	m := []meter.Status{
 		{Interface: "eth1", Stats: capture.Stats{Frames: 9_000_000, Drops: 12, Attached: 2, Up: true}},
-		{Interface: "eth2", Stats: capture.Stats{Attached: 0, Why: "no such interface"}},
+		{Interface: "eth2", Stats: capture.Stats{Attached: 0, Reason: "no such interface"}},
 	}
 	for c := range m[0].Classes {
 		m[0].Classes[c] = meter.Class{Frames: uint64(packet.NumClasses) - uint64(c), Bytes: 100 * (uint64(packet.NumClasses) - uint64(c))}

@@ -97,8 +97,8 @@ type upset struct {
 	addrs []netip.Addr
 	macs  []names.MAC
 	calls []string
-	lans  []*traffic.LAN // the first is the oracle's
-	moves bool           // the LAN has changed
+	lans  []*traffic.Prefixes // the first is the oracle's
+	moves bool                // the LAN has changed
 
 	shadow   *traffic.Table
 	hosts    map[netip.Addr]traffic.Totals // as the shadow has counted them
@@ -159,7 +159,7 @@ func newUpset(t *testing.T, random *rand.Rand, tally *report.Tally, seen *happen
 		}
 	}
 	u.calls = slices.DeleteFunc(u.calls, func(name string) bool { _, ok := names.Clean(name); return !ok })
-	u.lans = []*traffic.LAN{traffic.NewLAN(tally.CIDRs), traffic.NewLAN(append(slices.Clone(tally.CIDRs), privateRanges...)), traffic.NewLAN(tally.CIDRs[:1])}
+	u.lans = []*traffic.Prefixes{traffic.NewPrefixes(tally.CIDRs), traffic.NewPrefixes(append(slices.Clone(tally.CIDRs), privateRanges...)), traffic.NewPrefixes(tally.CIDRs[:1])}
 
 	cfg := device.Config{Limit: []int{1, 3, 8, 30, 1024, 1024}[u.IntN(6)], Patient: u.IntN(3) > 0, Forget: []time.Duration{0, 0, 10 * time.Minute, time.Hour}[u.IntN(4)]}
 	if u.IntN(2) == 0 {
@@ -267,7 +267,7 @@ func (u *upset) happen() {
 			lan := pick(u, u.lans)
 			u.moves = true
 			for _, table := range append(u.tables, u.shadow) {
-				table.SetLAN(lan)
+				table.SetPrefixes(lan)
 			}
 		}
 	}
@@ -284,7 +284,7 @@ func (u *upset) fold(after time.Duration) {
 
 // drain takes what the shadow has counted.
 func (u *upset) drain() {
-	network := u.shadow.Drain(func(_ int, host netip.Addr, n *traffic.Gain) {
+	network := u.shadow.Drain(func(_ int, host netip.Addr, n *traffic.Delta) {
 		if !host.IsValid() {
 			u.t.Error("the shadow is full")
 		}
@@ -429,6 +429,6 @@ func minus(a, b traffic.Totals) traffic.Totals {
 // tallyOf is what the oracle would say of totals.
 func tallyOf(n traffic.Totals) report.TallyHost {
 	tally := report.NewTally(nil)
-	tally.Host(netip.Addr{}, &traffic.Gain{Totals: n})
+	tally.Host(netip.Addr{}, &traffic.Delta{Totals: n})
 	return tally.Hosts[netip.Addr{}]
 }

@@ -30,7 +30,7 @@ func (d *daemon) healthy() error {
 func (d *daemon) loops() []loop {
 	all := make([]loop, 0, 2*len(d.taps)+1)
 	for _, t := range d.taps {
-		all = append(all, loop{"capture on " + t.name, t.ring.Stats().Beat}, loop{"capture of control frames on " + t.name, t.control.Stats().Beat})
+		all = append(all, loop{"capture on " + t.name, t.ring.Stats().LastActive}, loop{"capture of control frames on " + t.name, t.control.Stats().LastActive})
 	}
 	return append(all, loop{"counting", d.registry.Folded()})
 }
@@ -42,7 +42,7 @@ func (d *daemon) summary() string {
 		if s.Up {
 			heard = append(heard, s.Interface)
 		} else {
-			deaf = append(deaf, s.Interface+" ("+s.Why+")")
+			deaf = append(deaf, s.Interface+" ("+s.Reason+")")
 		}
 	}
 	var parts []string
@@ -64,10 +64,10 @@ func (d *daemon) ready() error {
 	var errs []error
 	for _, s := range d.status() {
 		if !s.Up {
-			errs = append(errs, fmt.Errorf("%s: %s", s.Interface, s.Why))
+			errs = append(errs, fmt.Errorf("%s: %s", s.Interface, s.Reason))
 		}
 	}
-	if !slices.ContainsFunc(d.lan.current().Prefixes(), func(p netip.Prefix) bool { return p != linkLocal }) {
+	if !slices.ContainsFunc(d.lan.current().List(), func(p netip.Prefix) bool { return p != linkLocal }) {
 		errs = append(errs, errors.New("no local prefixes are known; set GONETMON_CIDR, for example GONETMON_CIDR=192.168.2.0/24"))
 	}
 	return errors.Join(errs...)

@@ -35,15 +35,15 @@ type lan struct {
 	configured []netip.Prefix // none: those of the interfaces
 	six        bool           // as routers advertise
 	log        *slog.Logger
-	now        atomic.Pointer[traffic.LAN]
-	apply      func(*traffic.LAN) // told of each change
+	now        atomic.Pointer[traffic.Prefixes]
+	apply      func(*traffic.Prefixes) // told of each change
 
 	mu        sync.Mutex // guards what is below; held while a change is applied
 	base      []netip.Prefix
 	announced map[netip.Prefix]time.Time // until when each is ours
 }
 
-func newLAN(interfaces []string, configured []netip.Prefix, log *slog.Logger, apply func(*traffic.LAN)) *lan {
+func newLAN(interfaces []string, configured []netip.Prefix, log *slog.Logger, apply func(*traffic.Prefixes)) *lan {
 	l := &lan{interfaces: interfaces, configured: configured, log: log, apply: apply, base: configured, announced: map[netip.Prefix]time.Time{}}
 	l.six = !slices.ContainsFunc(configured, func(p netip.Prefix) bool { return p.Addr().Is6() })
 	if len(configured) == 0 {
@@ -54,7 +54,7 @@ func newLAN(interfaces []string, configured []netip.Prefix, log *slog.Logger, ap
 }
 
 // join returns all that is ours.
-func (l *lan) join(now time.Time) *traffic.LAN {
+func (l *lan) join(now time.Time) *traffic.Prefixes {
 	all := slices.Clone(l.base)
 	if l.six {
 		all = append(all, linkLocal)
@@ -68,7 +68,7 @@ func (l *lan) join(now time.Time) *traffic.LAN {
 		all = append(all, p)
 	}
 	slices.SortFunc(all[six:], func(a, b netip.Prefix) int { return cmp.Or(a.Addr().Compare(b.Addr()), a.Bits()-b.Bits()) })
-	return traffic.NewLAN(all)
+	return traffic.NewPrefixes(all)
 }
 
 // announce takes that a router says that a prefix is on the link for so long.
@@ -92,7 +92,7 @@ func (l *lan) announce(p netip.Prefix, life time.Duration) {
 // update tells of a change, if there is one.
 func (l *lan) update(now time.Time) {
 	next := l.join(now)
-	if slices.Equal(next.Prefixes(), l.current().Prefixes()) {
+	if slices.Equal(next.List(), l.current().List()) {
 		return
 	}
 	l.now.Store(next)
@@ -114,9 +114,9 @@ func autoPrefixes(interfaces []string) []netip.Prefix {
 	return all
 }
 
-func (l *lan) current() *traffic.LAN { return l.now.Load() }
+func (l *lan) current() *traffic.Prefixes { return l.now.Load() }
 
-func (l *lan) String() string { return prefixes(l.current().Prefixes()).String() }
+func (l *lan) String() string { return prefixes(l.current().List()).String() }
 
 // run looks for changed addresses until ctx ends.
 func (l *lan) run(ctx context.Context) error {

@@ -28,7 +28,7 @@ func TestAnnouncedPrefixes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				applied := ""
-				l := newLAN(nil, tt.configured, slog.New(slog.DiscardHandler), func(lan *traffic.LAN) { applied = prefixes(lan.Prefixes()).String() })
+				l := newLAN(nil, tt.configured, slog.New(slog.DiscardHandler), func(lan *traffic.Prefixes) { applied = prefixes(lan.List()).String() })
 				want := func(when, want string) {
 					t.Helper()
 					l.mu.Lock()
@@ -77,7 +77,7 @@ func TestAnnouncedPrefixes(t *testing.T) {
 func TestForgedPrefixes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		changes := 0
-		l := newLAN(nil, nil, slog.New(slog.DiscardHandler), func(*traffic.LAN) { changes++ })
+		l := newLAN(nil, nil, slog.New(slog.DiscardHandler), func(*traffic.Prefixes) { changes++ })
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error)
 		go func() { done <- l.run(ctx) }()

@@ -51,13 +51,13 @@ func (s *sent) Stop() {}
 // counted is what the frames come to, as the metrics that must show it, and in all.
 func counted(t *testing.T, frames [][]byte, cidrs []netip.Prefix) map[string]float64 {
 	t.Helper()
-	table := traffic.NewTable(traffic.NewLAN(cidrs), 65536)
+	table := traffic.NewTable(traffic.NewPrefixes(cidrs), 65536)
 	m := meter.New(&sent{frames}, table)
 	if err := m.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]float64{}
-	network := table.Drain(func(_ int, host netip.Addr, n *traffic.Gain) {
+	network := table.Drain(func(_ int, host netip.Addr, n *traffic.Delta) {
 		for s, c := range n.Out {
 			labels := fmt.Sprintf(`{device="%s",direction="out",scope="%s"}`, host, traffic.Scope(s))
 			want["gonetmon_device_bytes_total"+labels] = float64(c.Bytes)
@@ -142,7 +142,7 @@ func wanted(file map[string]float64) map[string]float64 {
 	for series := range file {
 		if m := regexp.MustCompile(`^gonetmon_device_info\{device="([0-9a-f:]*:[0-9a-f:]*)",`).FindStringSubmatch(series); m != nil {
 			out := 0.0
-			for scope := range traffic.Elsewhere {
+			for scope := range traffic.ScopeOther {
 				out += file[fmt.Sprintf(`gonetmon_device_packets_total{device="%s",direction="out",scope="%s"}`, m[1], scope)]
 			}
 			silent[m[1]] = out == 0

@@ -106,7 +106,7 @@ func replayArguments(args []string) (files []string, format string, err error) {
 
 // replayed is what was counted so far.
 type replayed struct {
-	lan       *traffic.LAN
+	lan       *traffic.Prefixes
 	table     *traffic.Table
 	reader    *names.Reader
 	registry  *device.Registry
@@ -125,7 +125,7 @@ func newReplayed(c *config, format string, stdout io.Writer) (*replayed, error) 
 		cidrs = privateRanges
 		r.announced = []netip.Prefix{}
 	}
-	r.lan = traffic.NewLAN(cidrs)
+	r.lan = traffic.NewPrefixes(cidrs)
 	r.table = traffic.NewTable(r.lan, int(c.MaxHosts))
 	r.registry = device.NewRegistry(device.Config{Tables: []*traffic.Table{r.table}, Order: c.Names, Strip: c.StripDomain.list, Limit: int(c.MaxHosts)})
 	if c.NamesFile == "" {
@@ -144,14 +144,14 @@ func (r *replayed) count(name string) error {
 		return wrong{err}
 	}
 	defer func() { _ = file.Close() }()
-	tally := report.NewTally(r.lan.Prefixes())
+	tally := report.NewTally(r.lan.List())
 	var source meter.Source = &follower{File: file, replayed: r}
 	if r.perFile {
 		source = &linkTally{file, tally.File.LinkTypes}
 	}
 	m := meter.New(source, r.table)
 	if r.perFile {
-		m.Why = tally.Why
+		m.OnNonIP = tally.CountNonIP
 	}
 	if err := m.Run(context.Background()); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
@@ -171,7 +171,7 @@ func (r *replayed) count(name string) error {
 	if !r.perFile {
 		return nil
 	}
-	network := r.table.Drain(func(_ int, host netip.Addr, n *traffic.Gain) {
+	network := r.table.Drain(func(_ int, host netip.Addr, n *traffic.Delta) {
 		if !host.IsValid() {
 			r.overflow.Add(&n.Totals)
 			return
@@ -190,8 +190,8 @@ func (r *replayed) learn(now time.Time, facts []names.Fact) {
 			continue
 		}
 		r.announced = append(r.announced, f.Prefix)
-		r.lan = traffic.NewLAN(append(slices.Clone(privateRanges), r.announced...))
-		r.table.SetLAN(r.lan)
+		r.lan = traffic.NewPrefixes(append(slices.Clone(privateRanges), r.announced...))
+		r.table.SetPrefixes(r.lan)
 	}
 	r.registry.Learn(now, facts)
 }

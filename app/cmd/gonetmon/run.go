@@ -21,11 +21,11 @@ import (
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
 	"gonetmon/app/httpd"
-	"gonetmon/app/logbook"
 	"gonetmon/app/meter"
 	"gonetmon/app/metrics"
 	"gonetmon/app/names"
 	"gonetmon/app/report"
+	"gonetmon/app/sloglimit"
 	"gonetmon/app/traffic"
 	"gonetmon/app/web"
 )
@@ -60,11 +60,11 @@ type daemon struct {
 // run listens and counts until ctx ends. Then every frame that had come is counted, and the last report printed.
 func run(ctx context.Context, c *config, stdout io.Writer) error {
 	boundMemory(int(c.MaxHosts))
-	book := logbook.NewHandler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel.Level}))
+	book := sloglimit.NewHandler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel.Level}))
 	defer book.Flush()
 	d := &daemon{cfg: c, log: slog.New(book)}
 	log.SetFlags(0) // of the libraries that write there, whoever provokes it
-	log.SetOutput(logbook.Writer(func(text string) { d.log.Warn("library", "error", text) }))
+	log.SetOutput(sloglimit.Writer(func(text string) { d.log.Warn("library", "error", text) }))
 	defer d.close()
 	if err := d.open(stdout); err != nil {
 		return err
@@ -193,7 +193,7 @@ func (d *daemon) newServer(listener net.Listener, own []string) *httpd.Server {
 		}),
 		Web: web.NewPage(web.Config{
 			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: func() names.ReaderStats { return d.facts().ReaderStats },
-			ControlDrops: d.controlDrops, Prefixes: func() []netip.Prefix { return d.lan.current().Prefixes() }, Version: v,
+			ControlDrops: d.controlDrops, Prefixes: func() []netip.Prefix { return d.lan.current().List() }, Version: v,
 		}),
 		Healthy:     d.healthy,
 		Ready:       d.ready,
@@ -264,9 +264,9 @@ func (d *daemon) serve(ctx context.Context) error {
 }
 
 // setLAN makes other addresses ours.
-func (d *daemon) setLAN(lan *traffic.LAN) {
+func (d *daemon) setLAN(lan *traffic.Prefixes) {
 	for _, t := range d.taps {
-		t.table.SetLAN(lan)
+		t.table.SetPrefixes(lan)
 	}
 	d.sweep(lan)
 }
@@ -278,11 +278,11 @@ func (d *daemon) setServers(servers []netip.AddrPort) {
 }
 
 // sweep has the names of the addresses of small prefixes looked up before they are seen.
-func (d *daemon) sweep(lan *traffic.LAN) {
+func (d *daemon) sweep(lan *traffic.Prefixes) {
 	if d.ptr == nil {
 		return
 	}
-	for _, p := range lan.Prefixes() {
+	for _, p := range lan.List() {
 		d.ptr.Sweep(p)
 	}
 }

@@ -23,14 +23,14 @@ const (
 	protoOptions  = 60
 )
 
-// Unmerge corrects p for a frame that the sender's or receiver's machine made of several (TSO, GSO, LRO, GRO): on the wire each
+// Resegment corrects p for a frame that the sender's or receiver's machine made of several (TSO, GSO, LRO, GRO): on the wire each
 // of them has headers of its own, which merging swallowed. It must follow the Decode of the same data.
 // gso and size are the type and the segment size in bytes of the frame's virtio header (linux/virtio_net.h).
 //
 // Every frame on the wire then has size bytes of payload, the last one what is left. The headers are read from data; where they
 // cannot be followed (data too short, an encapsulation unknown here) they are taken to end eight bytes after the IP header.
-// Where gso or size is 0, or p is no IP packet, nothing changes. Unmerge does not allocate.
-func (p *Packet) Unmerge(data []byte, gso uint8, size uint16) {
+// Where gso or size is 0, or p is no IP packet, nothing changes. Resegment does not allocate.
+func (p *Packet) Resegment(data []byte, gso uint8, size uint16) {
 	if gso == 0 || size == 0 || p.Class > IPv6 || len(data) <= p.offset {
 		return
 	}

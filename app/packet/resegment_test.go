@@ -62,8 +62,8 @@ func (f flow) packet(n int) []byte {
 	return b
 }
 
-// What Unmerge makes of a merged frame is what Decode makes of its segments one by one.
-func TestUnmerge(t *testing.T) {
+// What Resegment makes of a merged frame is what Decode makes of its segments one by one.
+func TestResegment(t *testing.T) {
 	ether := func(typ int) []byte { return join(macs, typ) }
 	outer4 := func(proto byte, more ...any) []byte { return join(with(ip4[:20], 9, proto), join(more...)) }
 	outer6 := func(proto byte, more ...any) []byte { return join(with(ip6[:40], 6, proto), join(more...)) }
@@ -113,13 +113,13 @@ func TestUnmerge(t *testing.T) {
 				}
 				merged := f.packet(payload)
 				p.Decode(LinkEthernet, merged[:min(len(merged), 200)], len(merged)+f.tag, f.tag)
-				p.Unmerge(merged[:min(len(merged), 200)], f.gso, uint16(size))
+				p.Resegment(merged[:min(len(merged), 200)], f.gso, uint16(size))
 				if p.Frames != frames || p.Bytes != bytes || p.Wire != wire {
 					t.Fatalf("%d bytes in segments of %d: got %d frames, %d bytes, %d on the wire, want %d, %d, %d",
 						payload, size, p.Frames, p.Bytes, p.Wire, frames, bytes, wire)
 				}
-				if n := testing.AllocsPerRun(1, func() { p.Unmerge(merged, f.gso, uint16(size)) }); n != 0 {
-					t.Fatalf("Unmerge: %v allocations", n)
+				if n := testing.AllocsPerRun(1, func() { p.Resegment(merged, f.gso, uint16(size)) }); n != 0 {
+					t.Fatalf("Resegment: %v allocations", n)
 				}
 			}
 		})
@@ -127,7 +127,7 @@ func TestUnmerge(t *testing.T) {
 }
 
 // UFO: one datagram stands for IP fragments (RFC 791, RFC 8200 4.5), each with an IP header, in IPv6 with a fragment header too.
-func TestUnmergeFragments(t *testing.T) {
+func TestResegmentFragments(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		six    bool
@@ -142,7 +142,7 @@ func TestUnmergeFragments(t *testing.T) {
 			merged := flow{link: link, six: tt.six, proto: protoUDP}.packet(4992) // 5,000 with the UDP header
 			var p Packet
 			p.Decode(LinkEthernet, merged, len(merged), 0)
-			p.Unmerge(merged, gsoUDP, 1480)
+			p.Resegment(merged, gsoUDP, 1480)
 			if want := 4*tt.each + 5000; p.Frames != 4 || p.Bytes != want || p.Wire != want+4*14 {
 				t.Errorf("got %d frames, %d bytes, %d on the wire, want 4, %d, %d", p.Frames, p.Bytes, p.Wire, want, want+4*14)
 			}
@@ -151,7 +151,7 @@ func TestUnmergeFragments(t *testing.T) {
 }
 
 // What is not merged, or is no IP packet, stays as it is; what can't be followed still counts about right.
-func TestUnmergeNothing(t *testing.T) {
+func TestResegmentNothing(t *testing.T) {
 	frame := flow{link: join(macs, 0x0800), proto: protoTCP}.packet(3000)
 	arp := join(macs, 0x0806, make([]byte, 46))
 	for _, tt := range []struct {
@@ -164,7 +164,7 @@ func TestUnmergeNothing(t *testing.T) {
 			var p Packet
 			p.Decode(LinkEthernet, tt.frame, len(tt.frame), 0)
 			was := p
-			p.Unmerge(tt.frame, tt.gso, tt.size)
+			p.Resegment(tt.frame, tt.gso, tt.size)
 			if p != was {
 				t.Errorf("got %+v, want %+v", p, was)
 			}
@@ -172,7 +172,7 @@ func TestUnmergeNothing(t *testing.T) {
 	}
 	var p Packet
 	p.Decode(LinkEthernet, frame[:34], len(frame), 0) // the TCP header was not stored
-	p.Unmerge(frame[:34], gsoTCP4, 1000)
+	p.Resegment(frame[:34], gsoTCP4, 1000)
 	if p.Frames != 4 {
 		t.Errorf("got %d frames of a cut one, want 4", p.Frames)
 	}

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// LAN says which addresses are ours. It does not change once made; any number of goroutines may use it.
-type LAN struct {
+// Prefixes say which addresses are ours. They do not change once made; any number of goroutines may use it.
+type Prefixes struct {
 	prefixes []netip.Prefix
 	four     []net4 // most specific first
 	flats    []net4 // those of four, its first ones, whose addresses have a place each in the flat part of a table
@@ -30,9 +30,9 @@ const groups = 0xe0000000
 // maxFlat is how many places the flat part of a table has at most: a /16, at four bytes each.
 const maxFlat = 1 << 16
 
-// NewLAN returns the LAN made of the prefixes. Bits behind the prefix length are ignored, and so are repeated prefixes.
-func NewLAN(prefixes []netip.Prefix) *LAN {
-	l := &LAN{}
+// NewPrefixes returns a set of prefixes. Bits behind the prefix length are ignored, and so are repeated prefixes.
+func NewPrefixes(prefixes []netip.Prefix) *Prefixes {
+	l := &Prefixes{}
 	for _, p := range prefixes {
 		if p = p.Masked(); p.IsValid() && !slices.Contains(l.prefixes, p) {
 			l.prefixes = append(l.prefixes, p)
@@ -63,12 +63,12 @@ func NewLAN(prefixes []netip.Prefix) *LAN {
 	return l
 }
 
-// Prefixes returns the prefixes in the order in which they were given.
-func (l *LAN) Prefixes() []netip.Prefix { return slices.Clone(l.prefixes) }
+// List returns the prefixes in the order in which they were given.
+func (l *Prefixes) List() []netip.Prefix { return slices.Clone(l.prefixes) }
 
 // Contains tells whether addr is a host of the LAN: inside a prefix, and not multicast, unspecified, or the network or
 // broadcast address of the most specific IPv4 prefix that holds it (where that is at most 30 bits long).
-func (l *LAN) Contains(addr netip.Addr) bool {
+func (l *Prefixes) Contains(addr netip.Addr) bool {
 	switch a := addrFrom(addr); {
 	case !addr.IsValid():
 		return false
@@ -86,7 +86,7 @@ const (
 	host  = -1 // ours, without a place
 )
 
-func (l *LAN) locate4(v uint32) int {
+func (l *Prefixes) locate4(v uint32) int {
 	switch {
 	case v>>28 == 14 || v == 0xffffffff: // 224.0.0.0/4 (RFC 5771) and the limited broadcast address (RFC 919)
 		return group
@@ -109,7 +109,7 @@ func (l *LAN) locate4(v uint32) int {
 	return far
 }
 
-func (l *LAN) locate6(a Addr) int {
+func (l *Prefixes) locate6(a Addr) int {
 	if a.Hi>>56 == 0xff {
 		return group
 	}

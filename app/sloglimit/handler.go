@@ -1,6 +1,6 @@
-// Package logbook keeps a log short enough to be read. Much of what is worth a line can be provoked, again and again, by whoever
+// Package sloglimit keeps a log short enough to be read. Much of what is worth a line can be provoked, again and again, by whoever
 // can send a frame or open a connection: a log must not fill the disk for that. It knows nothing of what the lines are about.
-package logbook
+package sloglimit
 
 import (
 	"context"

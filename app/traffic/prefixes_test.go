@@ -36,7 +36,7 @@ func TestLANContains(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			l := NewLAN(prefixes(tt.prefixes...))
+			l := NewPrefixes(prefixes(tt.prefixes...))
 			for want, addrs := range map[bool][]string{true: tt.ours, false: tt.not} {
 				for _, a := range addrs {
 					if got := l.Contains(netip.MustParseAddr(a)); got != want {
@@ -52,8 +52,8 @@ func TestLANContains(t *testing.T) {
 }
 
 func TestLANPrefixes(t *testing.T) {
-	l := NewLAN(append(prefixes("192.168.2.17/24", "fe80::1/10", "192.168.2.0/24"), netip.Prefix{}))
-	if got, want := l.Prefixes(), prefixes("192.168.2.0/24", "fe80::/10"); len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+	l := NewPrefixes(append(prefixes("192.168.2.17/24", "fe80::1/10", "192.168.2.0/24"), netip.Prefix{}))
+	if got, want := l.List(), prefixes("192.168.2.0/24", "fe80::/10"); len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
