@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
 FUZZ ?= .
-FAULTS ?= $(or $(GONETMON_FAULTS),long)
+FAULTS ?= $(or $(TEST_FAULTS),long)
 RUN ?= .
 TESTFLAGS ?=
 PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7
@@ -58,9 +58,9 @@ fuzz: ## run each fuzz target for FUZZTIME (30s), those that match FUZZ only
 check: ## everything that is checked of the stack: rules, dashboards, compose.yaml, images, all of it in Docker; Debian and root
 	test/run
 
-faults: ## run the fault bench as root: an hour, and write docs/faults.md if GONETMON_CAPTURES is set; FAULTS=short: some minutes; RUN=NAME: some rows
-	GONETMON_FAULTS=$(FAULTS) $(GO) test -count=1 -v -timeout 4h -parallel 6 -run 'TestFaults/$(RUN)' ./test/faults \
-		-args $(if $(GONETMON_CAPTURES),$(if $(filter long.,$(FAULTS)$(RUN)),-write $(CURDIR)/docs/faults.md))
+faults: ## run the fault bench as root: an hour, and write docs/faults.md if TEST_CAPTURES is set; FAULTS=short: some minutes; RUN=NAME: some rows
+	TEST_FAULTS=$(FAULTS) $(GO) test -count=1 -v -timeout 4h -parallel 6 -run 'TestFaults/$(RUN)' ./test/faults \
+		-args $(if $(TEST_CAPTURES),$(if $(filter long.,$(FAULTS)$(RUN)),-write $(CURDIR)/docs/faults.md))
 
 lint: ## run golangci-lint, with the floors of the house
 	golangci-lint run ./...

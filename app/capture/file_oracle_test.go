@@ -21,10 +21,10 @@ import (
 	"github.com/google/gopacket/pcapgo"
 )
 
-// captures lists the capture files of the folder that GONETMON_CAPTURES names.
+// captures lists the capture files of the folder that TEST_CAPTURES names.
 func captures(t *testing.T) (folder string, paths []string) {
 	t.Helper()
-	folder = os.Getenv("GONETMON_CAPTURES")
+	folder = os.Getenv("TEST_CAPTURES")
 	for _, pattern := range []string{"*.pcap", "*.pcapng"} {
 		found, err := filepath.Glob(filepath.Join(folder, pattern))
 		if err != nil {
@@ -33,7 +33,7 @@ func captures(t *testing.T) (folder string, paths []string) {
 		paths = append(paths, found...)
 	}
 	if folder == "" || len(paths) == 0 {
-		lacking(t, "set GONETMON_CAPTURES to the folder of captures (27 real ones, see README)")
+		lacking(t, "set TEST_CAPTURES to the folder of captures (27 real ones, see README)")
 	}
 	return folder, paths
 }
@@ -41,7 +41,7 @@ func captures(t *testing.T) (folder string, paths []string) {
 // lacking skips a test, which in CI has to run.
 func lacking(t *testing.T, why string) {
 	t.Helper()
-	if os.Getenv("GONETMON_TEST_KERNEL") == "1" {
+	if os.Getenv("TEST_KERNEL") == "1" {
 		t.Fatal(why)
 	}
 	t.Skip(why)

@@ -300,7 +300,7 @@ func TestPromtool(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		why := "no promtool on PATH: `promtool check metrics` not run"
-		if os.Getenv("GONETMON_TEST_KERNEL") == "1" {
+		if os.Getenv("TEST_KERNEL") == "1" {
 			t.Fatal(why)
 		}
 		t.Skip(why)

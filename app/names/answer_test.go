@@ -23,7 +23,7 @@ func FuzzAnswer(f *testing.F) {
 		{Mode: testnet.Loop},
 		{Mode: testnet.CompressionLoop},
 		{Mode: testnet.Huge},
-		{Mode: testnet.Lies, Names: []string{"nas.lan"}},
+		{Mode: testnet.Overstated, Names: []string{"nas.lan"}},
 		{Mode: testnet.Garbage},
 		{Mode: testnet.RawName, RData: testnet.WireName("<script>", "\n\"", "10.0.0.1")},
 	} {

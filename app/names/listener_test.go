@@ -367,10 +367,10 @@ func TestListenerFile(t *testing.T) {
 	}
 }
 
-// captureFiles lists the capture files of the folder that GONETMON_CAPTURES names.
+// captureFiles lists the capture files of the folder that TEST_CAPTURES names.
 func captureFiles(t *testing.T) []string {
 	t.Helper()
-	folder := os.Getenv("GONETMON_CAPTURES")
+	folder := os.Getenv("TEST_CAPTURES")
 	paths, err := filepath.Glob(filepath.Join(folder, "*.pcap*"))
 	if err != nil {
 		t.Fatal(err)
@@ -378,9 +378,9 @@ func captureFiles(t *testing.T) []string {
 	if folder != "" && len(paths) > 0 {
 		return paths
 	}
-	if os.Getenv("GONETMON_TEST_KERNEL") == "1" {
-		t.Fatalf("GONETMON_CAPTURES=%q: no captures there", folder)
+	if os.Getenv("TEST_KERNEL") == "1" {
+		t.Fatalf("TEST_CAPTURES=%q: no captures there", folder)
 	}
-	t.Skip("set GONETMON_CAPTURES to a folder of capture files")
+	t.Skip("set TEST_CAPTURES to a folder of capture files")
 	return nil
 }

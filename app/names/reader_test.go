@@ -354,14 +354,14 @@ func BenchmarkReader(b *testing.B) {
 // folder is where the captures lie.
 func folder(t *testing.T) string {
 	t.Helper()
-	dir := os.Getenv("GONETMON_CAPTURES")
+	dir := os.Getenv("TEST_CAPTURES")
 	if _, err := os.Stat(filepath.Join(dir, "names.tsv")); dir != "" && err == nil {
 		return dir
 	}
-	if os.Getenv("GONETMON_TEST_KERNEL") == "1" {
-		t.Fatalf("GONETMON_CAPTURES=%q: no names.tsv there", dir)
+	if os.Getenv("TEST_KERNEL") == "1" {
+		t.Fatalf("TEST_CAPTURES=%q: no names.tsv there", dir)
 	}
-	t.Skip("set GONETMON_CAPTURES to a folder of capture files with names.tsv beside them")
+	t.Skip("set TEST_CAPTURES to a folder of capture files with names.tsv beside them")
 	return ""
 }
 

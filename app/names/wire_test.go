@@ -64,7 +64,7 @@ func TestAsk(t *testing.T) {
 		{"garbage", testnet.Answer{Mode: testnet.Garbage}, answer{reason: Malformed, sent: 1}},
 		{"compression loop", testnet.Answer{Mode: testnet.CompressionLoop}, answer{reason: Malformed, sent: 1}},
 		{"10 kB name", testnet.Answer{Mode: testnet.Huge}, answer{reason: Malformed, sent: 1}},
-		{"false count", named(testnet.Lies), good(1)},
+		{"false count", named(testnet.Overstated), good(1)},
 		{"data of no name", testnet.Answer{Mode: testnet.RawName, RData: []byte{0x80, 1, 2}}, answer{reason: Malformed, sent: 1}},
 		{"no data", testnet.Answer{Mode: testnet.RawName, TTL: 300}, badName},
 		{"root", hostile(), badName},

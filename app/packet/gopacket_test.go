@@ -142,7 +142,7 @@ func TestAgreesWithGopacket(t *testing.T) {
 // captures lists the shared capture files.
 func captures(t *testing.T) []string {
 	t.Helper()
-	dir := os.Getenv("GONETMON_CAPTURES")
+	dir := os.Getenv("TEST_CAPTURES")
 	var files []string
 	for _, pattern := range []string{"*.pcap", "*.pcapng"} {
 		found, err := filepath.Glob(filepath.Join(dir, pattern))
@@ -154,10 +154,10 @@ func captures(t *testing.T) []string {
 	if dir != "" && len(files) > 0 {
 		return files
 	}
-	if os.Getenv("GONETMON_TEST_KERNEL") == "1" {
-		t.Fatalf("GONETMON_CAPTURES=%q: no captures there", dir)
+	if os.Getenv("TEST_KERNEL") == "1" {
+		t.Fatalf("TEST_CAPTURES=%q: no captures there", dir)
 	}
-	t.Skip("set GONETMON_CAPTURES to a folder of capture files")
+	t.Skip("set TEST_CAPTURES to a folder of capture files")
 	return nil
 }
 

@@ -202,7 +202,7 @@ func work() error {
 // readable is a copy of the test binary that every user may execute, and a folder beside it where everybody may write.
 func readable(t *testing.T) (binary, place string) {
 	t.Helper()
-	binary = testnet.Copy(t)
+	binary = testnet.CopyBinary(t)
 	place = filepath.Join(filepath.Dir(binary), "place")
 	if err := errors.Join(os.Mkdir(place, 0o700), os.Chmod(place, 0o777), os.WriteFile(filepath.Join(place, "old"), []byte("old"), 0o644)); err != nil {
 		t.Fatal(err)
@@ -346,7 +346,7 @@ func TestDropForbidden(t *testing.T) {
 	testnet.NeedRoot(t)
 	binary, place := readable(t)
 	var r ran
-	testnet.Forbid(t, unix.SYS_SECCOMP, unix.ENOSYS, func() { r = run(t, binary, place, "packet socket", nil) })
+	testnet.WithSyscallError(t, unix.SYS_SECCOMP, unix.ENOSYS, func() { r = run(t, binary, place, "packet socket", nil) })
 	if r.says("filter") != "seccomp: function not implemented" || r.says("error") != "<nil>" || r.says("packet socket") != "operation not permitted" {
 		t.Errorf("without seccomp: %s, %s%s", r.state, r.out, r.log)
 	}
@@ -360,7 +360,7 @@ func TestDropForbidden(t *testing.T) {
 		{"a user with a capability", user, "capset: operation not permitted"},
 		{"root, whose capabilities go with him", nil, "<nil>"},
 	} {
-		testnet.Forbid(t, unix.SYS_CAPSET, unix.EPERM, func() { r = run(t, binary, place, "status", tt.attr) })
+		testnet.WithSyscallError(t, unix.SYS_CAPSET, unix.EPERM, func() { r = run(t, binary, place, "status", tt.attr) })
 		if r.says("error") != tt.want {
 			t.Errorf("%s, without capset: %s, %s%s", tt.name, r.state, r.out, r.log)
 		}

@@ -18,20 +18,20 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// Expected returns the shared captures' folder, which GONETMON_CAPTURES names, and what the oracle says of each. Without it the test is
-// skipped, or fails with GONETMON_TEST_KERNEL=1.
+// Expected returns the shared captures' folder, which TEST_CAPTURES names, and what the oracle says of each. Without it the test is
+// skipped, or fails with TEST_KERNEL=1.
 func Expected(tb testing.TB) (dir string, tallies map[string]*report.Tally) {
 	tb.Helper()
-	dir = os.Getenv("GONETMON_CAPTURES")
+	dir = os.Getenv("TEST_CAPTURES")
 	files, err := filepath.Glob(filepath.Join(dir, "expected", "*.json"))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	if dir == "" || len(files) == 0 {
-		if os.Getenv("GONETMON_TEST_KERNEL") == "1" {
-			tb.Fatalf("GONETMON_CAPTURES=%q: no captures with expected counts there", dir)
+		if os.Getenv("TEST_KERNEL") == "1" {
+			tb.Fatalf("TEST_CAPTURES=%q: no captures with expected counts there", dir)
 		}
-		tb.Skip("set GONETMON_CAPTURES to a folder of capture files with expected/NAME.json beside them")
+		tb.Skip("set TEST_CAPTURES to a folder of capture files with expected/NAME.json beside them")
 	}
 	tallies = map[string]*report.Tally{}
 	for _, f := range files {

@@ -34,7 +34,7 @@ func (d *daemon) ask(request string) (status int, body string) {
 // abuse sends requests that must not be answered with 200, among frames that must be counted.
 func (b *bench) abuse(requests []string, also func(request string, status int, body string)) string {
 	b.Helper()
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	d := b.start(here)
 	s := testnet.NewSender(there, "in0")
 	d.connections.Add(8)

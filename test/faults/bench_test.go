@@ -249,8 +249,8 @@ func (d *daemon) stop() (f final) {
 	}
 	d.lines()
 	return final{
-		frames: d.Logged("stopped", "frames"), drops: d.Logged("stopped", "drops"),
-		bytes: d.Logged("counted", "bytes"), packets: d.Logged("counted", "packets"), took: took,
+		frames: d.LogValue("stopped", "frames"), drops: d.LogValue("stopped", "drops"),
+		bytes: d.LogValue("counted", "bytes"), packets: d.LogValue("counted", "packets"), took: took,
 	}
 }
 

@@ -46,7 +46,7 @@ func (b *bench) replay(path string, cidrs []netip.Prefix) (status int, out, log 
 	for _, p := range cidrs {
 		text = append(text, p.String())
 	}
-	return testnet.Said(b, b.command(nil, []string{"GONETMON_CIDR=" + strings.Join(text, ",")}, nil, "replay", "--json", path))
+	return testnet.Run(b, b.command(nil, []string{"GONETMON_CIDR=" + strings.Join(text, ",")}, nil, "replay", "--json", path))
 }
 
 func capturesByFile(b *bench) string {
@@ -74,7 +74,7 @@ func capturesByWire(b *bench) string {
 		replayed++
 		all += uint64(len(frames))
 		tally := tallies[name]
-		here, there := testnet.Joined(b)
+		here, there := testnet.NewPair(b)
 		// With an IPv6 prefix in the list it holds as it is.
 		cidrs := []string{"2001:db8:ffff:ffff::/64"}
 		for _, p := range tally.CIDRs {
@@ -109,7 +109,7 @@ func (b *bench) compare(d *daemon, name string, tally *report.Tally) {
 	for _, h := range tally.Hosts {
 		hosts += h.InBytes + h.OutBytes
 	}
-	devices, _ := testnet.Adds(m)
+	devices, _ := testnet.AccountedBytes(m)
 	t := &tally.Totals
 	got := []uint64{classes("ipv4"), classes("ipv6"), classes("arp", "other"), classes("malformed"), uint64(m["network_bytes_total"]), uint64(devices)}
 	want := []uint64{t.IPv4Packets, t.IPv6Packets, t.NonIPPackets, t.MalformedPackets, t.IPBytes, hosts}
@@ -222,7 +222,7 @@ func carried(frame []byte) bool {
 func (b *bench) byWire(frames [][]byte) uint64 {
 	b.Helper()
 	frames = slices.DeleteFunc(frames, func(f []byte) bool { return !carried(f) })
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	d := b.start(here)
 	s := testnet.NewSender(there, "in0")
 	s.SendAll(frames, 50000)

@@ -22,7 +22,7 @@ func changeRows() []row {
 }
 
 func changingResolv(b *bench) string {
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	server := testnet.NamespaceDNS(b, here, true, func(addr netip.Addr) testnet.Answer {
 		return testnet.Answer{Names: []string{fmt.Sprintf("host%d.", addr.As4()[3])}, TTL: 60}
 	})
@@ -55,8 +55,8 @@ func changingResolv(b *bench) string {
 }
 
 func changingHosts(b *bench) string {
-	here, there := testnet.Joined(b)
-	file := filepath.Join(testnet.OpenDir(b), "hosts")
+	here, there := testnet.NewPair(b)
+	file := filepath.Join(testnet.PublicDir(b), "hosts")
 	put := func(text string) {
 		b.Helper()
 		if err := os.WriteFile(file+".new", []byte(text), 0o644); err != nil {
@@ -111,7 +111,7 @@ func changingHosts(b *bench) string {
 }
 
 func changingAddresses(b *bench) string {
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	here.IP("addr add 192.168.2.2/24 dev mon0")
 	here.IP("route add default via 192.168.2.1")
 	d := b.start(here, "GONETMON_INTERFACE=", "GONETMON_CIDR=")

@@ -121,7 +121,7 @@ func (d *daemon) stopped(fn func()) {
 }
 
 func clockJumps(b *bench) string {
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	d := b.start(here)
 	clock := newFakeClock(d)
 	l := b.newLoad(nil, 2000)

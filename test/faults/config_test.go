@@ -35,7 +35,7 @@ func wrongs() []string {
 // variables are those that gonetmon has.
 func (b *bench) variables() (names []string) {
 	b.Helper()
-	_, out, _ := testnet.Said(b, b.command(nil, nil, nil, "config"))
+	_, out, _ := testnet.Run(b, b.command(nil, nil, nil, "config"))
 	for _, m := range regexp.MustCompile(`(?m)^(GONETMON_[A-Z_]+)=`).FindAllStringSubmatch(out, -1) {
 		names = append(names, m[1])
 	}
@@ -52,7 +52,7 @@ func wrongValues(b *bench) string {
 	for _, name := range names {
 		for _, value := range wrongs() {
 			begin := time.Now()
-			status, _, log := testnet.Said(b, b.command(nil, []string{name + "=" + value}, nil, "config"))
+			status, _, log := testnet.Run(b, b.command(nil, []string{name + "=" + value}, nil, "config"))
 			longest = max(longest, time.Since(begin))
 			if status == 0 {
 				taken++
@@ -68,7 +68,7 @@ func wrongValues(b *bench) string {
 			if !strings.HasPrefix(typo, "GONETMON_") {
 				continue // another program's
 			}
-			status, _, log := testnet.Said(b, b.command(nil, []string{typo + "=1"}, nil, "config"))
+			status, _, log := testnet.Run(b, b.command(nil, []string{typo + "=1"}, nil, "config"))
 			refused++
 			b.complains(status, log, typo+"=")
 			if !strings.Contains(log, "did you mean") {
@@ -106,7 +106,7 @@ func (b *bench) complainsBy(want, status int, log, text string) {
 
 func wrongMachine(b *bench) string {
 	n := testnet.NewNamespace(b)
-	dir := testnet.OpenDir(b)
+	dir := testnet.PublicDir(b)
 	pipe := filepath.Join(dir, "pipe")
 	if err := unix.Mkfifo(pipe, 0o644); err != nil {
 		b.Fatal(err)
@@ -141,7 +141,7 @@ func wrongMachine(b *bench) string {
 	n.Sysctl("net/ipv4/ip_unprivileged_port_start", "1024")
 	for _, c := range cases {
 		all := append(standard("GONETMON_PORT=8081"), c.more...)
-		status, _, log := testnet.Said(b, b.command(n, all, c.wrap))
+		status, _, log := testnet.Run(b, b.command(n, all, c.wrap))
 		b.complainsBy(cmp.Or(c.status, 2), status, log, c.want)
 		if !strings.Contains(log, "example GONETMON_") && !strings.Contains(log, "must be able to read it") {
 			b.Errorf("%s: nothing on how to mend it: %.300q", c.want, log)

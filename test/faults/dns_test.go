@@ -46,7 +46,7 @@ func dnsFaults() []dnsFault {
 		{name: "dns-chain", fault: "a chain of 100 CNAMEs", answer: testnet.Answer{Mode: testnet.Chain, Links: 100, Names: lie, TTL: 60}, reason: "mismatch"},
 		{name: "dns-compression", fault: "a name that points to itself", answer: testnet.Answer{Mode: testnet.CompressionLoop, TTL: 60}, reason: "malformed"},
 		{name: "dns-huge", fault: "a name of 10,000 bytes", answer: testnet.Answer{Mode: testnet.Huge, TTL: 60}, reason: "malformed"},
-		{name: "dns-bomb", fault: "65,535 records promised, one there", answer: testnet.Answer{Mode: testnet.Lies, Names: truth, TTL: 60}},
+		{name: "dns-bomb", fault: "65,535 records promised, one there", answer: testnet.Answer{Mode: testnet.Overstated, Names: truth, TTL: 60}},
 	}
 }
 
@@ -65,7 +65,7 @@ func dnsRows() (all []row) {
 
 // dns has hosts of a /16 talk while the DNS server fails.
 func (b *bench) dns(f dnsFault) string {
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	server := testnet.NamespaceDNS(b, here, !f.noTCP, func(netip.Addr) testnet.Answer { return f.answer })
 	if f.swings {
 		b.swing(server)

@@ -42,17 +42,17 @@ func rows() []row {
 
 // TestFaults runs the rows and prints the table.
 func TestFaults(t *testing.T) {
-	form := os.Getenv("GONETMON_FAULTS")
+	form := os.Getenv("TEST_FAULTS")
 	switch form {
 	case "short", "long":
 	case "":
 		t.Skip("the fault bench takes long: run it with `make faults` (an hour), or `make faults FAULTS=short` (some minutes), as root")
 	default:
-		t.Fatalf("GONETMON_FAULTS=%q: neither short nor long; for example GONETMON_FAULTS=short", form)
+		t.Fatalf("TEST_FAULTS=%q: neither short nor long; for example TEST_FAULTS=short", form)
 	}
 	testnet.NeedKernel(t)
-	if os.Getenv("GONETMON_CAPTURES") == "" {
-		t.Log("GONETMON_CAPTURES is not set: rows with captures are skipped, the soak goes without them, and no document is written")
+	if os.Getenv("TEST_CAPTURES") == "" {
+		t.Log("TEST_CAPTURES is not set: rows with captures are skipped, the soak goes without them, and no document is written")
 	}
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
@@ -79,7 +79,7 @@ func TestFaults(t *testing.T) {
 // build makes the daemon's binary.
 func build(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(testnet.OpenDir(t), "gonetmon")
+	binary := filepath.Join(testnet.PublicDir(t), "gonetmon")
 	cmd := exec.Command("go", "build", "-trimpath", "-o", binary, "gonetmon/app/cmd/gonetmon")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -72,7 +72,7 @@ func floodFacts(b *bench) string {
 
 // flood has somebody who is known talk among millions who are forged.
 func (b *bench) flood(known, peer netip.Addr, cidr string, forge func(*rand.Rand) []byte) string {
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	d := b.start(here, cidr, "GONETMON_REPORT_INTERVAL=0")
 	s := testnet.NewSender(there, "in0")
 	talk := testnet.Datagram(testnet.Ends{SrcMAC: knownIs, DstMAC: testnet.ServerMAC, Src: known, Dst: peer}, 4000, 4001, 64, make([]byte, 900))
@@ -89,7 +89,7 @@ func (b *bench) flood(known, peer netip.Addr, cidr string, forge func(*rand.Rand
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		testnet.Pin(b)
+		testnet.PinCPU(b)
 		for i := range forged {
 			s.Send(forge(random))
 			if i%1000 == 0 {

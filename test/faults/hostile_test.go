@@ -51,7 +51,7 @@ type stage struct {
 
 func (b *bench) stage(handler func(netip.Addr) testnet.Answer) *stage {
 	b.Helper()
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	variables := []string{"GONETMON_LOG_LEVEL=debug", "GONETMON_CIDR=192.168.2.0/24,2001:db8:2::/64"}
 	if handler != nil {
 		testnet.NamespaceDNS(b, here, true, handler)
@@ -91,7 +91,7 @@ func (st *stage) check(sources ...string) string {
 	m := d.Metrics()
 	devices := 0
 	for series := range m {
-		name, labels := testnet.SeriesLabels(series)
+		name, labels := testnet.SplitSeries(series)
 		if name != "node_bytes_total" {
 			continue
 		}

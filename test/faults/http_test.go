@@ -147,7 +147,7 @@ func slowReaders(b *bench) string {
 
 func halfOpen(b *bench) string {
 	const count = 1000
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	testnet.Veth(there, "in1", here, "srv0") // not listened to: what the kernel answers to SYNs is not to be counted
 	here.IP("addr add 192.168.3.2/24 dev srv0")
 	d := b.start(here, "GONETMON_ADDR=0.0.0.0")
@@ -203,7 +203,7 @@ func checksum(b []byte) uint16 {
 
 func idleConnections(b *bench) string {
 	const count = 1000
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	d := b.start(here)
 	s := testnet.NewSender(there, "in0")
 	before, _ := usageOf(d.Cmd.Process.Pid)

@@ -90,7 +90,7 @@ func median(all []time.Duration) time.Duration {
 }
 
 func recreate(b *bench) string {
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	d := b.start(here)
 	l := b.newLoad(here, interfaceLoad)
 	rounds := b.of(10, 100)
@@ -143,7 +143,7 @@ func ms(d time.Duration) string {
 // disturb does something to the interface again and again, under load, and undoes it. Each round has an address of its own.
 func disturb(b *bench, rounds int, do, undo func(d *daemon, here, there *testnet.Namespace)) string {
 	b.Helper()
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	d := b.start(here)
 	l := b.newLoad(here, interfaceLoad)
 	l.begin(there, 1)

@@ -62,7 +62,7 @@ func within(dir string, cmd *exec.Cmd) {
 
 // limited runs the daemon in little memory.
 func (b *bench) limited(limit, hosts int) string {
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	dir := b.limitMemory(limit << 20)
 	d := b.startBy(here, nil, func(cmd *exec.Cmd) { within(dir, cmd) },
 		"GONETMON_CIDR=192.168.0.0/16", fmt.Sprintf("GONETMON_MAX_HOSTS=%d", hosts), "GONETMON_REPORT_INTERVAL=0")
@@ -93,7 +93,7 @@ func (b *bench) limited(limit, hosts int) string {
 
 func descriptors(b *bench) string {
 	const readers = 64 - 32 - 4 // at once; the others are for the daemon itself, and for its one interface
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	server := testnet.NamespaceDNS(b, here, true, func(netip.Addr) testnet.Answer {
 		return testnet.Answer{Names: []string{"tv."}, TTL: 60}
 	})
@@ -152,7 +152,7 @@ func (d *daemon) held() (n int) {
 // unlogged has a daemon count that can't tell anybody, after something was done to it.
 func (b *bench) unlogged(wrap []string, also func(*exec.Cmd), done func()) string {
 	b.Helper()
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	d := b.startBy(here, wrap, also, "GONETMON_LOG_LEVEL=debug", "GONETMON_REPORT_INTERVAL=1s")
 	done()
 	s := testnet.NewSender(there, "in0")
@@ -199,9 +199,9 @@ func brokenPipe(b *bench) string {
 }
 
 func logFlood(b *bench) string {
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	server := testnet.NamespaceDNS(b, here, true, func(netip.Addr) testnet.Answer { return testnet.Answer{Mode: testnet.ServFail} })
-	file := filepath.Join(testnet.OpenDir(b), "hosts")
+	file := filepath.Join(testnet.PublicDir(b), "hosts")
 	write := func(text string) {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			b.Error(err)

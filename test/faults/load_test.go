@@ -105,7 +105,7 @@ func (l *load) begin(there *testnet.Namespace, n int) {
 	})
 	l.b.Cleanup(l.stop)
 	l.done.Go(func() {
-		testnet.Pin(l.b)
+		testnet.PinCPU(l.b)
 		defer s.Close()
 		begin, n := time.Now(), uint64(0)
 		for {
@@ -120,7 +120,7 @@ func (l *load) begin(there *testnet.Namespace, n int) {
 			}
 			f := frames[length(l.sent.Load())]
 			f[29] = byte(l.from.Load())
-			if ok, _ := s.Try(f); ok {
+			if ok, _ := s.TrySend(f); ok {
 				l.sent.Add(1)
 			} else {
 				time.Sleep(time.Millisecond)

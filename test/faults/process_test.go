@@ -30,7 +30,7 @@ func p99(all []time.Duration) time.Duration {
 }
 
 func sigterm(b *bench) string {
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	random := b.random()
 	runs := b.of(20, 200)
 	var took []time.Duration
@@ -59,7 +59,7 @@ func sigterm(b *bench) string {
 }
 
 func kill(b *bench) string {
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	runs := b.of(5, 50)
 	var took []time.Duration
 	left, missing := 0, int64(0)
@@ -99,7 +99,7 @@ func kill(b *bench) string {
 }
 
 func sigstop(b *bench) string {
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	d := b.start(here)
 	l := b.newLoad(nil, processLoad)
 	l.begin(there, 1)
@@ -123,7 +123,7 @@ func sigstop(b *bench) string {
 }
 
 func two(b *bench) string {
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	one, other := b.start(here), b.start(here, "GONETMON_PORT=8081")
 	l := b.newLoad(nil, interfaceLoad)
 	l.begin(there, 1)

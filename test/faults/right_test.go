@@ -20,7 +20,7 @@ func rightRows() []row {
 }
 
 func privileges(b *bench) string {
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	d := b.start(here)
 	b.powerless(d)
 	status := statusOf(b, d.Cmd.Process.Pid)
@@ -62,7 +62,7 @@ func noRights(b *bench) string {
 	n := testnet.NewNamespace(b)
 	cases := [][]string{user(), user("net_admin"), user("net_bind_service", "setuid", "setgid"), {"setpriv", "--bounding-set=-all", "--inh-caps=-all"}}
 	for _, wrap := range cases {
-		status, out, log := testnet.Said(b, b.command(n, standard("GONETMON_INTERFACE=lo"), wrap))
+		status, out, log := testnet.Run(b, b.command(n, standard("GONETMON_INTERFACE=lo"), wrap))
 		b.complains(status, log, "CAP_NET_RAW is missing")
 		if out != "" || !strings.Contains(log, "setcap") || !strings.Contains(log, "cap_add") {
 			b.Errorf("output %q, said %q", out, log)
@@ -79,7 +79,7 @@ func partialRights(b *bench) string {
 		"root":             {"setpriv", "--bounding-set=-all,+net_raw", "--inh-caps=-all"},
 		"root, as compose": {"setpriv", "--bounding-set=-all,+net_raw,+net_admin,+setuid,+setgid", "--inh-caps=-all"},
 	} {
-		here, there := testnet.Joined(b)
+		here, there := testnet.NewPair(b)
 		d := b.startBy(here, wrap, nil)
 		d.says("readyz", 200, "")
 		s := testnet.NewSender(there, "in0")
@@ -91,7 +91,7 @@ func partialRights(b *bench) string {
 		missing += d.end(s.Sent).missing
 		cases++
 	}
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	here.IP("link set mon0 down")
 	d := b.startBy(here, user("net_raw"), nil)
 	d.says("readyz", 503, "mon0: interface is down")

@@ -17,7 +17,7 @@ const everyHost = 65534 // of a /16
 // crowd has every host of a /16 talk, and returns their frames.
 func (b *bench) crowd() (d *daemon, s *testnet.Sender, frames [][]byte) {
 	b.Helper()
-	here, there := testnet.Joined(b)
+	here, there := testnet.NewPair(b)
 	d = b.start(here, "GONETMON_CIDR=192.168.0.0/16", "GONETMON_REPORT_INTERVAL=0")
 	s = testnet.NewSender(there, "in0")
 	for host := 1; host <= everyHost; host++ {
@@ -37,7 +37,7 @@ func (b *bench) steadily(s *testnet.Sender, frames [][]byte, rate int) (stop fun
 	ended, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		testnet.Pin(b)
+		testnet.PinCPU(b)
 		begin := time.Now()
 		for i := 0; ; i++ {
 			select {

@@ -51,8 +51,8 @@ type soaking struct {
 }
 
 func soak(b *bench) string {
-	here, there := testnet.Joined(b)
-	k := &soaking{b: b, here: here, there: there, hosts: filepath.Join(testnet.OpenDir(b), "hosts"), done: map[string]int{}, odd: b.odd()}
+	here, there := testnet.NewPair(b)
+	k := &soaking{b: b, here: here, there: there, hosts: filepath.Join(testnet.PublicDir(b), "hosts"), done: map[string]int{}, odd: b.odd()}
 	k.server = testnet.NamespaceDNS(b, here, true, func(addr netip.Addr) testnet.Answer {
 		return testnet.Answer{Names: []string{fmt.Sprintf("host-%x.lan.", addr.AsSlice())}, TTL: 60}
 	})
@@ -86,7 +86,7 @@ func soak(b *bench) string {
 // odd are frames of many kinds.
 func (b *bench) odd() (frames [][]byte) {
 	b.Helper()
-	if os.Getenv("GONETMON_CAPTURES") != "" {
+	if os.Getenv("TEST_CAPTURES") != "" {
 		for _, some := range b.samples(50) {
 			for _, f := range some {
 				if carried(f.Data) {

@@ -21,7 +21,7 @@ func wireRows() []row {
 		{name: "extensions", fault: "IPv6 with up to 64 extension headers", holds: holds, run: wire(extensions), beside: true},
 		{name: "jumbo", fault: "frames of up to 65,549 bytes, and of 60 that are mostly padding", holds: holds, run: wire(jumbo), beside: true},
 	}
-	for _, m := range testnet.Mergings() {
+	for _, m := range testnet.OffloadCases() {
 		all = append(all, row{
 			name:  "merged-" + strings.ReplaceAll(m.Name, " ", "-"),
 			fault: "GRO, GSO and TSO: TCP in bulk, " + m.Name,
@@ -32,10 +32,10 @@ func wireRows() []row {
 	return all
 }
 
-func (b *bench) merged(m testnet.Merging) string {
+func (b *bench) merged(m testnet.OffloadCase) string {
 	var figures []string
 	for _, on := range []bool{true, false} {
-		n := testnet.NewMergingNet(b, m, on)
+		n := testnet.NewOffloadNet(b, m, on)
 		d := b.start(n.Here, "GONETMON_CIDR=192.168.2.0/24,2001:db8::/64,fe80::/10", "GONETMON_RING_SIZE=64MiB")
 		p := n.Bulk(b, d.Daemon, int64(b.of(64, 1024))<<20)
 		total, _ := d.captured()
@@ -70,7 +70,7 @@ func wire(craft func() []crafted) func(b *bench) string {
 			ip += uint64(times * f.ip)
 		}
 		for _, is := range []string{"on", "off"} {
-			here, there := testnet.Joined(b)
+			here, there := testnet.NewPair(b)
 			for n, i := range map[*testnet.Namespace]string{here: "mon0", there: "in0"} {
 				n.Run(fmt.Sprintf("ethtool -K %s rxvlan %[2]s txvlan %[2]s rx-vlan-stag-hw-parse %[2]s tx-vlan-stag-hw-insert %[2]s gro %[2]s gso %[2]s tso %[2]s sg %[2]s rx %[2]s tx %[2]s", i, is))
 			}

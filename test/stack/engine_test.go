@@ -17,16 +17,16 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// needDocker skips the test unless GONETMON_TEST_DOCKER=1; then whatever is missing makes it fail.
+// needDocker skips the test unless TEST_DOCKER=1; then whatever is missing makes it fail.
 func needDocker(t *testing.T, programs ...string) {
 	t.Helper()
-	if os.Getenv("GONETMON_TEST_DOCKER") != "1" {
-		t.Skip("runs a Docker engine of its own: `make check` installs what that takes, and sets GONETMON_TEST_DOCKER=1")
+	if os.Getenv("TEST_DOCKER") != "1" {
+		t.Skip("runs a Docker engine of its own: `make check` installs what that takes, and sets TEST_DOCKER=1")
 	}
-	t.Setenv("GONETMON_TEST_KERNEL", "1")
+	t.Setenv("TEST_KERNEL", "1")
 	for _, name := range programs {
 		if _, err := exec.LookPath(name); err != nil {
-			t.Fatalf("GONETMON_TEST_DOCKER=1, but %s is missing; `make check` installs it", name)
+			t.Fatalf("TEST_DOCKER=1, but %s is missing; `make check` installs it", name)
 		}
 	}
 }

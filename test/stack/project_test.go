@@ -1,5 +1,5 @@
 // Package stack_test holds compose.yaml, the image and what they make of .env to what they promise: by reading them, and with
-// GONETMON_TEST_DOCKER=1 by running them in an engine of its own. `make check` installs what that takes.
+// TEST_DOCKER=1 by running them in an engine of its own. `make check` installs what that takes.
 package stack_test
 
 import (

@@ -182,9 +182,9 @@ func step(t *testing.T, e *engine, name string, fn func()) {
 
 func captures(t *testing.T) string {
 	t.Helper()
-	dir := os.Getenv("GONETMON_CAPTURES")
+	dir := os.Getenv("TEST_CAPTURES")
 	if dir == "" {
-		t.Fatal("GONETMON_TEST_DOCKER=1, but GONETMON_CAPTURES does not name the folder of captures")
+		t.Fatal("TEST_DOCKER=1, but TEST_CAPTURES does not name the folder of captures")
 	}
 	return dir
 }

@@ -31,8 +31,8 @@ type machine struct {
 // boot boots a machine. It is gone at the end of the test.
 func boot(t *testing.T) *machine {
 	t.Helper()
-	if os.Getenv("GONETMON_TEST_SYSTEMD") != "1" {
-		t.Skip("boots systemd in namespaces; GONETMON_TEST_SYSTEMD=1 does so, as root, with the Debian package systemd installed")
+	if os.Getenv("TEST_SYSTEMD") != "1" {
+		t.Skip("boots systemd in namespaces; TEST_SYSTEMD=1 does so, as root, with the Debian package systemd installed")
 	}
 	testnet.NeedKernel(t)
 	for program, from := range map[string]string{"systemctl": "systemd", "unshare": "util-linux", "make": "make", "go": "Go"} {

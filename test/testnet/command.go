@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Said runs the program to its end.
-func Said(tb testing.TB, cmd *exec.Cmd) (status int, out, log string) {
+// Run runs the program to its end.
+func Run(tb testing.TB, cmd *exec.Cmd) (status int, out, log string) {
 	tb.Helper()
 	var o, l bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &o, &l
@@ -21,10 +21,10 @@ func Said(tb testing.TB, cmd *exec.Cmd) (status int, out, log string) {
 	return cmd.ProcessState.ExitCode(), o.String(), l.String()
 }
 
-// WrongInput checks that the program says what is wrong in one line, with status 2.
-func WrongInput(tb testing.TB, cmd *exec.Cmd, want string) {
+// RequireUsageError checks that the program says what is wrong in one line, with status 2.
+func RequireUsageError(tb testing.TB, cmd *exec.Cmd, want string) {
 	tb.Helper()
-	status, out, log := Said(tb, cmd)
+	status, out, log := Run(tb, cmd)
 	// The metrics library may log a line of its own at the start, on machines without pressure stall information.
 	log = strings.Join(strings.FieldsFunc(log, func(r rune) bool { return r == '\n' }), "\n")
 	if first, rest, ok := strings.Cut(log, "\n"); ok && strings.Contains(first, "INFO: metrics: disable exposing PSI") {

@@ -163,18 +163,18 @@ func Get(client *http.Client, url string) (status int, body string) {
 	return answer.StatusCode, string(b)
 }
 
-// Metrics scrapes: the values by series, as ParsePage writes them.
+// Metrics scrapes: the values by series, as ParseMetrics writes them.
 func (d *Daemon) Metrics() map[string]float64 {
 	d.tb.Helper()
 	status, body := d.Get("metrics")
 	if status != http.StatusOK {
 		d.tb.Fatalf("metrics: %d %s", status, body)
 	}
-	return ParsePage(d.tb, body)
+	return ParseMetrics(d.tb, body)
 }
 
-// Heard waits until the daemon's page shows n frames of mon0 that reached the socket, read or dropped, and returns the page.
-func (d *Daemon) Heard(n uint64) map[string]float64 {
+// WaitFrames waits until the daemon's page shows n frames of mon0 that reached the socket, read or dropped, and returns the page.
+func (d *Daemon) WaitFrames(n uint64) map[string]float64 {
 	d.tb.Helper()
 	var m map[string]float64
 	d.Until(fmt.Sprintf("%d frames on the page", n), func() bool {
@@ -220,8 +220,8 @@ func (d *Daemon) Stop() (int, time.Duration) {
 	return d.Cmd.ProcessState.ExitCode(), time.Since(begin)
 }
 
-// Logged finds a number that follows name= in the line of the log that has msg.
-func (d *Daemon) Logged(msg, name string) uint64 {
+// LogValue finds a number that follows name= in the line of the log that has msg.
+func (d *Daemon) LogValue(msg, name string) uint64 {
 	d.tb.Helper()
 	for line := range strings.Lines(d.Log.String()) {
 		if strings.Contains(line, "msg="+msg+" ") {

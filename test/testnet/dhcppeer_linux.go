@@ -94,9 +94,9 @@ func (s *DHCPServer) lease(mac [6]byte) netip.Addr {
 	return netip.Addr{}
 }
 
-// Lease gets an address for an interface of the namespace from a DHCP server, which it tells the name, if any, as option 12.
+// RequestLease gets an address for an interface of the namespace from a DHCP server, which it tells the name, if any, as option 12.
 // It is for the caller to give it to the interface.
-func Lease(n *Namespace, iface, name string) netip.Addr {
+func RequestLease(n *Namespace, iface, name string) netip.Addr {
 	n.tb.Helper()
 	conn := n.listenUDP("udp4", ":68", iface, nil)
 	defer func() { _ = conn.Close() }()

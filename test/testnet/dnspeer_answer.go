@@ -36,7 +36,7 @@ const (
 	Garbage              // an undecodable datagram, with the right ID
 	CompressionLoop      // a name that points to itself
 	Huge                 // a name of 10,000 bytes
-	Lies                 // 65,535 records promised, one there
+	Overstated           // 65,535 records promised, one there
 	RawName              // RData as the PTR's data
 )
 
@@ -114,7 +114,7 @@ func (a Answer) Messages(q *dns.Msg, stream bool) [][]byte {
 		return [][]byte{rawAnswer(q, 1, a.TTL, []byte{0xc0, byte(len(header(q)) + 12)})}
 	case Huge:
 		return [][]byte{rawAnswer(q, 1, a.TTL, WireName(strings.Split(strings.TrimSuffix(strings.Repeat(strings.Repeat("x", 49)+".", 200), "."), ".")...))}
-	case Lies:
+	case Overstated:
 		return [][]byte{rawAnswer(q, 65535, a.TTL, WireName(strings.Split(strings.TrimSuffix(a.Names[0], "."), ".")...))}
 	case RawName:
 		return [][]byte{rawAnswer(q, 1, a.TTL, a.RData)}

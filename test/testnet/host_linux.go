@@ -72,9 +72,9 @@ func (n *Namespace) Addrs6(iface string) (all []Addr6) {
 	return all
 }
 
-// Datagrams has the kernel send count datagrams of size bytes of payload, from an address of the interface to another, from any
+// SendUDP has the kernel send count datagrams of size bytes of payload, from an address of the interface to another, from any
 // port to this.
-func (n *Namespace) Datagrams(iface string, from, to netip.Addr, port uint16, count, size int) {
+func (n *Namespace) SendUDP(iface string, from, to netip.Addr, port uint16, count, size int) {
 	n.tb.Helper()
 	udp := func(a netip.Addr, port uint16) *net.UDPAddr {
 		if a.Is6() && a.IsLinkLocalUnicast() {
@@ -101,8 +101,8 @@ func (n *Namespace) Datagrams(iface string, from, to netip.Addr, port uint16, co
 	}
 }
 
-// Sink takes datagrams to a port of the namespace until the test ends, so that nobody says that it is closed.
-func (n *Namespace) Sink(port uint16) {
+// DiscardUDP takes datagrams to a port of the namespace until the test ends, so that nobody says that it is closed.
+func (n *Namespace) DiscardUDP(port uint16) {
 	n.tb.Helper()
 	conn := n.listenUDP("udp", ":"+strconv.Itoa(int(port)), "", nil)
 	n.tb.Cleanup(func() { _ = conn.Close() })

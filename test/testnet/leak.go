@@ -16,13 +16,13 @@ const ExitLeak = 97
 func Main(m *testing.M) {
 	code := m.Run()
 	if code == 0 && !fuzzing() {
-		code = Leaks()
+		code = FindLeaks()
 	}
 	os.Exit(code)
 }
 
-// Leaks says on standard error which goroutines are left beside the one that asks. The exit status is 0 if there are none.
-func Leaks() int {
+// FindLeaks says on standard error which goroutines are left beside the one that asks. The exit status is 0 if there are none.
+func FindLeaks() int {
 	if err := goleak.Find(); err != nil {
 		fmt.Fprintf(os.Stderr, "goroutines are left behind: %v\n", err)
 		return ExitLeak

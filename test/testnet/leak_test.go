@@ -6,11 +6,11 @@ import "testing"
 func TestLeaks(t *testing.T) {
 	stay := make(chan struct{})
 	go func() { <-stay }()
-	if got := Leaks(); got != ExitLeak {
+	if got := FindLeaks(); got != ExitLeak {
 		t.Errorf("exit status %d with a goroutine that stays", got)
 	}
 	close(stay)
-	if got := Leaks(); got != 0 {
+	if got := FindLeaks(); got != 0 {
 		t.Errorf("exit status %d without", got)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Joined makes two namespaces: what is sent on in0 of there arrives on mon0 of here.
-func Joined(tb testing.TB) (here, there *Namespace) {
+// NewPair makes two namespaces: what is sent on in0 of there arrives on mon0 of here.
+func NewPair(tb testing.TB) (here, there *Namespace) {
 	tb.Helper()
 	here, there = NewNamespace(tb), NewNamespace(tb)
 	Veth(there, "in0", here, "mon0")
@@ -35,8 +35,8 @@ func (n *Namespace) Promiscuity(iface string) int {
 	return links[0].Promiscuity
 }
 
-// Crossed is what an interface of the namespace says that it has sent and received in all, frames and bytes.
-func (n *Namespace) Crossed(iface string) (frames, bytes uint64) {
+// LinkCounters is what an interface of the namespace says that it has sent and received in all, frames and bytes.
+func (n *Namespace) LinkCounters(iface string) (frames, bytes uint64) {
 	n.tb.Helper()
 	dir := "/sys/class/net/" + iface + "/statistics/"
 	out, err := n.Command("cat", dir+"rx_packets", dir+"tx_packets", dir+"rx_bytes", dir+"tx_bytes").Output()

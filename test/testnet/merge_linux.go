@@ -8,33 +8,33 @@ import (
 	"time"
 )
 
-// A Merging is a kind of traffic of which interfaces and the kernel make fewer frames than there are on the wire.
-type Merging struct {
+// A OffloadCase is a kind of traffic of which interfaces and the kernel make fewer frames than there are on the wire.
+type OffloadCase struct {
 	Name string
 	Big  bool // packets above 64 KiB
 	Six  bool
 	MTU  int
 }
 
-// Mergings are all kinds.
-func Mergings() []Merging {
-	return []Merging{{"ipv4", false, false, 1500}, {"ipv6", false, true, 1500}, {"ipv6 big tcp", true, true, 1500}, {"ipv4 jumbo frames", false, false, 9000}}
+// OffloadCases are all kinds.
+func OffloadCases() []OffloadCase {
+	return []OffloadCase{{"ipv4", false, false, 1500}, {"ipv6", false, true, 1500}, {"ipv6 big tcp", true, true, 1500}, {"ipv4 jumbo frames", false, false, 9000}}
 }
 
-// A MergingNet is a network in which frames are merged on the way to the tap (TSO, GSO, GRO, BIG TCP):
+// A OffloadNet is a network in which frames are merged on the way to the tap (TSO, GSO, GRO, BIG TCP):
 //
 //	a ── r0 bridge r1 ── mon0 (Here)
 //
 // r0 is the wire: all of its offloads are off, and so are a's. mon0 may have them on.
-type MergingNet struct {
+type OffloadNet struct {
 	Here      *Namespace
 	a, bridge *Namespace
 	addr      string
 	merges    bool
 }
 
-// NewMergingNet makes a network for a kind of traffic, with the offloads of mon0 on or off.
-func NewMergingNet(tb testing.TB, m Merging, merges bool) *MergingNet {
+// NewOffloadNet makes a network for a kind of traffic, with the offloads of mon0 on or off.
+func NewOffloadNet(tb testing.TB, m OffloadCase, merges bool) *OffloadNet {
 	tb.Helper()
 	NeedCommand(tb, "ethtool", "install ethtool")
 	a, bridge, here := NewNamespace(tb), NewNamespace(tb), NewNamespace(tb)
@@ -76,28 +76,28 @@ func NewMergingNet(tb testing.TB, m Merging, merges bool) *MergingNet {
 		here.IP("addr add 192.168.2.7/24 dev mon0")
 	}
 	time.Sleep(300 * time.Millisecond) // what interfaces say when they come up
-	return &MergingNet{Here: here, a: a, bridge: bridge, addr: net.JoinHostPort(addr, "5001"), merges: merges}
+	return &OffloadNet{Here: here, a: a, bridge: bridge, addr: net.JoinHostPort(addr, "5001"), merges: merges}
 }
 
-// A Passing is what has passed the wire, and how many frames the tap has seen of it.
-type Passing struct{ Frames, Bytes, Tap uint64 }
+// A Transfer is what has passed the wire, and how many frames the tap has seen of it.
+type Transfer struct{ Frames, Bytes, Tap uint64 }
 
 // Bulk moves n bytes each way. What the daemon that listens to mon0 has counted then must be what the wire says.
-func (m *MergingNet) Bulk(tb testing.TB, d *Daemon, n int64) (p Passing) {
+func (m *OffloadNet) Bulk(tb testing.TB, d *Daemon, n int64) (p Transfer) {
 	tb.Helper()
-	before := d.Heard(0)
-	framesBefore, bytesBefore := m.bridge.Crossed("r0")
+	before := d.WaitFrames(0)
+	framesBefore, bytesBefore := m.bridge.LinkCounters("r0")
 
 	Bulk(tb, m.a, m.Here, m.addr, n)
 
 	// The last acknowledgments, and what is sent once more, may come late.
 	var after map[string]float64
 	for begin := time.Now(); ; {
-		frames, bytes := m.bridge.Crossed("r0")
+		frames, bytes := m.bridge.LinkCounters("r0")
 		p.Frames, p.Bytes = frames-framesBefore, bytes-bytesBefore
 		time.Sleep(500 * time.Millisecond)
-		after = d.Heard(0)
-		if now, _ := m.bridge.Crossed("r0"); now == frames {
+		after = d.WaitFrames(0)
+		if now, _ := m.bridge.LinkCounters("r0"); now == frames {
 			break
 		}
 		if time.Since(begin) > 30*time.Second {

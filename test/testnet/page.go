@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// ParsePage reads a page as Prometheus does: the values by series, written as name{label="value",…} in the order of the page.
-func ParsePage(tb testing.TB, body string) map[string]float64 {
+// ParseMetrics reads a page as Prometheus does: the values by series, written as name{label="value",…} in the order of the page.
+func ParseMetrics(tb testing.TB, body string) map[string]float64 {
 	tb.Helper()
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(body))
@@ -37,8 +37,8 @@ func ParsePage(tb testing.TB, body string) map[string]float64 {
 	return values
 }
 
-// SeriesLabels takes a series apart, as ParsePage writes it.
-func SeriesLabels(series string) (name string, labels map[string]string) {
+// SplitSeries takes a series apart, as ParseMetrics writes it.
+func SplitSeries(series string) (name string, labels map[string]string) {
 	name, rest, _ := strings.Cut(strings.TrimSuffix(series, "}"), "{")
 	labels = map[string]string{}
 	for rest != "" {
@@ -51,12 +51,12 @@ func SeriesLabels(series string) (name string, labels map[string]string) {
 	return name, labels
 }
 
-// Adds says how many bytes the devices and those that are none have, and how many they should have by what was on the network:
+// AccountedBytes says how many bytes the devices and those that are none have, and how many they should have by what was on the network:
 // between two hosts of the LAN a packet counts for both.
-func Adds(page map[string]float64) (have, want float64) {
+func AccountedBytes(page map[string]float64) (have, want float64) {
 	have = page["gonetmon_overflow_bytes_total"] + page["gonetmon_waiting_bytes"] + page["gonetmon_forgotten_bytes_total"]
 	for series, v := range page {
-		switch name, labels := SeriesLabels(series); name {
+		switch name, labels := SplitSeries(series); name {
 		case "node_bytes_total":
 			have += v
 		case "gonetmon_network_bytes_total":

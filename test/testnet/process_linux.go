@@ -22,8 +22,8 @@ func CPU(tb testing.TB, pid int) time.Duration {
 	return time.Duration(t.Nano())
 }
 
-// Pin keeps the calling goroutine on one processor, the last that there is, until it ends: so that what it sends keeps its order.
-func Pin(tb testing.TB) {
+// PinCPU keeps the calling goroutine on one processor, the last that there is, until it ends: so that what it sends keeps its order.
+func PinCPU(tb testing.TB) {
 	runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
 	var set unix.CPUSet
 	err := unix.SchedGetaffinity(0, &set)
@@ -43,14 +43,14 @@ func Pin(tb testing.TB) {
 	}
 }
 
-// Copy is a copy of the test's binary that every user may execute, in a folder of its own that every user may enter.
-func Copy(tb testing.TB) (program string) {
+// CopyBinary is a copy of the test's binary that every user may execute, in a folder of its own that every user may enter.
+func CopyBinary(tb testing.TB) (program string) {
 	tb.Helper()
 	b, err := os.ReadFile(os.Args[0])
 	if err != nil {
 		tb.Fatal(err)
 	}
-	program = filepath.Join(OpenDir(tb), "gonetmon")
+	program = filepath.Join(PublicDir(tb), "gonetmon")
 	// No process may begin meanwhile. Until it has become another program it has this file open for writing too, and so long nobody
 	// can execute it: text file busy (execve(2), go.dev/issue/22315).
 	syscall.ForkLock.RLock()
@@ -61,8 +61,8 @@ func Copy(tb testing.TB) (program string) {
 	return program
 }
 
-// OpenDir is a folder that every user may enter, until the test ends.
-func OpenDir(tb testing.TB) string {
+// PublicDir is a folder that every user may enter, until the test ends.
+func PublicDir(tb testing.TB) string {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "gonetmon-")
 	if err != nil {

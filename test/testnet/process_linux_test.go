@@ -14,7 +14,7 @@ func TestCopyRuns(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 4 {
-				if out, err := exec.Command(testnet.Copy(t), "-test.run", "^$").CombinedOutput(); err != nil {
+				if out, err := exec.Command(testnet.CopyBinary(t), "-test.run", "^$").CombinedOutput(); err != nil {
 					t.Errorf("%v: %s", err, out)
 				}
 			}

@@ -38,19 +38,19 @@ func WithoutCapabilities(tb testing.TB, fn func()) {
 	tb.Helper()
 	onThread(tb, func() error {
 		var none [2]unix.CapUserData
-		return errors.Join(Bound(0), unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]))
+		return errors.Join(DropBounding(0), unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]))
 	}, fn)
 }
 
 // WithBounding calls fn on a thread with this bounding set: processes that fn starts as root have just these capabilities.
 func WithBounding(tb testing.TB, set uint64, fn func()) {
 	tb.Helper()
-	onThread(tb, func() error { return Bound(set) }, fn)
+	onThread(tb, func() error { return DropBounding(set) }, fn)
 }
 
-// Bound takes all capabilities but those of the set, a bit for each, out of the bounding set of this thread (capabilities(7)). The
+// DropBounding takes all capabilities but those of the set, a bit for each, out of the bounding set of this thread (capabilities(7)). The
 // thread must be locked, and end with its goroutine. An ordinary user has none to begin with.
-func Bound(set uint64) error {
+func DropBounding(set uint64) error {
 	for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
 		if set&(1<<c) != 0 {
 			continue
@@ -75,9 +75,9 @@ func SetCapabilities(tb testing.TB, name string, set uint64) {
 	}
 }
 
-// Forbid calls fn on a thread that is refused a system call with this error, and so are the processes that fn starts: as by a sandbox
+// WithSyscallError calls fn on a thread that is refused a system call with this error, and so are the processes that fn starts: as by a sandbox
 // around them, or by a kernel that lacks it (seccomp(2)). Root may.
-func Forbid(tb testing.TB, call uint32, errno unix.Errno, fn func()) {
+func WithSyscallError(tb testing.TB, call uint32, errno unix.Errno, fn func()) {
 	tb.Helper()
 	onThread(tb, func() error {
 		raw, err := bpf.Assemble([]bpf.Instruction{

@@ -58,7 +58,7 @@ func (s *Sender) Close() {
 // down there is no room.
 func (s *Sender) Send(frame []byte) bool {
 	for {
-		ok, full := s.Try(frame)
+		ok, full := s.TrySend(frame)
 		if !full {
 			return ok
 		}
@@ -66,8 +66,8 @@ func (s *Sender) Send(frame []byte) bool {
 	}
 }
 
-// Try sends one frame if there is room.
-func (s *Sender) Try(frame []byte) (ok, full bool) {
+// TrySend sends one frame if there is room.
+func (s *Sender) TrySend(frame []byte) (ok, full bool) {
 	_, err := unix.Write(s.fd, frame)
 	switch {
 	case err == nil:

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// NeedKernel skips the test if it can't make network namespaces here: that takes root and iproute2. With GONETMON_TEST_KERNEL=1
+// NeedKernel skips the test if it can't make network namespaces here: that takes root and iproute2. With TEST_KERNEL=1
 // it fails instead, so that no skip hides.
 func NeedKernel(tb testing.TB) {
 	tb.Helper()
@@ -41,8 +41,8 @@ func need(tb testing.TB, missing, how string) {
 	tb.Helper()
 	switch {
 	case missing == "":
-	case os.Getenv("GONETMON_TEST_KERNEL") == "1":
-		tb.Fatalf("GONETMON_TEST_KERNEL=1, but %s is missing; %s", missing, how)
+	case os.Getenv("TEST_KERNEL") == "1":
+		tb.Fatalf("TEST_KERNEL=1, but %s is missing; %s", missing, how)
 	default:
 		tb.Skipf("needs %s; %s", missing, how)
 	}

@@ -44,7 +44,7 @@ func TestWrongInput(t *testing.T) {
 		{"a folder", "", []string{"replay", dir}, "is a directory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			testnet.WrongInput(t, gonetmon(nil, []string{tt.variable}, tt.args...), tt.want)
+			testnet.RequireUsageError(t, gonetmon(nil, []string{tt.variable}, tt.args...), tt.want)
 		})
 	}
 }
@@ -63,8 +63,8 @@ func TestWrongListener(t *testing.T) {
 		return
 	}
 	defer func() { _ = listener.Close() }()
-	testnet.WrongInput(t, gonetmon(n, []string{"GONETMON_INTERFACE=lo"}), "GONETMON_PORT=8080: ")
-	testnet.WrongInput(t, gonetmon(n, []string{"GONETMON_INTERFACE=lo"}), "address already in use; choose another, for example GONETMON_PORT=8081")
+	testnet.RequireUsageError(t, gonetmon(n, []string{"GONETMON_INTERFACE=lo"}), "GONETMON_PORT=8080: ")
+	testnet.RequireUsageError(t, gonetmon(n, []string{"GONETMON_INTERFACE=lo"}), "address already in use; choose another, for example GONETMON_PORT=8081")
 }
 
 // What may come yet, as at the start of the machine, has another status: whoever started the daemon shall try again.
@@ -74,7 +74,7 @@ func TestNotYet(t *testing.T) {
 		"no interface has this address, for example":                                 {"GONETMON_INTERFACE=lo", "GONETMON_ADDR=192.0.2.1"},
 		"GONETMON_INTERFACE=auto: there is no default route, and no interface is up": nil,
 	} {
-		if status, _, log := testnet.Said(t, gonetmon(n, variables)); status != 1 || !strings.Contains(log, want) {
+		if status, _, log := testnet.Run(t, gonetmon(n, variables)); status != 1 || !strings.Contains(log, want) {
 			t.Errorf("status %d, said %q, want %q", status, log, want)
 		}
 	}
@@ -84,7 +84,7 @@ func TestNotYet(t *testing.T) {
 func TestNoRights(t *testing.T) {
 	testnet.WithoutCapabilities(t, func() {
 		cmd := gonetmon(nil, []string{"GONETMON_INTERFACE=lo", "GONETMON_PORT=0"})
-		testnet.WrongInput(t, cmd, "open ring on lo: socket: operation not permitted: CAP_NET_RAW is missing; run as root")
+		testnet.RequireUsageError(t, cmd, "open ring on lo: socket: operation not permitted: CAP_NET_RAW is missing; run as root")
 	})
 }
 
@@ -99,7 +99,7 @@ func TestInformation(t *testing.T) {
 		"table":   {[]string{"config", "--markdown"}, "| `GONETMON_CIDR` | `auto` |"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if status, out, _ := testnet.Said(t, gonetmon(nil, nil, tt.args...)); status != 0 || !strings.Contains(out, tt.want) {
+			if status, out, _ := testnet.Run(t, gonetmon(nil, nil, tt.args...)); status != 0 || !strings.Contains(out, tt.want) {
 				t.Errorf("status %d, output %q, want %q", status, out, tt.want)
 			}
 		})
@@ -114,7 +114,7 @@ func TestHealthcheckFails(t *testing.T) {
 	}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	_ = listener.Close()
-	if status, _, log := testnet.Said(t, gonetmon(nil, []string{"GONETMON_PORT=" + port}, "healthcheck")); status != 1 || !strings.Contains(log, "connection refused") {
+	if status, _, log := testnet.Run(t, gonetmon(nil, []string{"GONETMON_PORT=" + port}, "healthcheck")); status != 1 || !strings.Contains(log, "connection refused") {
 		t.Errorf("status %d, said %q", status, log)
 	}
 }

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 			}
 		}
 		main()
-		os.Exit(testnet.Leaks())
+		os.Exit(testnet.FindLeaks())
 	}
 	testnet.Main(m)
 }

@@ -93,7 +93,7 @@ func (h *house) machine(mode int) *machine {
 		m.Sysctl(name, value)
 	}
 	m.mac = m.MAC("eth0")
-	m.Sink(livePort)
+	m.DiscardUDP(livePort)
 	return m
 }
 
@@ -145,7 +145,7 @@ func (m *machine) learn() int {
 // lease has the machine, which is on, get its IPv4 address by DHCP.
 func (m *machine) lease(name string) {
 	m.t.Helper()
-	m.four = testnet.Lease(m.Namespace, "eth0", name)
+	m.four = testnet.RequestLease(m.Namespace, "eth0", name)
 	m.IP("addr add " + m.four.String() + "/24 dev eth0")
 	m.IP("route add default via " + router4.String())
 }
@@ -163,7 +163,7 @@ func (m *machine) addrs() []netip.Addr {
 // send sends datagrams of size bytes of payload.
 func (m *machine) send(from, to netip.Addr, count, size int) {
 	m.t.Helper()
-	m.Datagrams("eth0", from, to, livePort, count, size)
+	m.SendUDP("eth0", from, to, livePort, count, size)
 	header := 28
 	if from.Is6() {
 		header = 48
@@ -236,16 +236,16 @@ type shown struct {
 func devicesOf(t *testing.T, p *testnet.Daemon) (map[string]*shown, map[string]float64) {
 	t.Helper()
 	_, body := p.Get("metrics")
-	page := testnet.ParsePage(t, body)
+	page := testnet.ParseMetrics(t, body)
 	all := map[string]*shown{}
 	for series, v := range page {
-		name, labels := testnet.SeriesLabels(series)
+		name, labels := testnet.SplitSeries(series)
 		if name == "node_bytes_total" {
 			all[labels["device"]] = &shown{bytes: v}
 		}
 	}
 	for series := range page {
-		name, labels := testnet.SeriesLabels(series)
+		name, labels := testnet.SplitSeries(series)
 		if name != "gonetmon_device_info" {
 			continue
 		}
@@ -415,7 +415,7 @@ func (h *house) shows(p *testnet.Daemon, e *ear, machines map[string]*machine) {
 // adds fails the test unless the devices and those that are none add up to what was on the network.
 func (h *house) adds(page map[string]float64) {
 	h.t.Helper()
-	if have, want := testnet.Adds(page); have != want {
+	if have, want := testnet.AccountedBytes(page); have != want {
 		h.t.Fatalf("the devices and the rest have %.0f bytes, the network says %.0f", have, want)
 	}
 }

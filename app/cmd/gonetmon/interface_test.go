@@ -35,7 +35,7 @@ func TestAbsentInterface(t *testing.T) {
 	s := testnet.NewSender(there, "in0")
 	frames := testnet.Conversation(100)
 	s.SendAll(frames, 0)
-	if n := p.Heard(s.Sent)[`gonetmon_frames_total{class="ipv4"}`]; n != 100 {
+	if n := p.WaitFrames(s.Sent)[`gonetmon_frames_total{class="ipv4"}`]; n != 100 {
 		t.Errorf("%v frames counted of 100", n)
 	}
 }
@@ -43,14 +43,14 @@ func TestAbsentInterface(t *testing.T) {
 // The whole daemon through an interface that is deleted and made anew: what was counted stays.
 func TestRecreatedInterface(t *testing.T) {
 	t.Parallel()
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	p := start(t, here)
 	frames := testnet.Conversation(1000)
 	var last map[string]float64
 	for run := range 5 {
 		s := testnet.NewSender(there, "in0")
 		s.SendAll(frames, 50000)
-		m := p.Heard(uint64(1000 * (run + 1)))
+		m := p.WaitFrames(uint64(1000 * (run + 1)))
 		if n := m[`gonetmon_frames_total{class="ipv4"}`]; n != float64(1000*(run+1)) {
 			t.Errorf("%v frames after %d rounds of 1000", n, run+1)
 		}
@@ -73,7 +73,7 @@ func TestRecreatedInterface(t *testing.T) {
 // mirror port, which has no address, has the prefixes of the default route's interface.
 func TestAutomatic(t *testing.T) {
 	t.Parallel()
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	here.IP("addr add 192.168.7.2/24 dev mon0")
 	here.IP("route add default via 192.168.7.1")
 	p := start(t, here, "GONETMON_INTERFACE=", "GONETMON_CIDR=")
@@ -101,7 +101,7 @@ func TestAutomatic(t *testing.T) {
 // Each interface of a list counts into the same devices.
 func TestTwoInterfaces(t *testing.T) {
 	t.Parallel()
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	testnet.Veth(there, "in1", here, "mon1")
 	p := start(t, here, "GONETMON_INTERFACE=mon0,mon1")
 	home, away := netip.MustParseAddr("192.168.2.7"), netip.MustParseAddr("198.51.100.1")
@@ -121,7 +121,7 @@ func TestTwoInterfaces(t *testing.T) {
 // What it costs when next to nothing happens, and what memory it holds with the ring. The bounds are far above what the benchmarks
 // of the README say, for busy machines, but below what a spinning loop or a leak would need.
 func TestIdle(t *testing.T) {
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	p := start(t, here)
 	s := testnet.NewSender(there, "in0")
 	frames := testnet.Conversation(2000)

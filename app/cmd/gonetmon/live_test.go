@@ -108,7 +108,7 @@ func replayedFrames(t *testing.T, frames [][]byte, cidrs []netip.Prefix) map[str
 	if err := replay(c, []string{"--metrics", file}, &out); err != nil {
 		t.Fatal(err)
 	}
-	return testnet.ParsePage(t, out.String())
+	return testnet.ParseMetrics(t, out.String())
 }
 
 // writePcap makes a capture file of Ethernet frames that came one after the other.
@@ -194,13 +194,13 @@ func TestLiveIsFile(t *testing.T) {
 				return
 			}
 			replayed++
-			here, there := testnet.Joined(t)
+			here, there := testnet.NewPair(t)
 			// With an IPv6 prefix in the list it holds as it is.
 			cidrs := append(slices.Clone(tally.CIDRs), netip.MustParsePrefix("2001:db8:ffff:ffff::/64"))
 			p := start(t, here, "GONETMON_CIDR="+prefixes(cidrs).String())
 			s := testnet.NewSender(there, "in0")
 			s.SendAll(frames, 50000)
-			got := p.Heard(s.Sent)
+			got := p.WaitFrames(s.Sent)
 			if n := got[`gonetmon_capture_packets_total{interface="mon0"}`]; n != float64(s.Sent) {
 				t.Errorf("%.0f frames counted, %d sent", n, s.Sent)
 			}
@@ -223,7 +223,7 @@ func TestLiveIsFile(t *testing.T) {
 // Tagged frames count as they were on the wire, whatever of the tags the kernel takes out.
 func TestLiveTags(t *testing.T) {
 	t.Parallel()
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	p := start(t, here, "GONETMON_CIDR=192.168.2.0/24,fe80::/10")
 	home, away := netip.MustParseAddr("192.168.2.7"), netip.MustParseAddr("198.51.100.1")
 	var frames [][]byte
@@ -239,13 +239,13 @@ func TestLiveTags(t *testing.T) {
 	}
 	s := testnet.NewSender(there, "in0")
 	s.SendAll(frames, 50000)
-	same(t, p.Heard(s.Sent), counted(t, frames, []netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("fe80::/10")}))
+	same(t, p.WaitFrames(s.Sent), counted(t, frames, []netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("fe80::/10")}))
 }
 
 // A daemon that stands still loses frames, but not the count of them.
 func TestLiveOverflow(t *testing.T) {
 	t.Parallel()
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	p := start(t, here, "GONETMON_RING_SIZE=512KiB")
 	s := testnet.NewSender(there, "in0")
 	frames := testnet.Conversation(20000)
@@ -258,7 +258,7 @@ func TestLiveOverflow(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.SendAll(frames, 50000)
-	m := p.Heard(s.Sent)
+	m := p.WaitFrames(s.Sent)
 	read, dropped := uint64(m[`gonetmon_capture_packets_total{interface="mon0"}`]), uint64(m[`gonetmon_capture_drops_total{interface="mon0"}`])
 	if read+dropped != s.Sent || dropped == 0 {
 		t.Errorf("%d read + %d dropped = %d, %d sent", read, dropped, read+dropped, s.Sent)
@@ -279,7 +279,7 @@ func stops() int {
 // SIGTERM while frames come: each that was sent before it is counted or is a drop, and the process ends at once and well.
 func TestLiveStop(t *testing.T) {
 	t.Parallel()
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	s := testnet.NewSender(there, "in0")
 	frames := testnet.Conversation(5000)
 	var longest time.Duration
@@ -292,9 +292,9 @@ func TestLiveStop(t *testing.T) {
 		}
 		status, took := p.Stop()
 		longest = max(longest, took)
-		read, dropped := p.Logged("stopped", "frames"), p.Logged("stopped", "drops")
-		if sent := s.Sent - before; status != 0 || read+dropped != sent || dropped == 0 && p.Logged("counted", "bytes") != bytes {
-			t.Errorf("run %d: status %d, %d read + %d dropped, %d sent; %d bytes counted, %d sent", run, status, read, dropped, sent, p.Logged("counted", "bytes"), bytes)
+		read, dropped := p.LogValue("stopped", "frames"), p.LogValue("stopped", "drops")
+		if sent := s.Sent - before; status != 0 || read+dropped != sent || dropped == 0 && p.LogValue("counted", "bytes") != bytes {
+			t.Errorf("run %d: status %d, %d read + %d dropped, %d sent; %d bytes counted, %d sent", run, status, read, dropped, sent, p.LogValue("counted", "bytes"), bytes)
 		}
 	}
 	t.Logf("%d stops, the longest %v", stops(), longest)
@@ -303,7 +303,7 @@ func TestLiveStop(t *testing.T) {
 // SIGTERM while frames keep coming: no frame that was sent before it is missing from the account, and none is in it that was not sent.
 func TestLiveStopUnderLoad(t *testing.T) {
 	t.Parallel()
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	s := testnet.NewSender(there, "in0")
 	frames := testnet.Conversation(5000)
 	var longest time.Duration
@@ -332,7 +332,7 @@ func TestLiveStopUnderLoad(t *testing.T) {
 		close(stop)
 		load.Wait()
 		longest = max(longest, took)
-		read, dropped := p.Logged("stopped", "frames"), p.Logged("stopped", "drops")
+		read, dropped := p.LogValue("stopped", "frames"), p.LogValue("stopped", "drops")
 		if status != 0 || read+dropped < before || read+dropped > sent.Load() {
 			t.Errorf("run %d: status %d, %d read + %d dropped, %d sent before the signal, %d after the end", run, status, read, dropped, before, sent.Load())
 		}

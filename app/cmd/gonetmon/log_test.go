@@ -10,7 +10,7 @@ import (
 // When who reads the log and the tables has gone, counting goes on, and the daemon ends well.
 func TestLogReaderGone(t *testing.T) {
 	t.Parallel()
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +24,7 @@ func TestLogReaderGone(t *testing.T) {
 	_ = read.Close()
 	s := testnet.NewSender(there, "in0")
 	s.SendAll(testnet.Conversation(1000), 0)
-	if n := d.Heard(s.Sent)[`gonetmon_frames_total{class="ipv4"}`]; n != float64(s.Sent) {
+	if n := d.WaitFrames(s.Sent)[`gonetmon_frames_total{class="ipv4"}`]; n != float64(s.Sent) {
 		t.Errorf("%.0f frames counted, %d sent", n, s.Sent)
 	}
 	if status, _ := d.Stop(); status != 0 {

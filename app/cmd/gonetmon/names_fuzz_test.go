@@ -98,7 +98,7 @@ func FuzzArrivingName(f *testing.F) {
 		}
 		var exposition bytes.Buffer
 		metrics.NewExposition(metrics.Config{Snapshot: registry.Snapshot, OmitGoMetrics: true}).WritePrometheus(&exposition)
-		if got := testnet.ParsePage(t, exposition.String())[`node_bytes_total{device="`+name+`"}`]; got != 1000 {
+		if got := testnet.ParseMetrics(t, exposition.String())[`node_bytes_total{device="`+name+`"}`]; got != 1000 {
 			t.Errorf("%q has %v bytes on the page of metrics, want 1,000:\n%s", name, got, exposition.String())
 		}
 		w := httptest.NewRecorder()

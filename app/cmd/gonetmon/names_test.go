@@ -13,7 +13,7 @@ import (
 // The main job: frames on a wire, names from a DNS server, and what is scraped says which device moved how much.
 func TestNamedDevices(t *testing.T) {
 	t.Parallel()
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	dns := testnet.NamespaceDNS(t, here, true, nil)
 	name := func(addr, name string) {
 		dns.Set(netip.MustParseAddr(addr), testnet.Answer{Names: []string{name}, TTL: 3600})
@@ -58,7 +58,7 @@ func TestNamedDevices(t *testing.T) {
 		t.Error("the page does not show alexakitchen and its address")
 	}
 	p.Until("a report with alexakitchen", func() bool { return strings.Contains(p.Out.String(), "alexakitchen") })
-	if status, out, log := testnet.Said(t, gonetmon(here, []string{"GONETMON_PORT=" + p.Port()}, "healthcheck")); status != 0 {
+	if status, out, log := testnet.Run(t, gonetmon(here, []string{"GONETMON_PORT=" + p.Port()}, "healthcheck")); status != 0 {
 		t.Errorf("healthcheck: status %d, %s%s", status, out, log)
 	}
 	if status, body := p.Get("readyz"); status != 200 {
@@ -70,7 +70,7 @@ func TestNamedDevices(t *testing.T) {
 // ones hold.
 func TestChangedDNS(t *testing.T) {
 	t.Parallel()
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	dns := testnet.NamespaceDNS(t, here, true, func(netip.Addr) testnet.Answer { return testnet.Answer{Names: []string{"tv."}, TTL: 60} })
 	here.Etc("resolv.conf", "# none yet\n")
 	p := start(t, here, "GONETMON_DNS_SERVERS=")
@@ -95,7 +95,7 @@ func TestChangedDNS(t *testing.T) {
 // A dead server and a /16 of hosts: counting starts at once, and what is asked stays bounded.
 func TestDeadDNS(t *testing.T) {
 	t.Parallel()
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	dns := testnet.NamespaceDNS(t, here, true, func(netip.Addr) testnet.Answer {
 		return testnet.Answer{Mode: testnet.BlackHole, Delay: 1500 * time.Millisecond}
 	})
@@ -160,7 +160,7 @@ func countDevices(m map[string]float64) (n int) {
 // Whatever a DNS server answers, the page can be read, nothing of it is on it raw, and what was refused is counted.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	hostile := []string{"a\"b.lan", "a\nb.lan", "<script>alert(1)</script>", "{{7*7}}", "%s%n", "\x1b[31mred", "\xff\xfe\xfd", "a\x00b", "\u202eexe.nal", "192.168.2.1", "a b", `a\b`, "x=\"1\"} 2\nnode_bytes_total{device=\"y", strings.Repeat("x", 63) + "\"", "caf\u00e9.lan"}
 	modes := []testnet.Mode{testnet.WrongID, testnet.WrongQuestion, testnet.WrongOwner, testnet.NotResponse, testnet.Loop, testnet.TruncatedNoTCP,
 		testnet.Garbage, testnet.CompressionLoop, testnet.Huge}

@@ -11,9 +11,9 @@ import (
 func TestLiveOffloads(t *testing.T) {
 	testnet.NeedKernel(t)
 	t.Parallel()
-	for _, m := range testnet.Mergings() {
+	for _, m := range testnet.OffloadCases() {
 		t.Run(m.Name, func(t *testing.T) {
-			n := testnet.NewMergingNet(t, m, true)
+			n := testnet.NewOffloadNet(t, m, true)
 			p := n.Bulk(t, start(t, n.Here, "GONETMON_CIDR=192.168.2.0/24,2001:db8::/64,fe80::/10"), 64<<20)
 			t.Logf("%d frames and %d bytes on the wire, from %d frames at the tap", p.Frames, p.Bytes, p.Tap)
 		})

@@ -195,7 +195,7 @@ func TestPrometheus(t *testing.T) {
 	testnet.NeedKernel(t)
 	t.Parallel()
 	testnet.NeedCommand(t, "prometheus", "go install the prometheus of Prometheus 3")
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	dns := testnet.NamespaceDNS(t, here, true, nil)
 	p := start(t, here, "GONETMON_DNS_SERVERS=127.0.0.1")
 	prom := startPrometheus(t, here, p)

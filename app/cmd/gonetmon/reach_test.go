@@ -28,7 +28,7 @@ func TestFullNames(t *testing.T) {
 
 // The daemon answers under its addresses, its own name and those that are configured, and under no other.
 func TestHostNames(t *testing.T) {
-	here, _ := testnet.Joined(t)
+	here, _ := testnet.NewPair(t)
 	p := start(t, here, "GONETMON_HOST_NAMES=monitor.example.org")
 	own, err := os.Hostname()
 	if err != nil {
@@ -56,7 +56,7 @@ func TestHostNames(t *testing.T) {
 // With 64 descriptors and 2,000 connections that do nothing, frames are counted, names found, and the page is there at once.
 func TestFewDescriptors(t *testing.T) {
 	t.Parallel()
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	dns := testnet.NamespaceDNS(t, here, true, func(addr netip.Addr) testnet.Answer {
 		time.Sleep(100 * time.Millisecond) // so that several are asked at once
 		return testnet.Answer{Names: []string{fmt.Sprintf("host%d.lan.", addr.As4()[3])}, TTL: 3600}

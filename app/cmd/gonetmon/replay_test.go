@@ -116,7 +116,7 @@ func TestReplayMetrics(t *testing.T) {
 			if err := replay(c, []string{"--metrics", filepath.Join(dir, name)}, &out); err != nil {
 				t.Fatal(err)
 			}
-			m := testnet.ParsePage(t, out.String())
+			m := testnet.ParseMetrics(t, out.String())
 			var devices, hosts float64
 			for series, v := range m {
 				if strings.HasPrefix(series, "node_bytes_total{") {

@@ -56,13 +56,13 @@ var ways = []way{
 func (w *way) start(t *testing.T, n *testnet.Namespace, variables ...string) *testnet.Daemon {
 	t.Helper()
 	cmd := gonetmon(nil, append(usual(), variables...))
-	cmd.Path, cmd.SysProcAttr = testnet.Copy(t), w.attr
+	cmd.Path, cmd.SysProcAttr = testnet.CopyBinary(t), w.attr
 	if w.file != 0 {
 		testnet.SetCapabilities(t, cmd.Path, w.file)
 	}
 	return testnet.StartDaemonBy(t, n, cmd, func() (err error) {
 		n.Do(func() {
-			if err = testnet.Bound(w.bounding); err == nil {
+			if err = testnet.DropBounding(w.bounding); err == nil {
 				err = cmd.Start()
 			}
 		})
@@ -133,7 +133,7 @@ func TestRights(t *testing.T) {
 		w := &ways[i]
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			here, there := testnet.Joined(t)
+			here, there := testnet.NewPair(t)
 			p := w.start(t, here)
 			if log := p.Log.String(); !strings.Contains(log, w.log) || strings.Contains(log, "still uid 0") != (w.uid == "0") {
 				t.Errorf("the log lacks %s, or more is left:\n%s", w.log, log)
@@ -141,7 +141,7 @@ func TestRights(t *testing.T) {
 			for run := range 2 {
 				s := testnet.NewSender(there, "in0")
 				s.SendAll(testnet.Conversation(1000), 50000)
-				if n := p.Heard(uint64(1000 * (run + 1)))[`gonetmon_frames_total{class="ipv4"}`]; n != float64(1000*(run+1)) {
+				if n := p.WaitFrames(uint64(1000 * (run + 1)))[`gonetmon_frames_total{class="ipv4"}`]; n != float64(1000*(run+1)) {
 					t.Errorf("%v frames after %d rounds of 1000", n, run+1)
 				}
 				if n := promiscuity(t, here, "mon0"); n != 2 { // both rings
@@ -157,7 +157,7 @@ func TestRights(t *testing.T) {
 				}
 			}
 			harmless(t, p, w.uid)
-			if status, _ := p.Stop(); status != 0 || p.Logged("stopped", "frames") != 2000 {
+			if status, _ := p.Stop(); status != 0 || p.LogValue("stopped", "frames") != 2000 {
 				t.Errorf("stopped with status %d", status)
 			}
 		})
@@ -166,9 +166,9 @@ func TestRights(t *testing.T) {
 
 // Where the kernel has no filter, it says so and goes on; where capabilities can't be given up, it does not start.
 func TestRightsForbidden(t *testing.T) {
-	here, _ := testnet.Joined(t)
+	here, _ := testnet.NewPair(t)
 	var p *testnet.Daemon
-	testnet.Forbid(t, unix.SYS_SECCOMP, unix.ENOSYS, func() { p = start(t, here) })
+	testnet.WithSyscallError(t, unix.SYS_SECCOMP, unix.ENOSYS, func() { p = start(t, here) })
 	if log := p.Log.String(); strings.Count(log, `level=WARN msg="system calls are not filtered" error="seccomp: function not implemented"`) != 1 ||
 		!strings.Contains(log, "uid=65534 gid=65534 capabilities=none seccomp=false") {
 		t.Errorf("the log does not say once that there is no filter:\n%s", log)
@@ -177,11 +177,11 @@ func TestRightsForbidden(t *testing.T) {
 		t.Errorf("gonetmon_process_capabilities %v", n)
 	}
 	cmd := gonetmon(nil, append(usual(), "GONETMON_INTERFACE=lo"))
-	cmd.Path = testnet.Copy(t)
+	cmd.Path = testnet.CopyBinary(t)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1234, Gid: 1235}}
 	testnet.SetCapabilities(t, cmd.Path, capabilities(unix.CAP_NET_RAW))
-	testnet.Forbid(t, unix.SYS_CAPSET, unix.EPERM, func() {
-		status, _, log := testnet.Said(t, cmd)
+	testnet.WithSyscallError(t, unix.SYS_CAPSET, unix.EPERM, func() {
+		status, _, log := testnet.Run(t, cmd)
 		if status != 2 || !strings.Contains(log, "gonetmon: give up rights: capset: operation not permitted; ") || !strings.Contains(log, "GONETMON_KEEP_PRIVILEGES=true") {
 			t.Errorf("status %d, said %s", status, log)
 		}
@@ -191,7 +191,7 @@ func TestRightsForbidden(t *testing.T) {
 // The switch keeps all rights, and each start says so.
 func TestRightsKept(t *testing.T) {
 	t.Parallel()
-	here, _ := testnet.Joined(t)
+	here, _ := testnet.NewPair(t)
 	p := start(t, here, "GONETMON_KEEP_PRIVILEGES=true")
 	if log := p.Log.String(); !strings.Contains(log, `level=WARN msg="all rights are kept`) || strings.Contains(log, "given up") {
 		t.Errorf("the log does not say that all rights are kept:\n%s", log)
@@ -213,7 +213,7 @@ func TestRightsKept(t *testing.T) {
 
 // An interface that is deleted and made anew under traffic is heard again within a second by a daemon without any right.
 func TestRecreatedWithoutRights(t *testing.T) {
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	p := start(t, here)
 	harmless(t, p, "65534")
 	frames := testnet.Conversation(1000)
@@ -263,7 +263,7 @@ func TestRecreatedWithoutRights(t *testing.T) {
 
 // An interface that is made anew and left down is beyond a daemon without rights, which says who must bring it up.
 func TestDownWithoutRights(t *testing.T) {
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	p := start(t, here)
 	here.IP("link delete mon0")
 	there.IP("link add in0 type veth peer name mon0 netns " + here.Name)
@@ -282,7 +282,7 @@ func TestDownWithoutRights(t *testing.T) {
 // kill -9 leaves no interface promiscuous.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	here, _ := testnet.Joined(t)
+	here, _ := testnet.NewPair(t)
 	for range 5 {
 		p := start(t, here)
 		if n := promiscuity(t, here, "mon0"); n != 2 {
@@ -302,8 +302,8 @@ func TestKilled(t *testing.T) {
 // becomes so is told of.
 func TestNamesFileRights(t *testing.T) {
 	t.Parallel()
-	here, there := testnet.Joined(t)
-	name := filepath.Join(testnet.OpenDir(t), "hosts")
+	here, there := testnet.NewPair(t)
+	name := filepath.Join(testnet.PublicDir(t), "hosts")
 	write := func(text string, mode os.FileMode) {
 		t.Helper()
 		if err := errors.Join(os.WriteFile(name, []byte(text), 0o600), os.Chmod(name, mode)); err != nil {
@@ -311,7 +311,7 @@ func TestNamesFileRights(t *testing.T) {
 		}
 	}
 	write("192.168.2.7 kitchen\n", 0o600)
-	status, _, log := testnet.Said(t, gonetmon(here, append(usual(), "GONETMON_NAMES_FILE="+name)))
+	status, _, log := testnet.Run(t, gonetmon(here, append(usual(), "GONETMON_NAMES_FILE="+name)))
 	if want := fmt.Sprintf("GONETMON_NAMES_FILE=%s: open %[1]s: permission denied; user 65534 must be able to read it and to enter its folders: chmod o+r %[1]s", name); status != 2 || !strings.Contains(log, want) {
 		t.Errorf("status %d, said %s; want %s", status, log, want)
 	}
@@ -335,7 +335,7 @@ func TestNamesFileRights(t *testing.T) {
 // Stopped and continued, asked by many at once, plain and gzipped, and made to collect its garbage all the time, it goes on; and the
 // runtime can still tell what every goroutine does when it is ended.
 func TestBusyWithoutRights(t *testing.T) {
-	here, there := testnet.Joined(t)
+	here, there := testnet.NewPair(t)
 	cmd := gonetmon(here, usual())
 	cmd.Env = append(cmd.Env, "GOGC=5", "GOMAXPROCS=4")
 	p := testnet.StartDaemon(t, here, cmd)
@@ -377,7 +377,7 @@ func TestBusyWithoutRights(t *testing.T) {
 	}
 	asking.Wait()
 	load.Wait()
-	m := p.Heard(s.Sent)
+	m := p.WaitFrames(s.Sent)
 	if got := m[`gonetmon_capture_packets_total{interface="mon0"}`] + m[`gonetmon_capture_drops_total{interface="mon0"}`]; got != float64(s.Sent) {
 		t.Errorf("%v frames of %d", got, s.Sent)
 	}

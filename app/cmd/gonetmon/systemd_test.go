@@ -246,7 +246,7 @@ func TestWrongNotifier(t *testing.T) {
 		"wrong watchdog": {[]string{"WATCHDOG_USEC=soon"}, "systemd's watchdog: error converting WATCHDOG_USEC"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status, _, log := testnet.Said(t, gonetmon(nil, append(tt.variables, "NOTIFY_SOCKET="+path)))
+			status, _, log := testnet.Run(t, gonetmon(nil, append(tt.variables, "NOTIFY_SOCKET="+path)))
 			if status != 1 || !strings.Contains(log, tt.want) {
 				t.Errorf("status %d, said %q, want %q", status, log, tt.want)
 			}
@@ -490,7 +490,7 @@ func TestWrongSockets(t *testing.T) {
 			for _, network := range tt.sockets {
 				files = append(files, pair(network))
 			}
-			testnet.WrongInput(t, asService(gonetmon(nil, []string{"GONETMON_INTERFACE=lo", "GONETMON_DNS_SERVERS=none"}), files...), tt.want)
+			testnet.RequireUsageError(t, asService(gonetmon(nil, []string{"GONETMON_INTERFACE=lo", "GONETMON_DNS_SERVERS=none"}), files...), tt.want)
 		})
 	}
 }
