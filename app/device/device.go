@@ -25,23 +25,33 @@ type Device struct {
 	OutRate float64
 }
 
-// A Snapshot is what is known at one moment. It does not change, and all of it is of the same packets: what the devices, the
+// A Snapshot is what is known at one moment. It does not change and must not be changed, and all of it is of the same packets: what the devices, the
 // overflow, the waiting and the forgotten have sent and received together is what all hosts have.
 type Snapshot struct {
 	Time      time.Time // of the snapshot
 	Start     time.Time // of the counting
-	Devices   Devices   // sorted by name
+	Devices   []Device  // sorted by name
 	Network   traffic.Network
 	Overflow  traffic.Totals // of the hosts beyond the limit, together
 	Waiting   traffic.Totals // of the devices that are not shown yet, because their names are being found out
 	Forgotten traffic.Totals // of the devices that have been forgotten
 	Hosts     int            // known
 	Limit     int            // of hosts
-	Tables    []Table        // how full what is remembered is
+	Tables    []TableUsage   // how full each table of the registry is
 }
 
-// A Table is one of the tables of the registry, and how full it is.
-type Table struct {
+// NumAddressed counts the devices that have an address.
+func (s *Snapshot) NumAddressed() (n int) {
+	for i := range s.Devices {
+		if len(s.Devices[i].Hosts) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// TableUsage is how full a table of the registry is.
+type TableUsage struct {
 	Name        string
 	Used, Limit int // entries
 }

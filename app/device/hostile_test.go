@@ -46,7 +46,7 @@ func (h *house) sum(t *testing.T, before map[string]traffic.Totals) {
 	all := s.Forgotten
 	all.Add(&s.Overflow)
 	all.Add(&s.Waiting)
-	for d := range s.Devices.All() {
+	for _, d := range s.Devices {
 		all.Add(&d.Totals)
 		if before == nil {
 			continue
@@ -67,9 +67,6 @@ func (h *house) sum(t *testing.T, before map[string]traffic.Totals) {
 	// In this house nobody talks to each other, so each packet has one end here.
 	if got, want := all.Sent().Bytes+all.Received().Bytes, s.Network.Total().Bytes; got != want {
 		t.Fatalf("%d bytes of devices, %d in the network", got, want)
-	}
-	if got, want := h.Housed(), s.Devices.Housed(); got != want {
-		t.Fatalf("%d devices have an address, %d in the snapshot", got, want)
 	}
 }
 
@@ -108,10 +105,10 @@ func TestOneName(t *testing.T) {
 		h.sum(t, nil)
 		h.bounded(t)
 		s := h.Snapshot()
-		if n := s.Devices.Len(); known && n != 1000 || !known && n != 1000-mostNamesakes+1 {
+		if n := len(s.Devices); known && n != 1000 || !known && n != 1000-mostNamesakes+1 {
 			t.Errorf("MACs known %v: %d devices", known, n)
 		}
-		for d := range s.Devices.All() {
+		for _, d := range s.Devices {
 			if d.Name != "printer" && d.Name != "printer-"+d.Hosts[0].String() {
 				t.Errorf("a device is called %s", d.Name)
 			}
@@ -180,7 +177,7 @@ func TestForged(t *testing.T) {
 	h.fold(time.Second)
 	h.fold(patience)
 	got := map[string]string{}
-	for _, d := range h.Snapshot().Devices.Unpack() {
+	for _, d := range h.Snapshot().Devices {
 		got[d.Name] = fmt.Sprintf("%v %d", d.Hosts, d.Totals.Sent().Bytes)
 	}
 	if got["roku"] != fmt.Sprintf("[192.168.2.7 fe80::7] %d", rounds*110) {
@@ -207,7 +204,7 @@ func TestRandomFacts(t *testing.T) {
 		limit := []int{4, 10, 100}[random.IntN(3)]
 		h := newHouse(limit, random.IntN(2) == 0)
 		h.cfg.Forget = time.Duration(random.IntN(3)) * 10 * time.Minute
-		h.cfg.Patient = random.IntN(4) > 0
+		h.cfg.AwaitNames = random.IntN(4) > 0
 		if random.IntN(2) == 0 {
 			h.cfg.Strip = []string{"lan"}
 		}
@@ -225,7 +222,7 @@ func TestRandomFacts(t *testing.T) {
 					book.MACs[mac(byte(random.IntN(6)))] = pick(call)
 				}
 				if random.IntN(5) == 0 {
-					h.SetBook(book)
+					h.SetHosts(book)
 				}
 			case 4:
 				if h.namer != nil {
@@ -243,10 +240,10 @@ func TestRandomFacts(t *testing.T) {
 			}
 		}
 		h.fold(time.Second)
-		h.Settle()
+		h.FlushPending()
 		h.sum(t, nil)
 		hosts := map[netip.Addr]bool{}
-		for _, d := range h.Snapshot().Devices.Unpack() {
+		for _, d := range h.Snapshot().Devices {
 			for _, a := range d.Hosts {
 				if hosts[a] {
 					t.Fatalf("round %d: %s is of two devices", round, a)

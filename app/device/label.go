@@ -227,7 +227,7 @@ func (r *Registry) free(d *device, text string) bool {
 	if s == nil || s.owner == nil || s.owner == d {
 		return true
 	}
-	return r.cfg.Patient && !slices.ContainsFunc(s.owner.hosts.all(), func(h *host) bool { return r.now-h.last < span(takeover) })
+	return r.cfg.AwaitNames && !slices.ContainsFunc(s.owner.hosts.all(), func(h *host) bool { return r.now-h.last < span(takeover) })
 }
 
 // canonical is a name as it is compared: without the domain that it would be shown without.

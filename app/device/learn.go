@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"time"
-	"weak"
 
 	"gonetmon/app/names"
 )
@@ -106,8 +105,8 @@ func (r *Registry) named(f *names.Fact) {
 	}
 }
 
-// SetBook takes another hosts file. The names in it hold at once.
-func (r *Registry) SetBook(book *names.Book) {
+// SetHosts takes another hosts file. The names in it hold at once.
+func (r *Registry) SetHosts(book *names.Book) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.book = book
@@ -136,7 +135,7 @@ func (r *Registry) SetBook(book *names.Book) {
 			r.review(h.device)
 		}
 	}
-	r.snapshot = weak.Pointer[Snapshot]{}
+	r.snapshot = nil
 }
 
 // bookName is what the hosts file calls a host: by its address, its MAC, or another address of this.

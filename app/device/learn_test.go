@@ -48,7 +48,7 @@ func (h *house) all(addrs string) {
 // who lists the devices as "name source number-of-its-MAC addresses".
 func (h *house) who() []string {
 	var all []string
-	for _, d := range h.Snapshot().Devices.Unpack() {
+	for _, d := range h.Snapshot().Devices {
 		all = append(all, fmt.Sprintf("%s %s %x %v", d.Name, d.Source, d.MAC[5:], d.Hosts))
 	}
 	return all
@@ -173,7 +173,7 @@ func TestDevicesOfFacts(t *testing.T) {
 			h.fold(patience)
 			h.wantWho(t, tt.want...)
 			var sum uint64
-			for _, d := range h.Snapshot().Devices.Unpack() {
+			for _, d := range h.Snapshot().Devices {
 				sum += d.Totals.Sent().Bytes
 			}
 			if n := len(strings.Fields(tt.senders)); sum != uint64(n) {
@@ -182,10 +182,10 @@ func TestDevicesOfFacts(t *testing.T) {
 
 			// The same if the traffic comes first and all is settled at the end, as in a file.
 			h = newHouse(100, false)
-			h.cfg.Patient = false
+			h.cfg.AwaitNames = false
 			h.all(tt.senders)
 			h.learn(tt.facts...)
-			h.Settle()
+			h.FlushPending()
 			h.wantWho(t, tt.want...)
 		})
 	}
@@ -210,14 +210,14 @@ func TestDevicesChange(t *testing.T) {
 	})
 	t.Run("so does another MAC", func(t *testing.T) {
 		h := newHouse(100, false)
-		h.cfg.Patient = false
+		h.cfg.AwaitNames = false
 		h.learn(speaks(1, "192.168.2.7"))
 		h.sends("192.168.2.7", 100)
 		h.fold(time.Second)
 		h.learn(speaks(2, "192.168.2.7"))
 		h.sends("192.168.2.7", 10)
 		h.fold(time.Second)
-		h.Settle()
+		h.FlushPending()
 		h.want(t, "moved", "00:17:88:00:00:01 address [] 100/0", "192.168.2.7 address [192.168.2.7] 10/0")
 	})
 	t.Run("an address of a MAC joins the device that is shown", func(t *testing.T) {
@@ -290,15 +290,15 @@ func TestDevicesChange(t *testing.T) {
 // The user's file goes before all, at once, and says what is one thing.
 func TestBook(t *testing.T) {
 	h := newHouse(100, true)
-	h.SetBook(&names.Book{Addrs: map[netip.Addr]string{netip.MustParseAddr("192.168.2.7"): "laptop"}, MACs: map[names.MAC]string{mac(2): "laptop", mac(3): "printer"}})
+	h.SetHosts(&names.Book{Addrs: map[netip.Addr]string{netip.MustParseAddr("192.168.2.7"): "laptop"}, MACs: map[names.MAC]string{mac(2): "laptop", mac(3): "printer"}})
 	h.learn(speaks(1, "192.168.2.7"), speaks(1, "fe80::7"), speaks(2, "192.168.2.8"), speaks(3, "192.168.2.9"), called(3, "brother"))
 	h.all("192.168.2.7 fe80::7 192.168.2.8 192.168.2.9")
 	h.want(t, "from the file", "laptop file [192.168.2.7 192.168.2.8 fe80::7] 3/0", "printer file [192.168.2.9] 1/0")
-	h.SetBook(&names.Book{MACs: map[names.MAC]string{mac(1): "macbook", mac(3): "laser"}})
+	h.SetHosts(&names.Book{MACs: map[names.MAC]string{mac(1): "macbook", mac(3): "laser"}})
 	h.all("192.168.2.7 192.168.2.8 192.168.2.9")
 	h.fold(patience)
 	h.want(t, "changed", "192.168.2.8 address [192.168.2.8] 1/0", "laptop file [] 3/0", "laser file [192.168.2.9] 1/0", "macbook file [192.168.2.7 fe80::7] 1/0", "printer file [] 1/0")
-	h.SetBook(&names.Book{})
+	h.SetHosts(&names.Book{})
 	h.all("192.168.2.7 192.168.2.9")
 	h.fold(patience)
 	h.want(t, "the last good name is kept where there is no other", "192.168.2.8 address [192.168.2.8] 1/0", "brother dhcp [192.168.2.9] 1/0", "laptop file [] 3/0", "laser file [] 1/0", "macbook file [192.168.2.7 fe80::7] 2/0", "printer file [] 1/0")
@@ -310,8 +310,8 @@ func TestBookNamesAll(t *testing.T) {
 		for _, early := range []bool{true, false} {
 			for _, patient := range []bool{true, false} {
 				h := newHouse(100, false)
-				h.cfg.Patient = patient
-				h.SetBook(&names.Book{Addrs: map[netip.Addr]string{netip.MustParseAddr("192.168.2.7"): "laptop"}})
+				h.cfg.AwaitNames = patient
+				h.SetHosts(&names.Book{Addrs: map[netip.Addr]string{netip.MustParseAddr("192.168.2.7"): "laptop"}})
 				var facts []names.Fact
 				for _, addr := range strings.Fields(senders) {
 					facts = append(facts, speaks(1, addr))
@@ -324,7 +324,7 @@ func TestBookNamesAll(t *testing.T) {
 				}
 				h.all(senders)
 				h.fold(patience)
-				h.Settle()
+				h.FlushPending()
 				h.wantWho(t, "laptop file 01 [192.168.2.7 2001:db8::7 fe80::7]")
 			}
 		}

@@ -2,12 +2,10 @@ package device
 
 import (
 	"context"
-	"iter"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
-	"weak"
 
 	"gonetmon/app/names"
 	"gonetmon/app/traffic"
@@ -23,14 +21,14 @@ type Namer interface {
 
 // Config is what a Registry needs.
 type Config struct {
-	Tables  []*traffic.Table // what is counted; the registry is the only one to drain them
-	Names   Namer            // nil: no lookups
-	Order   []string         // the sources of names that are used, best first; nil: Sources
-	Strip   []string         // domains that names are shown without, where they stay unique
-	Limit   int              // of hosts, and of each other thing that is remembered
-	Patient bool             // new devices are shown when their names are known, or after some seconds; otherwise by Settle
-	Forget  time.Duration    // how long a device stays that is not seen any more; 0: for ever
-	Start   time.Time        // zero: when the registry first hears of a time
+	Tables     []*traffic.Table // what is counted; the registry is the only one to drain them
+	Names      Namer            // nil: no lookups
+	Order      []string         // the sources of names that are used, best first; nil: Sources
+	Strip      []string         // domains that names are shown without, where they stay unique
+	Limit      int              // of hosts, and of each other thing that is remembered
+	AwaitNames bool             // new devices are shown when their names are known, or after some seconds; otherwise by FlushPending
+	Forget     time.Duration    // how long a device stays that is not seen any more; 0: for ever
+	Start      time.Time        // zero: when the registry first hears of a time
 }
 
 const (
@@ -75,7 +73,7 @@ type Registry struct {
 	forgotten traffic.Totals
 	folded    time.Time
 	swept     instant
-	snapshot  weak.Pointer[Snapshot] // of the last fold, as long as somebody who has asked for it needs it
+	snapshot  *Snapshot // of the last Update; nil: nobody has asked for it yet
 }
 
 // NewRegistry returns a registry that knows nobody.
@@ -99,19 +97,19 @@ func (r *Registry) Run(ctx context.Context) error {
 	for {
 		select {
 		case now := <-tick.C:
-			r.Fold(now)
+			r.Update(now)
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-// Fold takes what the tables have gained, and the names that were found, into the devices.
-func (r *Registry) Fold(now time.Time) {
+// Update takes what the tables have gained, and the names that were found, into the devices.
+func (r *Registry) Update(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.clock(now)
-	r.snapshot = weak.Pointer[Snapshot]{}
+	r.snapshot = nil
 	if r.cfg.Names != nil {
 		r.cfg.Names.Drain(r.looked)
 	}
@@ -119,7 +117,7 @@ func (r *Registry) Fold(now time.Time) {
 		n := t.Drain(func(slot int, addr netip.Addr, gain *traffic.Delta) { r.gained(i, slot, addr, &gain.Totals) })
 		r.network.Add(&n)
 	}
-	if r.cfg.Patient {
+	if r.cfg.AwaitNames {
 		r.show(false)
 	} else if len(r.waiting) > 4*r.cfg.Limit {
 		r.waiting = slices.DeleteFunc(r.waiting, func(d *device) bool {
@@ -135,11 +133,11 @@ func (r *Registry) Fold(now time.Time) {
 	}
 }
 
-// Settle shows every device that waits: nothing more will be learned.
-func (r *Registry) Settle() {
+// FlushPending shows every device that waits: nothing more will be learned.
+func (r *Registry) FlushPending() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.snapshot = weak.Pointer[Snapshot]{}
+	r.snapshot = nil
 	r.show(true)
 }
 
@@ -215,63 +213,35 @@ func (r *Registry) looked(addr netip.Addr, name string) {
 	}
 }
 
-// Folded is when the last Fold was. Any goroutine may call it.
-func (r *Registry) Folded() time.Time {
+// LastUpdate is when the last Update was. Any goroutine may call it.
+func (r *Registry) LastUpdate() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.folded
 }
 
-// Housed is how many devices are shown and have an address. Any goroutine may call it.
-func (r *Registry) Housed() (n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for s := range r.series.each() {
-		if s.owner != nil && s.owner.hosts.len() > 0 {
-			n++
-		}
-	}
-	return n
-}
-
-// Snapshot returns what is known as of the last Fold. Any goroutine may call it.
+// Snapshot returns what was known at the last Update. It is built when it is asked for, once for each Update. Any goroutine may call it.
 func (r *Registry) Snapshot() *Snapshot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s := r.snapshot.Value(); s != nil {
-		return s
+	if r.snapshot == nil {
+		r.snapshot = r.newSnapshot()
 	}
-	s := r.summary()
-	packer := newPacker(r.series.len())
-	for d := range r.shown() {
-		packer.add(d)
-	}
-	s.Devices = packer.pack()
-	r.snapshot = weak.Make(s)
-	return s
+	return r.snapshot
 }
 
-// Look calls fn with what is known as of the last Fold, but for the devices, and with these one by one, sorted by name, each of which is
-// valid until the next. It copies nothing of very many, unlike Snapshot. The registry stands still meanwhile, so fn is to be quick, and
-// must not call it. Any goroutine may call Look.
-func (r *Registry) Look(fn func(s *Snapshot, devices iter.Seq[*Device])) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	fn(r.summary(), r.shown())
-}
-
-// summary is a snapshot without the devices.
-func (r *Registry) summary() *Snapshot {
+func (r *Registry) newSnapshot() *Snapshot {
 	s := &Snapshot{
 		Time: r.folded, Start: r.cfg.Start,
 		Network: r.network, Overflow: r.overflow, Forgotten: r.forgotten,
 		Hosts: r.counted, Limit: r.cfg.Limit,
-		Tables: []Table{
+		Tables: []TableUsage{
 			{"hosts", r.counted, r.cfg.Limit},
 			{"neighbours", r.hosts.len() - r.counted, r.cfg.Limit},
 			{"macs", r.stations.len(), r.cfg.Limit},
 			{"devices", r.series.len(), perLimit * r.cfg.Limit},
 		},
+		Devices: make([]Device, 0, r.series.len()),
 	}
 	for _, d := range r.waiting {
 		if d.held != nil {
@@ -283,26 +253,16 @@ func (r *Registry) summary() *Snapshot {
 			}
 		}
 	}
+	for _, series := range r.order.of(&r.series) {
+		s.Devices = append(s.Devices, r.describe(series))
+	}
 	return s
 }
 
-// shown yields the devices of the page, sorted by name. Each is valid until the next.
-func (r *Registry) shown() iter.Seq[*Device] {
-	return func(yield func(*Device) bool) {
-		var d Device
-		for _, s := range r.order.of(&r.series) {
-			r.describe(&d, s)
-			if !yield(&d) {
-				return
-			}
-		}
-	}
-}
-
-// describe tells what is known of a series.
-func (r *Registry) describe(to *Device, s *series) {
-	*to = Device{
-		Name: s.name, Source: s.source.String(), Hosts: to.Hosts[:0], Totals: s.totals, First: s.first.time(), Last: s.last.time(),
+// describe returns what is known of a series.
+func (r *Registry) describe(s *series) Device {
+	to := Device{
+		Name: s.name, Source: s.source.String(), Totals: s.totals, First: s.first.time(), Last: s.last.time(),
 		InRate: float64(s.inRate), OutRate: float64(s.outRate),
 	}
 	if s.last != never {
@@ -310,7 +270,7 @@ func (r *Registry) describe(to *Device, s *series) {
 	}
 	d := s.owner
 	if d == nil {
-		return
+		return to
 	}
 	to.Source = d.source.String()
 	for _, h := range d.hosts.all() {
@@ -320,4 +280,5 @@ func (r *Registry) describe(to *Device, s *series) {
 		to.MAC = d.stations.all()[0].mac
 		to.Vendor = names.Vendor(to.MAC)
 	}
+	return to
 }

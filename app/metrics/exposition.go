@@ -63,10 +63,11 @@ func (p *Exposition) up() (all []bool) {
 func (p *Exposition) WritePrometheus(w io.Writer) {
 	s := p.cfg.Snapshot()
 	l := lines{w: w}
-	for i := range deviceFamilies {
-		l.family(deviceFamilies[i].head())
-		for d := range s.Devices.All() {
-			deviceFamilies[i].write(&l, d)
+	for f := range deviceFamilies {
+		family := &deviceFamilies[f]
+		l.family(family.head())
+		for d := range s.Devices {
+			family.write(&l, &s.Devices[d])
 		}
 	}
 	p.rest(&l, s)

@@ -90,10 +90,10 @@ func TestPageParses(t *testing.T) {
 					t.Errorf("%s: help %q, type %v", name, f.GetHelp(), f.GetType())
 				}
 			}
-			if s.Devices.Len() == 0 {
+			if len(s.Devices) == 0 {
 				return
 			}
-			if got, want := len(families["node_bytes_total"].Metric), s.Devices.Len(); got != want {
+			if got, want := len(families["node_bytes_total"].Metric), len(s.Devices); got != want {
 				t.Errorf("node_bytes_total: %d series, want %d", got, want)
 			}
 			sums, series := map[string]float64{}, map[string]int{}

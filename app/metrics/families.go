@@ -116,7 +116,7 @@ func (l *lines) network(s *device.Snapshot) {
 		}
 	}
 	l.family("gonetmon_devices", gauge, "Devices that have an address now.")
-	l.series(uint64(s.Devices.Housed()))
+	l.series(uint64(s.NumAddressed()))
 	l.family("gonetmon_hosts", gauge, "Addresses of the network that are known.")
 	l.series(uint64(s.Hosts))
 	l.family("gonetmon_hosts_limit", gauge, "Addresses that can be known at most.")
@@ -137,7 +137,7 @@ func (l *lines) network(s *device.Snapshot) {
 func (l *lines) tables(s *device.Snapshot, asked *names.Stats) {
 	all := s.Tables
 	if asked != nil {
-		all = append(slices.Clip(all), device.Table{Name: "dns", Used: asked.Remembered, Limit: s.Limit})
+		all = append(slices.Clip(all), device.TableUsage{Name: "dns", Used: asked.Remembered, Limit: s.Limit})
 	}
 	l.family("gonetmon_table_entries", gauge,
 		"Entries of the tables in which gonetmon remembers: hosts (addresses with traffic), neighbours (addresses only heard of), "+

@@ -29,7 +29,7 @@ func FuzzExposition(f *testing.F) {
 		for _, m := range families["node_bytes_total"].Metric {
 			got = append(got, labels(m)["device"])
 		}
-		if got := len(got); got != s.Devices.Len() {
+		if got := len(got); got != len(s.Devices) {
 			t.Fatalf("%d devices of %q and %q", got, name, other)
 		}
 		for i, name := range []string{min(name, other), max(name, other)}[:len(got)] {

@@ -76,13 +76,13 @@ type piece struct {
 // render makes the page of a snapshot, on all processors if it is large.
 func (p *Exposition) render(s *device.Snapshot) *rendering {
 	// Each part of the devices is a piece of each family. Behind them all is the rest. A small page is one piece.
-	parts := max(1, (s.Devices.Len()+perPart-1)/perPart)
+	parts := max(1, (len(s.Devices)+perPart-1)/perPart)
 	pieces := make([]piece, parts*len(deviceFamilies)+1)
 	var next atomic.Int64
 	work := func() {
 		z := p.zippers.Get().(*zipper)
 		for i := int(next.Add(1)) - 1; i < parts; i = int(next.Add(1)) - 1 {
-			devices := z.unpack(&s.Devices, i*perPart, (i+1)*perPart)
+			devices := s.Devices[i*perPart : min((i+1)*perPart, len(s.Devices))]
 			for f := range deviceFamilies {
 				family := &deviceFamilies[f]
 				if i == 0 {

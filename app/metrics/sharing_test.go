@@ -65,7 +65,7 @@ func TestPageJoined(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			next := snapshots.Home()
 			next.Time = next.Time.Add(time.Second)
-			next.Devices = device.Pack(device.Device{Name: "new"})
+			next.Devices = []device.Device{{Name: "new"}}
 			now.Store(next)
 		})
 		var wg sync.WaitGroup

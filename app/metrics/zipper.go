@@ -6,14 +6,11 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-
-	"gonetmon/app/device"
 )
 
 // A zipper deflates text (RFC 1951).
 type zipper struct {
 	text     lines
-	devices  []device.Device
 	z        *flate.Writer
 	deflated bytes.Buffer
 	sum      sum
@@ -27,21 +24,6 @@ func newZipper() *zipper {
 		panic("metrics: " + err.Error()) // the level is wrong
 	}
 	return z
-}
-
-// unpack unpacks the devices from one up to another, or the last. They are valid until the next call.
-func (z *zipper) unpack(all *device.Devices, from, to int) []device.Device {
-	n := 0
-	for d := range all.Range(from, min(to, all.Len())) {
-		if n == len(z.devices) {
-			z.devices = append(z.devices, device.Device{})
-		}
-		hosts := append(z.devices[n].Hosts[:0], d.Hosts...)
-		z.devices[n] = *d
-		z.devices[n].Hosts = hosts
-		n++
-	}
-	return z.devices[:n]
 }
 
 // Write takes what the text has collected.

@@ -30,9 +30,8 @@ func totalBytes(t *traffic.Totals) uint64 { return t.Sent().Bytes + t.Received()
 // start, what uses most first.
 func WriteDevices(w io.Writer, s *device.Snapshot) {
 	var listed []*device.Device
-	everybody := s.Devices.Unpack()
-	for i := range everybody {
-		if d := &everybody[i]; known(d) {
+	for i := range s.Devices {
+		if d := &s.Devices[i]; known(d) {
 			listed = append(listed, d)
 		}
 	}
@@ -113,7 +112,8 @@ type (
 // WriteDevicesJSON writes the devices of WriteDevices as JSON, sorted by name, with a line break at the end.
 func WriteDevicesJSON(w io.Writer, s *device.Snapshot) error {
 	all := devicesJSON{Devices: []deviceJSON{}}
-	for d := range s.Devices.All() {
+	for i := range s.Devices {
+		d := &s.Devices[i]
 		if !known(d) {
 			continue
 		}

@@ -16,7 +16,7 @@ import (
 
 func TestWriteDevices(t *testing.T) {
 	s := snapshots.Home()
-	s.Devices = device.Pack(append(s.Devices.Unpack(), device.Device{Name: "zombie", Source: device.SourcePTR})...) // has no address, and has moved nothing
+	s.Devices = append(s.Devices, device.Device{Name: "zombie", Source: device.SourcePTR}) // has no address, and has moved nothing
 	var out pile
 	WriteDevices(&out, s)
 	if len(out.writes) != 1 {
@@ -76,12 +76,12 @@ func TestAddresses(t *testing.T) {
 }
 
 func TestWriteDevicesJSON(t *testing.T) {
-	s := &device.Snapshot{Devices: device.Pack([]device.Device{
+	s := &device.Snapshot{Devices: []device.Device{
 		{Name: "gone", Source: device.SourceMDNS, Totals: snapshots.Totals(0, 0, 340, 0, 0)},
 		{Name: "nas.fritz.box", Source: device.SourcePTR, MAC: names.MAC{0x00, 0x11, 0x32, 0x12, 0x34, 0x56}, Vendor: "D&M Holdings",
 			Hosts: snapshots.Addrs("192.168.1.2", "192.168.1.10", "fd00::2"), Totals: snapshots.Totals(1000, 2500, 300, 4000, 5000)},
 		{Name: "nobody", Source: device.SourceFile},
-	}...)}
+	}}
 	want := `{
   "devices": [
     {

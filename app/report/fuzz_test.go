@@ -20,9 +20,9 @@ func FuzzReport(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name, other string) {
 		s := snapshots.Two(name, other)
-		devices := s.Devices.Len()
+		devices := len(s.Devices)
 		var report, table, list, asJSON bytes.Buffer
-		NewReport(&report, time.Minute, lookAt(func() *device.Snapshot { return s })).Print(s.Time)
+		NewReport(&report, time.Minute, func() *device.Snapshot { return s }).Print(s.Time)
 		WriteTable(&table, s)
 		WriteDevices(&list, s)
 		for what, c := range map[string]struct {

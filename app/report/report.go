@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"iter"
 	"math"
 	"net/netip"
 	"slices"
@@ -32,14 +31,11 @@ const (
 	outputBuffer = 64 << 10
 )
 
-// A Look calls a function with a snapshot without devices, and with the devices, sorted by name, each of which is valid until the next.
-type Look func(func(s *device.Snapshot, devices iter.Seq[*device.Device]))
-
 // A Report prints which devices had traffic, interval after interval.
 type Report struct {
 	w     io.Writer
 	every time.Duration
-	look  Look
+	look  func() *device.Snapshot
 	last  *marks // up to which all was printed; nil: nothing yet
 }
 
@@ -95,7 +91,7 @@ func markOf(d *device.Device) mark {
 }
 
 // NewReport returns a report to w. Every 0 means that Run prints nothing.
-func NewReport(w io.Writer, every time.Duration, look Look) *Report {
+func NewReport(w io.Writer, every time.Duration, look func() *device.Snapshot) *Report {
 	return &Report{w: w, every: every, look: look}
 }
 
@@ -120,18 +116,16 @@ func (r *Report) Run(ctx context.Context) error {
 // Print prints what was counted since it last did, at first since the start of the counting, with one Write unless it is very much.
 // Of more than 256 devices those that used least share a row. It is not to be called while Run runs.
 func (r *Report) Print(now time.Time) {
-	var t table
-	r.look(func(s *device.Snapshot, devices iter.Seq[*device.Device]) {
-		next := newMarks(s, r.last)
-		t = tableOf(r.last, s, devices, next, mostRows)
-		r.last = next
-	})
+	s := r.look()
+	next := newMarks(s, r.last)
+	t := tableOf(r.last, s, next, mostRows)
+	r.last = next
 	t.write(r.w, now)
 }
 
 // WriteTable writes the same table of all that was counted since the start, with a row for each device.
 func WriteTable(w io.Writer, s *device.Snapshot) {
-	t := tableOf(nil, s, s.Devices.All(), nil, math.MaxInt)
+	t := tableOf(nil, s, nil, math.MaxInt)
 	t.write(w, s.Time)
 }
 
@@ -153,12 +147,12 @@ type row struct {
 // tableOf returns the table of what was gained from one moment to a later snapshot, what uses most first: so many devices at most, and then
 // a row for all the others together; from nil is the start, when all was 0. The marks of all devices are packed into next, for the table
 // after this one.
-func tableOf(from *marks, to *device.Snapshot, devices iter.Seq[*device.Device], next *marks, most int) table {
+func tableOf(from *marks, to *device.Snapshot, next *marks, most int) table {
 	if from == nil {
 		from = &marks{time: to.Start}
 	}
 	t := table{span: to.Time.Sub(from.time)}
-	t.rows, t.devices = rows(from, devices, next, most)
+	t.rows, t.devices = rows(from, to.Devices, next, most)
 	overflow := &device.Device{Name: beyondLimit, Totals: to.Overflow}
 	if g := gain(overflow, markOf(overflow), from.overflow); g.in+g.out > 0 {
 		t.rows = append(t.rows, g)
@@ -167,11 +161,12 @@ func tableOf(from *marks, to *device.Snapshot, devices iter.Seq[*device.Device],
 }
 
 // rows are those of the devices, and how many have gained something.
-func rows(from *marks, all iter.Seq[*device.Device], next *marks, most int) (gained []row, count int) {
+func rows(from *marks, all []device.Device, next *marks, most int) (gained []row, count int) {
 	rest := row{}
 	was := *from
 	before := was.unpack()
-	for d := range all {
+	for i := range all {
+		d := &all[i]
 		for before.name != "" && before.name < d.Name {
 			before = was.unpack()
 		}

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"iter"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -27,20 +27,12 @@ func (p *pile) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// lookAt looks at snapshots.
-func lookAt(now func() *device.Snapshot) Look {
-	return func(fn func(*device.Snapshot, iter.Seq[*device.Device])) {
-		s := now()
-		fn(s, s.Devices.All())
-	}
-}
-
 // later is s after some more traffic: one device more, one that has got another name, two that have had none.
 func later(s *device.Snapshot) *device.Snapshot {
 	n := *s
 	n.Time = s.Time.Add(time.Minute)
 	var all []device.Device
-	for _, d := range s.Devices.Unpack() {
+	for _, d := range s.Devices {
 		switch d.Name {
 		case "nas.fritz.box":
 			d.Hosts = nil // renamed
@@ -54,7 +46,7 @@ func later(s *device.Snapshot) *device.Snapshot {
 	}
 	all = append(all, device.Device{Name: strings.Repeat("x", 50) + ".fritz.box", Source: device.SourcePTR,
 		Hosts: snapshots.Addrs("2001:db8:1234:5678:9abc:def0:1234:5678"), Totals: snapshots.Totals(999, 0, 0, 0, 0)})
-	n.Devices = device.Pack(all...)
+	n.Devices = all
 	return &n
 }
 
@@ -62,7 +54,7 @@ func TestReport(t *testing.T) {
 	first := snapshots.Home()
 	s := first
 	var out pile
-	r := NewReport(&out, time.Minute, lookAt(func() *device.Snapshot { return s }))
+	r := NewReport(&out, time.Minute, func() *device.Snapshot { return s })
 	r.Print(first.Time)
 	s = later(first)
 	r.Print(s.Time)
@@ -81,13 +73,13 @@ func TestReport(t *testing.T) {
 func TestReportIsBounded(t *testing.T) {
 	s := snapshots.Crowd(10_000)
 	var out pile
-	NewReport(&out, time.Minute, lookAt(func() *device.Snapshot { return s })).Print(s.Time)
+	NewReport(&out, time.Minute, func() *device.Snapshot { return s }).Print(s.Time)
 	lines := strings.Split(strings.TrimSpace(out.writes[0]), "\n")
 	if len(lines) != 2+mostRows+1 || !strings.Contains(lines[0], "10000 devices") {
 		t.Errorf("%d lines, the first %s", len(lines), lines[0])
 	}
 	var rest traffic.Totals
-	for d := range s.Devices.Range(0, s.Devices.Len()-mostRows) { // the last use most
+	for _, d := range s.Devices[:len(s.Devices)-mostRows] { // the last use most
 		rest.Add(&d.Totals)
 	}
 	want := "(9744 devices more) " + inBytes(rest.Received().Bytes) + " " + inBytes(rest.Sent().Bytes)
@@ -105,7 +97,7 @@ func TestReportForgets(t *testing.T) {
 	first := snapshots.Home()
 	s := *first
 	s.Time = s.Time.Add(time.Minute)
-	all := s.Devices.Unpack()
+	all := slices.Clone(s.Devices)
 	for i := range all {
 		d := &all[i]
 		switch d.Name {
@@ -117,10 +109,10 @@ func TestReportForgets(t *testing.T) {
 			d.Totals = snapshots.Totals(1_000, 0, 0, 2_000, 0)
 		}
 	}
-	s.Devices = device.Pack(all...)
+	s.Devices = all
 	var out pile
 	now := first
-	r := NewReport(&out, time.Minute, lookAt(func() *device.Snapshot { return now }))
+	r := NewReport(&out, time.Minute, func() *device.Snapshot { return now })
 	r.Print(first.Time)
 	now = &s
 	r.Print(s.Time)
@@ -138,11 +130,11 @@ func TestReportRuns(t *testing.T) {
 		began := time.Now()
 		s := &device.Snapshot{Start: began}
 		var out pile
-		r := NewReport(&out, time.Minute, lookAt(func() *device.Snapshot {
+		r := NewReport(&out, time.Minute, func() *device.Snapshot {
 			n := *s
 			n.Time = time.Now()
 			return &n
-		}))
+		})
 		done := make(chan error)
 		go func() { done <- r.Run(ctx) }()
 		time.Sleep(3*time.Minute + 30*time.Second)
@@ -170,7 +162,7 @@ func TestReportOff(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		var out pile
-		if err := NewReport(&out, 0, lookAt(snapshots.Home)).Run(ctx); err != nil || len(out.writes) != 0 {
+		if err := NewReport(&out, 0, snapshots.Home).Run(ctx); err != nil || len(out.writes) != 0 {
 			t.Errorf("error %v, reports %q", err, out.writes)
 		}
 	})
@@ -204,7 +196,7 @@ func TestTableIsPrintable(t *testing.T) {
 func TestReportIsFrugal(t *testing.T) {
 	const n = 65536
 	s := snapshots.Crowd(n)
-	r := NewReport(io.Discard, time.Minute, lookAt(func() *device.Snapshot { return s }))
+	r := NewReport(io.Discard, time.Minute, func() *device.Snapshot { return s })
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -225,7 +217,7 @@ func TestReportIsFrugal(t *testing.T) {
 // A report of 65,536 devices, none of which has had traffic since the one before.
 func BenchmarkReport(b *testing.B) {
 	s := snapshots.Crowd(65536)
-	r := NewReport(io.Discard, time.Minute, lookAt(func() *device.Snapshot { return s }))
+	r := NewReport(io.Discard, time.Minute, func() *device.Snapshot { return s })
 	r.Print(s.Time)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"gonetmon/app/capture"
@@ -57,9 +58,9 @@ func made(d device.Device, source, vendor string, mac names.MAC) device.Device {
 func home() *device.Snapshot {
 	s := &device.Snapshot{
 		Time: now, Start: start, Hosts: 31, Limit: 65536, Waiting: totals(0, 0, 340, 0, 0),
-		Tables: []device.Table{{Name: "hosts", Used: 31, Limit: 65536}, {Name: "neighbours", Used: 4, Limit: 65536},
+		Tables: []device.TableUsage{{Name: "hosts", Used: 31, Limit: 65536}, {Name: "neighbours", Used: 4, Limit: 65536},
 			{Name: "macs", Used: 17, Limit: 65536}, {Name: "devices", Used: 14, Limit: 131072}},
-		Devices: device.Pack([]device.Device{
+		Devices: []device.Device{
 			made(dev("192.168.178.1", 0, 410e3, 96e3, totals(41e6, 12e6, 3e6, 88e6, 9e6), "192.168.178.1", "fe80::3a10:d5ff:fe12:9c01"),
 				device.SourceAddress, "AVM Audiovisuelles Marketing und Comput", names.MAC{0x38, 0x10, 0xd5, 0x12, 0x9c, 0x01}),
 			dev("192.168.178.77", 6*time.Minute, 0, 0, totals(48_213, 0, 1_920, 90_112, 0), "192.168.178.77"),
@@ -84,7 +85,7 @@ func home() *device.Snapshot {
 				device.SourcePTR, "Raspberry Pi Trading", names.MAC{0xdc, 0xa6, 0x32, 0x00, 0x10, 0x03}),
 			dev("roku-ultra.fritz.box", 52*time.Minute, 0, 0, totals(9.8e6, 0, 4.1e6, 612e6, 0), "192.168.178.30"),
 			dev("thermostat.fritz.box", 28*time.Second, 0, 0, totals(310e3, 0, 12e3, 480e3, 0), "192.168.178.71"),
-		}...),
+		},
 	}
 	s.Network[traffic.IPv4] = [traffic.NumScopes]traffic.Count{count(11.9e9), count(38.7e9), count(44e6), count(1_200)}
 	s.Network[traffic.IPv6] = [traffic.NumScopes]traffic.Count{count(4.6e9), count(291e6), count(2e6), count(0)}
@@ -143,9 +144,9 @@ func sickConfig() Config {
 	s := home()
 	s.Overflow, s.Forgotten = totals(1000, 0, 0, 2000, 0), totals(40e6, 0, 0, 512e6, 0)
 	s.Tables[2].Used = s.Tables[2].Limit
-	devices := s.Devices.Unpack()
+	devices := slices.Clone(s.Devices)
 	devices[12].Hosts = nil // the roku has got another name
-	s.Devices = device.Pack(devices...)
+	s.Devices = devices
 	c := healthyConfig()
 	c.Snapshot, c.Meters, c.Names = func() *device.Snapshot { return s }, sick, lookupsBad
 	c.Facts, c.ControlDrops = heardBad, func() uint64 { return 1_377 }

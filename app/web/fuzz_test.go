@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,11 +23,11 @@ func FuzzPage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, other, query string) {
 		page := func(name, other string) string {
 			s := home()
-			all := s.Devices.Unpack()[:6]
+			all := slices.Clone(s.Devices)[:6]
 			for i := range all {
 				all[i].Name, all[i].Vendor = name, "by "+other
 			}
-			s.Devices = device.Pack(all...)
+			s.Devices = all
 			m := sick()
 			m[0].Interface, m[1].Interface, m[1].Reason = name, other, name
 			cfg := healthyConfig()

@@ -88,7 +88,7 @@ func (p *page) health(s *device.Snapshot, meters []meter.Status) health {
 	if p.cfg.Names != nil {
 		stats := p.cfg.Names()
 		h.Lookups = lookupsOf(stats)
-		tables = append(slices.Clip(tables), device.Table{Name: "dns", Used: stats.Remembered, Limit: s.Limit})
+		tables = append(slices.Clip(tables), device.TableUsage{Name: "dns", Used: stats.Remembered, Limit: s.Limit})
 	}
 	if p.cfg.Facts != nil {
 		h.Heard = heardOf(p.cfg.Facts())
@@ -103,8 +103,8 @@ func (p *page) health(s *device.Snapshot, meters []meter.Status) health {
 }
 
 func (h *health) network(s *device.Snapshot) {
-	devices := s.Devices.Housed()
-	h.Devices, h.Former, h.Hosts = grouped(uint64(devices)), some(uint64(s.Devices.Len()-devices)), grouped(uint64(s.Hosts))
+	devices := s.NumAddressed()
+	h.Devices, h.Former, h.Hosts = grouped(uint64(devices)), some(uint64(len(s.Devices)-devices)), grouped(uint64(s.Hosts))
 	bytes := func(t *traffic.Totals) string {
 		if n := t.Sent().Bytes + t.Received().Bytes; n > 0 {
 			return inBytes(n)
@@ -142,7 +142,7 @@ func (h *health) capture(meters []meter.Status) {
 	}
 }
 
-func tableOf(t device.Table) table {
+func tableOf(t device.TableUsage) table {
 	name := map[string]string{"hosts": "addresses with traffic", "neighbours": "addresses heard of", "macs": "MACs",
 		"devices": "names of devices", "dns": "addresses looked up"}[t.Name]
 	used, limit := uint64(max(t.Used, 0)), uint64(max(t.Limit, 0))

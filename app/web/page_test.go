@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,11 +76,11 @@ var hostile = []string{
 func TestPageEscapes(t *testing.T) {
 	page := func(name string) string {
 		s := home()
-		devices := s.Devices.Unpack()
+		devices := slices.Clone(s.Devices)
 		for i := range devices {
 			devices[i].Name, devices[i].Vendor = name, "by "+name
 		}
-		s.Devices = device.Pack(devices...)
+		s.Devices = devices
 		m := sick()
 		m[0].Interface, m[1].Interface, m[1].Reason = name, name, name
 		cfg := healthyConfig()
@@ -239,7 +240,7 @@ func crowd(n int) *device.Snapshot {
 		all = append(all, dev(fmt.Sprintf("d%06d.lan", i), 0, float64(i), 0, totals(uint64(i)*1000, 0, 0, 0, 0),
 			netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String()))
 	}
-	s.Devices = device.Pack(all...)
+	s.Devices = all
 	return s
 }
 

@@ -164,8 +164,9 @@ type place struct {
 func (v *view) devices(s *device.Snapshot) {
 	var all, most uint64
 	var in, out, inMost, outMost float64
-	places := make([]place, 0, s.Devices.Len())
-	for d := range s.Devices.All() {
+	places := make([]place, 0, len(s.Devices))
+	for i := range s.Devices {
+		d := &s.Devices[i]
 		n := used(d)
 		all, most = all+n, max(most, n)
 		in, out = in+d.InRate, out+d.OutRate
@@ -204,7 +205,8 @@ func (v *view) devices(s *device.Snapshot) {
 	}
 	rows := make([]row, len(shown))
 	number := 0
-	for d := range s.Devices.All() {
+	for i := range s.Devices {
+		d := &s.Devices[i]
 		if i, ok := shown[number]; ok {
 			rows[i] = rowOf(d, all, most)
 		}

@@ -38,7 +38,7 @@ func Addrs(texts ...string) (all []netip.Addr) {
 func Home() *device.Snapshot {
 	s := &device.Snapshot{
 		Time: Start.Add(2 * time.Minute), Start: Start,
-		Devices: device.Pack([]device.Device{
+		Devices: []device.Device{
 			{Name: "192.168.1.77", Source: device.SourceAddress, Hosts: Addrs("192.168.1.77"),
 				MAC:    names.MAC{0xda, 0xa1, 0x19, 1, 2, 3},
 				Totals: Totals(512, 0, 0, 0, 0), First: Start.Add(3 * time.Second), Last: Start.Add(4500 * time.Millisecond)},
@@ -53,12 +53,12 @@ func Home() *device.Snapshot {
 				MAC: names.MAC{0x00, 0x09, 0xb0, 0xaa, 0xbb, 0xcc}, Vendor: "D&M Holdings",
 				Totals: Totals(9_800_000, 0, 4_100, 612_000_000, 0),
 				First:  Start.Add(2 * time.Second), Last: Start.Add(119 * time.Second), InRate: 3_100_000, OutRate: 48_000},
-		}...),
+		},
 		Overflow:  Totals(1000, 0, 0, 2000, 0),
 		Waiting:   Totals(0, 0, 340, 0, 0),
 		Forgotten: Totals(0, 1_000_000, 0, 0, 8_305_000_000), // the other ends of what the nas sent and received
 		Hosts:     7, Limit: 4096,
-		Tables: []device.Table{{Name: "hosts", Used: 7, Limit: 4096}, {Name: "neighbours", Used: 3, Limit: 4096},
+		Tables: []device.TableUsage{{Name: "hosts", Used: 7, Limit: 4096}, {Name: "neighbours", Used: 3, Limit: 4096},
 			{Name: "macs", Used: 6, Limit: 4096}, {Name: "devices", Used: 5, Limit: 8192}},
 	}
 	// A packet between two hosts of the LAN is counted once here, and by both of them above.
@@ -83,7 +83,7 @@ func Hostile() *device.Snapshot {
 		all = append(all, device.Device{Name: name, Source: name, Vendor: name, Hosts: Addrs(fmt.Sprint("10.0.0.", i)),
 			Totals: Totals(uint64(i), 1, 2, 3, 4), First: Start, Last: Start})
 	}
-	s.Devices = device.Pack(all...)
+	s.Devices = all
 	return s
 }
 
@@ -97,7 +97,7 @@ func Two(name, other string) *device.Snapshot {
 		all = append(all, device.Device{Name: other, Vendor: name, Hosts: Addrs("10.0.0.2", "fe80::2"), Totals: Totals(2, 0, 0, 0, 0)})
 	}
 	s := Home()
-	s.Devices = device.Pack(all...)
+	s.Devices = all
 	return s
 }
 
@@ -115,7 +115,7 @@ func Crowd(n int) *device.Snapshot {
 			InRate: float64(i), OutRate: float64(i) / 2,
 		}
 	}
-	s.Devices = device.Pack(all...)
+	s.Devices = all
 	return s
 }
 

@@ -161,7 +161,7 @@ func newUpset(t *testing.T, random *rand.Rand, tally *report.Tally, seen *happen
 	u.calls = slices.DeleteFunc(u.calls, func(name string) bool { _, ok := names.Clean(name); return !ok })
 	u.lans = []*traffic.Prefixes{traffic.NewPrefixes(tally.CIDRs), traffic.NewPrefixes(append(slices.Clone(tally.CIDRs), privateRanges...)), traffic.NewPrefixes(tally.CIDRs[:1])}
 
-	cfg := device.Config{Limit: []int{1, 3, 8, 30, 1024, 1024}[u.IntN(6)], Patient: u.IntN(3) > 0, Forget: []time.Duration{0, 0, 10 * time.Minute, time.Hour}[u.IntN(4)]}
+	cfg := device.Config{Limit: []int{1, 3, 8, 30, 1024, 1024}[u.IntN(6)], AwaitNames: u.IntN(3) > 0, Forget: []time.Duration{0, 0, 10 * time.Minute, time.Hour}[u.IntN(4)]}
 	if u.IntN(2) == 0 {
 		cfg.Start = u.now
 	}
@@ -199,7 +199,7 @@ func (u *upset) run(frames []capture.Frame) {
 		}
 	}
 	u.fold(time.Second)
-	u.Settle()
+	u.FlushPending()
 	u.check()
 	if w := u.Snapshot().Waiting; w != (traffic.Totals{}) {
 		u.t.Errorf("%+v wait when all is settled", w)
@@ -259,8 +259,8 @@ func (u *upset) happen() {
 			book.MACs[pick(u, u.macs)] = pick(u, u.calls)
 		}
 		u.drain()
-		u.Fold(u.now)
-		u.SetBook(book)
+		u.Update(u.now)
+		u.SetHosts(book)
 		u.check()
 	case 7:
 		if u.IntN(10) == 0 {
@@ -277,7 +277,7 @@ func (u *upset) happen() {
 func (u *upset) fold(after time.Duration) {
 	u.now = u.now.Add(after)
 	u.drain()
-	u.Fold(u.now)
+	u.Update(u.now)
 	u.seen.folds++
 	u.check()
 }
@@ -302,7 +302,8 @@ func (u *upset) sum() traffic.Totals {
 	all := s.Overflow
 	all.Add(&s.Waiting)
 	all.Add(&s.Forgotten)
-	for d := range s.Devices.All() {
+	for i := range s.Devices {
+		d := &s.Devices[i]
 		all.Add(&d.Totals)
 	}
 	return all
@@ -329,7 +330,8 @@ func (u *upset) check() {
 	fresh.Add(&u.lastSnap.Waiting)
 	var ended traffic.Totals
 	now, hosts := map[string]traffic.Totals{}, map[netip.Addr]string{}
-	for d := range s.Devices.All() {
+	for i := range s.Devices {
+		d := &s.Devices[i]
 		if _, twice := now[d.Name]; twice {
 			u.t.Errorf("two devices are called %s", d.Name)
 		}

@@ -32,7 +32,7 @@ func (d *daemon) loops() []loop {
 	for _, t := range d.taps {
 		all = append(all, loop{"capture on " + t.name, t.ring.Stats().LastActive}, loop{"capture of control frames on " + t.name, t.control.Stats().LastActive})
 	}
-	return append(all, loop{"counting", d.registry.Folded()})
+	return append(all, loop{"counting", d.registry.LastUpdate()})
 }
 
 // summary says in a line what is heard.
@@ -52,7 +52,7 @@ func (d *daemon) summary() string {
 	if len(deaf) > 0 {
 		parts = append(parts, "hearing nothing on "+strings.Join(deaf, " "))
 	}
-	devices, noun := d.registry.Housed(), "devices"
+	devices, noun := d.registry.Snapshot().NumAddressed(), "devices"
 	if devices == 1 {
 		noun = "device"
 	}

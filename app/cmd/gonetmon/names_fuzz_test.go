@@ -50,7 +50,7 @@ var arrivals = []func(r *device.Registry, raw []byte) []error{
 	},
 	func(r *device.Registry, raw []byte) []error {
 		book, bad := names.ReadBook(bytes.NewReader(append([]byte("192.168.2.7 "), raw...)))
-		r.SetBook(book)
+		r.SetHosts(book)
 		return bad
 	},
 }
@@ -83,12 +83,13 @@ func FuzzArrivingName(f *testing.F) {
 		table.Begin()
 		table.Count(traffic.IPv4, traffic.Addr{Lo: uint64(binary.BigEndian.Uint32(namedAddr.AsSlice()))}, traffic.Addr{Lo: 8<<24 | 8<<16 | 8<<8 | 8}, 1000, 1014, 1)
 		table.End()
-		registry.Fold(someTime.Add(time.Second))
-		registry.Settle()
+		registry.Update(someTime.Add(time.Second))
+		registry.FlushPending()
 
 		snapshot := registry.Snapshot()
 		name := ""
-		for d := range snapshot.Devices.All() {
+		for i := range snapshot.Devices {
+			d := &snapshot.Devices[i]
 			if d.Totals.Sent().Bytes == 1000 {
 				name = d.Name
 			}

@@ -53,8 +53,8 @@ func replay(c *config, args []string, stdout io.Writer) error {
 			return err
 		}
 	}
-	r.registry.Fold(r.last)
-	r.registry.Settle()
+	r.registry.Update(r.last)
+	r.registry.FlushPending()
 	s := r.registry.Snapshot()
 	r.overflow.Add(&s.Overflow)
 	if over := r.overflow.Sent().Bytes + r.overflow.Received().Bytes; over > 0 {
@@ -131,7 +131,7 @@ func newReplayed(c *config, format string, stdout io.Writer) (*replayed, error) 
 	if c.NamesFile == "" {
 		return r, nil
 	}
-	if err := names.NewHostsFile(string(c.NamesFile), slog.New(slog.NewTextHandler(os.Stderr, nil)), r.registry.SetBook).Load(); err != nil {
+	if err := names.NewHostsFile(string(c.NamesFile), slog.New(slog.NewTextHandler(os.Stderr, nil)), r.registry.SetHosts).Load(); err != nil {
 		return nil, explainNamesFile(c, err)
 	}
 	return r, nil
@@ -227,7 +227,7 @@ func (f *follower) More() bool { return false }
 func (f *follower) fold(now time.Time) {
 	f.folded = now
 	if !now.IsZero() {
-		f.registry.Fold(now)
+		f.registry.Update(now)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"log"
 	"log/slog"
 	"net"
@@ -101,7 +100,7 @@ func (d *daemon) open(stdout io.Writer) error {
 		search = c.StripDomain.list
 	}
 	registry := device.Config{
-		Order: c.Names, Strip: search, Limit: int(c.MaxHosts), Patient: true, Forget: time.Duration(c.ForgetAfter), Start: time.Now(),
+		Order: c.Names, Strip: search, Limit: int(c.MaxHosts), AwaitNames: true, Forget: time.Duration(c.ForgetAfter), Start: time.Now(),
 	}
 	for _, name := range interfaces {
 		d.taps = append(d.taps, d.newTap(name))
@@ -115,9 +114,9 @@ func (d *daemon) open(stdout io.Writer) error {
 		}
 	}
 	d.registry = device.NewRegistry(registry)
-	d.report = report.NewReport(stdout, time.Duration(c.ReportInterval), func(fn func(*device.Snapshot, iter.Seq[*device.Device])) {
-		d.registry.Fold(time.Now()) // to the moment, so that intervals are as long as they say
-		d.registry.Look(fn)
+	d.report = report.NewReport(stdout, time.Duration(c.ReportInterval), func() *device.Snapshot {
+		d.registry.Update(time.Now()) // to the moment, so that intervals are as long as they say
+		return d.registry.Snapshot()
 	})
 	if d.process, err = metrics.OpenProcess(); err != nil {
 		d.log.Warn("no metrics of the process", "error", err)
@@ -145,7 +144,7 @@ func (d *daemon) readNames() error {
 	if d.cfg.NamesFile == "" {
 		return nil
 	}
-	d.file = names.NewHostsFile(string(d.cfg.NamesFile), d.log, d.registry.SetBook)
+	d.file = names.NewHostsFile(string(d.cfg.NamesFile), d.log, d.registry.SetHosts)
 	if err := d.file.Load(); err != nil {
 		return explainNamesFile(d.cfg, err)
 	}
@@ -189,7 +188,7 @@ func (d *daemon) newServer(listener net.Listener, own []string) *httpd.Server {
 		Addr:     net.JoinHostPort(d.cfg.Addr.String(), strconv.Itoa(int(d.cfg.Port))),
 		Listener: listener,
 		Metrics: metrics.NewExposition(metrics.Config{
-			Snapshot: d.registry.Snapshot, LastUpdate: d.registry.Folded, Meters: d.status, Names: stats, Control: d.facts, Process: process, Version: v, Revision: revision,
+			Snapshot: d.registry.Snapshot, LastUpdate: d.registry.LastUpdate, Meters: d.status, Names: stats, Control: d.facts, Process: process, Version: v, Revision: revision,
 		}),
 		Web: web.NewPage(web.Config{
 			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: func() names.ReaderStats { return d.facts().ReaderStats },
@@ -252,7 +251,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	meters.Wait()
 	stopReading()
 	readers.Wait()
-	d.registry.Fold(time.Now())
+	d.registry.Update(time.Now())
 	if d.cfg.ReportInterval > 0 {
 		d.report.Print(time.Now())
 	}
