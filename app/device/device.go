@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"gonetmon/app/names"
+	"gonetmon/app/mac"
 	"gonetmon/app/traffic"
 )
 
@@ -14,7 +14,7 @@ import (
 type Device struct {
 	Name    string         // unique: a name, a name with an address behind it if another device has the name too, or an IP address
 	Source  string         // where the name comes from
-	MAC     names.MAC      // of its interface, or the first of several; zero if it is not known
+	MAC     mac.Addr       // of its interface, or the first of several; zero if it is not known
 	Vendor  string         // who made the interface; "" if that is not known
 	Hosts   []netip.Addr   // its addresses, sorted; none if all have moved to another device. Not to be changed
 	Totals  traffic.Totals // since the start

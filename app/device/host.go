@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"gonetmon/app/names"
+	"gonetmon/app/mac"
 )
 
 // A host is an address, and what is known of it. It is counted, and then belongs to a device; or it has only been heard of.
@@ -148,16 +148,16 @@ func (r *Registry) uncount(h *host) {
 }
 
 // embedded is the MAC in an IPv6 interface identifier that was made of one (RFC 4291, appendix A).
-func embedded(addr netip.Addr) (mac names.MAC, ok bool) {
+func embedded(addr netip.Addr) (m mac.Addr, ok bool) {
 	if !addr.Is6() || addr.Is4In6() {
-		return mac, false
+		return m, false
 	}
 	b := addr.As16()
 	if b[11] != 0xff || b[12] != 0xfe {
-		return mac, false
+		return m, false
 	}
-	mac = names.MAC{b[8] ^ 2, b[9], b[10], b[13], b[14], b[15]}
-	return mac, mac.IsStation()
+	m = mac.Addr{b[8] ^ 2, b[9], b[10], b[13], b[14], b[15]}
+	return m, m.IsStation()
 }
 
 // renamed follows a change of a host's names.

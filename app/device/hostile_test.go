@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"gonetmon/app/discovery"
+	"gonetmon/app/mac"
 	"gonetmon/app/names"
 	"gonetmon/app/traffic"
 )
@@ -96,7 +98,7 @@ func TestOneName(t *testing.T) {
 			h.namer.found = append(h.namer.found, finding{addr, "printer"})
 			if known {
 				f := speaks(0, addr)
-				f.MAC = names.MAC{2, 0, 0, 0, byte(i >> 8), byte(i)}
+				f.MAC = mac.Addr{2, 0, 0, 0, byte(i >> 8), byte(i)}
 				h.learn(f)
 			}
 		}
@@ -151,13 +153,13 @@ func TestForged(t *testing.T) {
 			h.table.Count(traffic.IPv6, traffic.Addr{Hi: 0x20010db8 << 32, Lo: random.Uint64()}, far, 1, 55, 1)
 		}
 		h.table.End()
-		facts := make([]names.Fact, 0, 5000)
+		facts := make([]discovery.Fact, 0, 5000)
 		for range 5000 {
 			var b [16]byte
 			binary.BigEndian.PutUint64(b[:8], 0x20010db8<<32)
 			binary.BigEndian.PutUint64(b[8:], random.Uint64())
-			f := names.Fact{Kind: names.Kind(random.IntN(int(names.Routes) + 1)), Own: true, MAC: names.MAC{2, byte(random.IntN(256)), byte(random.IntN(256)), 1, byte(random.IntN(256)), 1},
-				Addr: netip.AddrFrom16(b), Name: fmt.Sprintf("n%d", random.IntN(1e6)), Life: time.Hour}
+			f := discovery.Fact{Kind: discovery.Kind(random.IntN(int(discovery.Router) + 1)), Own: true, MAC: mac.Addr{2, byte(random.IntN(256)), byte(random.IntN(256)), 1, byte(random.IntN(256)), 1},
+				Addr: netip.AddrFrom16(b), Name: fmt.Sprintf("n%d", random.IntN(1e6)), Lifetime: time.Hour}
 			facts = append(facts, f)
 		}
 		h.learn(facts...)
@@ -212,14 +214,14 @@ func TestRandomFacts(t *testing.T) {
 		for range 400 {
 			switch random.IntN(10) {
 			case 0, 1, 2:
-				f := fact(names.Kind(random.IntN(int(names.OnLink)+1)), byte(random.IntN(6)), pick(addrs))
-				f.Name, f.Own, f.Life = pick(call), random.IntN(2) == 0, time.Duration(random.IntN(100))*time.Second
+				f := fact(discovery.Kind(random.IntN(int(discovery.OnLinkPrefix)+1)), byte(random.IntN(6)), pick(addrs))
+				f.Name, f.Own, f.Lifetime = pick(call), random.IntN(2) == 0, time.Duration(random.IntN(100))*time.Second
 				h.learn(f)
 			case 3:
-				book := &names.Book{Addrs: map[netip.Addr]string{}, MACs: map[names.MAC]string{}}
+				book := &names.Hosts{Addrs: map[netip.Addr]string{}, MACs: map[mac.Addr]string{}}
 				for range random.IntN(3) {
 					book.Addrs[netip.MustParseAddr(pick(addrs))] = pick(call)
-					book.MACs[mac(byte(random.IntN(6)))] = pick(call)
+					book.MACs[macOf(byte(random.IntN(6)))] = pick(call)
 				}
 				if random.IntN(5) == 0 {
 					h.SetHosts(book)

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"gonetmon/app/names"
+	"gonetmon/app/mac"
 )
 
 // wait makes a device wait for its name, unless it is shown.
@@ -199,23 +199,23 @@ func (r *Registry) label(d *device) bool {
 
 // distinct is a name with something behind it that another device of that name does not have.
 func (r *Registry) distinct(d *device, name string, source source, try int) string {
-	var mac names.MAC
+	var m mac.Addr
 	if d.stations.len() > 0 {
-		mac = d.stations.all()[0].mac
+		m = d.stations.all()[0].mac
 	}
 	addr := ""
 	if d.hosts.len() > 0 {
 		addr = r.address(d).String()
 	}
 	switch {
-	case source == byAddress && mac != names.MAC{} && try < 3:
-		return mac.String()
+	case source == byAddress && m != mac.Addr{} && try < 3:
+		return m.String()
 	case source == byAddress:
 		return addr + "-" + strconv.Itoa(try)
 	case try < 3 && addr != "":
 		return name + "-" + addr
-	case try < 4 && mac != names.MAC{}:
-		return name + "-" + mac.String()
+	case try < 4 && m != mac.Addr{}:
+		return name + "-" + m.String()
 	default:
 		return name + "-" + strconv.Itoa(try)
 	}

@@ -6,11 +6,12 @@ import (
 	"slices"
 	"time"
 
+	"gonetmon/app/discovery"
 	"gonetmon/app/names"
 )
 
 // Learn takes facts that were heard on the LAN.
-func (r *Registry) Learn(now time.Time, facts []names.Fact) {
+func (r *Registry) Learn(now time.Time, facts []discovery.Fact) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.clock(now)
@@ -19,14 +20,14 @@ func (r *Registry) Learn(now time.Time, facts []names.Fact) {
 	}
 }
 
-func (r *Registry) learn(f *names.Fact) {
+func (r *Registry) learn(f *discovery.Fact) {
 	switch f.Kind {
-	case names.Named:
+	case discovery.AddrName:
 		if r.uses(byMDNS) {
 			r.named(f)
 		}
 		return
-	case names.OnLink:
+	case discovery.OnLinkPrefix:
 		return // for those who know which addresses are ours
 	}
 	if !f.MAC.IsStation() {
@@ -36,7 +37,7 @@ func (r *Registry) learn(f *names.Fact) {
 	if s == nil {
 		return
 	}
-	if f.Kind == names.Called {
+	if f.Kind == discovery.MACName {
 		if r.uses(byDHCP) && s.says().dhcp.hear(f.Name, r.now) && s.device != nil {
 			r.call(s.device, f.Name)
 			r.review(s.device)
@@ -49,17 +50,17 @@ func (r *Registry) learn(f *names.Fact) {
 	}
 	h := r.hostOf(f.Addr)
 	switch f.Kind {
-	case names.Speaks:
+	case discovery.Announced:
 		r.claim(h, s, spoke)
-	case names.Answers:
+	case discovery.Replied:
 		r.claim(h, s, answered)
-	case names.Tries:
+	case discovery.Probed:
 		r.claim(h, s, tried)
-	case names.Leases:
-		r.give(h, s, f.Life)
-	case names.Leaves:
+	case discovery.Leased:
+		r.give(h, s, f.Lifetime)
+	case discovery.Released:
 		r.giveUp(h, s)
-	case names.Routes:
+	case discovery.Router:
 		r.claim(h, s, spoke)
 		h.router = h.station == s
 	}
@@ -86,7 +87,7 @@ func (r *Registry) admit(h *host) {
 }
 
 // named takes that an address is called by a name in multicast DNS. What the host says itself goes before what others say.
-func (r *Registry) named(f *names.Fact) {
+func (r *Registry) named(f *discovery.Fact) {
 	if !f.Own && r.hosts.get(f.Addr) == nil {
 		return // nobody has heard of the address yet: it will come with its name again
 	}
@@ -106,7 +107,7 @@ func (r *Registry) named(f *names.Fact) {
 }
 
 // SetHosts takes another hosts file. The names in it hold at once.
-func (r *Registry) SetHosts(book *names.Book) {
+func (r *Registry) SetHosts(book *names.Hosts) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.book = book

@@ -9,33 +9,35 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"gonetmon/app/discovery"
+	"gonetmon/app/mac"
 	"gonetmon/app/names"
 )
 
 // mac returns a MAC of the test's own, by number.
-func mac(n byte) names.MAC { return names.MAC{0x00, 0x17, 0x88, 0, 0, n} }
+func macOf(n byte) mac.Addr { return mac.Addr{0x00, 0x17, 0x88, 0, 0, n} }
 
-func fact(kind names.Kind, n byte, addr string) names.Fact {
-	return names.Fact{Kind: kind, From: names.ARP, MAC: mac(n), Addr: netip.MustParseAddr(addr)}
+func fact(kind discovery.Kind, n byte, addr string) discovery.Fact {
+	return discovery.Fact{Kind: kind, Protocol: discovery.ARP, MAC: macOf(n), Addr: netip.MustParseAddr(addr)}
 }
 
-func speaks(n byte, addr string) names.Fact  { return fact(names.Speaks, n, addr) }
-func answers(n byte, addr string) names.Fact { return fact(names.Answers, n, addr) }
-func tries(n byte, addr string) names.Fact   { return fact(names.Tries, n, addr) }
-func leases(n byte, addr string) names.Fact {
-	f := fact(names.Leases, n, addr)
-	f.Life = time.Hour
+func speaks(n byte, addr string) discovery.Fact  { return fact(discovery.Announced, n, addr) }
+func answers(n byte, addr string) discovery.Fact { return fact(discovery.Replied, n, addr) }
+func tries(n byte, addr string) discovery.Fact   { return fact(discovery.Probed, n, addr) }
+func leases(n byte, addr string) discovery.Fact {
+	f := fact(discovery.Leased, n, addr)
+	f.Lifetime = time.Hour
 	return f
 }
-func called(n byte, name string) names.Fact {
-	return names.Fact{Kind: names.Called, From: names.DHCP, MAC: mac(n), Name: name}
+func called(n byte, name string) discovery.Fact {
+	return discovery.Fact{Kind: discovery.MACName, Protocol: discovery.DHCP, MAC: macOf(n), Name: name}
 }
-func named(addr, name string) names.Fact {
-	return names.Fact{Kind: names.Named, From: names.MDNS, Own: true, Addr: netip.MustParseAddr(addr), Name: name}
+func named(addr, name string) discovery.Fact {
+	return discovery.Fact{Kind: discovery.AddrName, Protocol: discovery.MDNS, Own: true, Addr: netip.MustParseAddr(addr), Name: name}
 }
 
 // learn hears facts at the present time.
-func (h *house) learn(facts ...names.Fact) { h.Learn(h.now, facts) }
+func (h *house) learn(facts ...discovery.Fact) { h.Learn(h.now, facts) }
 
 // all lets every address send one byte in the order of addrs, separated by spaces, and folds.
 func (h *house) all(addrs string) {
@@ -65,104 +67,104 @@ func (h *house) wantWho(t *testing.T, want ...string) {
 func TestDevicesOfFacts(t *testing.T) {
 	tests := []struct {
 		name    string
-		facts   []names.Fact
+		facts   []discovery.Fact
 		senders string // after the facts, one byte each
 		want    []string
 	}{
 		{"all addresses of one MAC are one device",
-			[]names.Fact{speaks(1, "192.168.2.7"), speaks(1, "fe80::7"), speaks(1, "2001:db8::1:7"), tries(1, "2001:db8::abcd"), called(1, "roku")},
+			[]discovery.Fact{speaks(1, "192.168.2.7"), speaks(1, "fe80::7"), speaks(1, "2001:db8::1:7"), tries(1, "2001:db8::abcd"), called(1, "roku")},
 			"192.168.2.7 fe80::7 2001:db8::1:7 2001:db8::abcd",
 			[]string{"roku dhcp 01 [192.168.2.7 2001:db8::abcd 2001:db8::1:7 fe80::7]"}},
 		{"without a name by the IPv4 address",
-			[]names.Fact{speaks(1, "fe80::7"), speaks(1, "192.168.2.7")}, "fe80::7 192.168.2.7",
+			[]discovery.Fact{speaks(1, "fe80::7"), speaks(1, "192.168.2.7")}, "fe80::7 192.168.2.7",
 			[]string{"192.168.2.7 address 01 [192.168.2.7 fe80::7]"}},
 		{"a name that is heard before the address",
-			[]names.Fact{called(1, "philips-hue"), leases(1, "192.168.2.6")}, "192.168.2.6",
+			[]discovery.Fact{called(1, "philips-hue"), leases(1, "192.168.2.6")}, "192.168.2.6",
 			[]string{"philips-hue dhcp 01 [192.168.2.6]"}},
 		{"an IPv6 address made of the MAC",
-			[]names.Fact{leases(1, "192.168.2.6")}, "192.168.2.6 fe80::217:88ff:fe00:1",
+			[]discovery.Fact{leases(1, "192.168.2.6")}, "192.168.2.6 fe80::217:88ff:fe00:1",
 			[]string{"192.168.2.6 address 01 [192.168.2.6 fe80::217:88ff:fe00:1]"}},
 		{"two IPv6 addresses made of one MAC that nobody has heard of",
 			nil, "fe80::217:88ff:fe00:1 2001:db8::217:88ff:fe00:1",
 			[]string{"2001:db8::217:88ff:fe00:1 address 01 [2001:db8::217:88ff:fe00:1 fe80::217:88ff:fe00:1]"}},
 		{"a name of multicast DNS joins addresses without a known MAC",
-			[]names.Fact{named("192.168.2.7", "ipad"), named("fe80::7", "ipad")}, "fe80::7 192.168.2.7",
+			[]discovery.Fact{named("192.168.2.7", "ipad"), named("fe80::7", "ipad")}, "fe80::7 192.168.2.7",
 			[]string{"ipad mdns 00 [192.168.2.7 fe80::7]"}},
 		{"and finds the device of a MAC",
-			[]names.Fact{named("fe80::7", "ipad"), named("192.168.2.7", "ipad"), speaks(1, "192.168.2.7")}, "fe80::7 192.168.2.7",
+			[]discovery.Fact{named("fe80::7", "ipad"), named("192.168.2.7", "ipad"), speaks(1, "192.168.2.7")}, "fe80::7 192.168.2.7",
 			[]string{"ipad mdns 01 [192.168.2.7 fe80::7]"}},
 		{"but does not join two MACs",
-			[]names.Fact{speaks(1, "192.168.2.7"), speaks(2, "192.168.2.8"), called(1, "espressif"), called(2, "espressif")}, "192.168.2.7 192.168.2.8",
+			[]discovery.Fact{speaks(1, "192.168.2.7"), speaks(2, "192.168.2.8"), called(1, "espressif"), called(2, "espressif")}, "192.168.2.7 192.168.2.8",
 			[]string{"espressif dhcp 01 [192.168.2.7]", "espressif-192.168.2.8 dhcp 02 [192.168.2.8]"}},
 		{"what it calls itself over DHCP goes before multicast DNS",
-			[]names.Fact{speaks(1, "192.168.2.7"), named("192.168.2.7", "dcs-935l5b0e"), called(1, "dcs-935l")}, "192.168.2.7",
+			[]discovery.Fact{speaks(1, "192.168.2.7"), named("192.168.2.7", "dcs-935l5b0e"), called(1, "dcs-935l")}, "192.168.2.7",
 			[]string{"dcs-935l dhcp 01 [192.168.2.7]"}},
 		{"a name goes before a UUID",
-			[]names.Fact{named("192.168.2.7", "79d88e83-725c-b71b-bad0-5862d5b22386"), named("192.168.2.7", "lucas-imac"), named("192.168.2.7", "89d88e83-725c-b71b-bad0-5862d5b22386")},
+			[]discovery.Fact{named("192.168.2.7", "79d88e83-725c-b71b-bad0-5862d5b22386"), named("192.168.2.7", "lucas-imac"), named("192.168.2.7", "89d88e83-725c-b71b-bad0-5862d5b22386")},
 			"192.168.2.7", []string{"lucas-imac mdns 00 [192.168.2.7]"}},
 		{"a UUID goes before none",
-			[]names.Fact{named("192.168.2.7", "79d88e83-725c-b71b-bad0-5862d5b22386")},
+			[]discovery.Fact{named("192.168.2.7", "79d88e83-725c-b71b-bad0-5862d5b22386")},
 			"192.168.2.7", []string{"79d88e83-725c-b71b-bad0-5862d5b22386 mdns 00 [192.168.2.7]"}},
 		{"a router that answers for hosts behind it keeps its own address only",
-			[]names.Fact{speaks(1, "192.168.2.1"), speaks(1, "fe80::1"), answers(1, "192.168.2.50"), answers(1, "192.168.2.51"), answers(1, "192.168.2.52")},
+			[]discovery.Fact{speaks(1, "192.168.2.1"), speaks(1, "fe80::1"), answers(1, "192.168.2.50"), answers(1, "192.168.2.51"), answers(1, "192.168.2.52")},
 			"192.168.2.1 fe80::1 192.168.2.50 192.168.2.51 192.168.2.52",
 			[]string{"192.168.2.1 address 01 [192.168.2.1]", "192.168.2.50 address 00 [192.168.2.50]", "192.168.2.51 address 00 [192.168.2.51]", "192.168.2.52 address 00 [192.168.2.52]", "fe80::1 address 00 [fe80::1]"}},
 		{"and if it speaks last",
-			[]names.Fact{answers(1, "192.168.2.50"), answers(1, "192.168.2.51"), answers(1, "192.168.2.52"), speaks(1, "192.168.2.1")},
+			[]discovery.Fact{answers(1, "192.168.2.50"), answers(1, "192.168.2.51"), answers(1, "192.168.2.52"), speaks(1, "192.168.2.1")},
 			"192.168.2.1 192.168.2.50 192.168.2.51 192.168.2.52",
 			[]string{"192.168.2.1 address 01 [192.168.2.1]", "192.168.2.50 address 00 [192.168.2.50]", "192.168.2.51 address 00 [192.168.2.51]", "192.168.2.52 address 00 [192.168.2.52]"}},
 		{"a router that answers for hosts that speak for themselves",
-			[]names.Fact{speaks(1, "192.168.2.1"), speaks(2, "192.168.2.50"), answers(1, "192.168.2.50"), speaks(2, "192.168.2.50"), speaks(3, "192.168.2.51"), answers(1, "192.168.2.51")},
+			[]discovery.Fact{speaks(1, "192.168.2.1"), speaks(2, "192.168.2.50"), answers(1, "192.168.2.50"), speaks(2, "192.168.2.50"), speaks(3, "192.168.2.51"), answers(1, "192.168.2.51")},
 			"192.168.2.1 192.168.2.50 192.168.2.51",
 			[]string{"192.168.2.1 address 01 [192.168.2.1]", "192.168.2.50 address 02 [192.168.2.50]", "192.168.2.51 address 03 [192.168.2.51]"}},
 		{"a sleep proxy",
-			[]names.Fact{speaks(2, "192.168.2.50"), speaks(2, "fe80::50"), speaks(1, "192.168.2.1"), speaks(1, "fe80::1"), answers(1, "192.168.2.50"), answers(1, "fe80::50")},
+			[]discovery.Fact{speaks(2, "192.168.2.50"), speaks(2, "fe80::50"), speaks(1, "192.168.2.1"), speaks(1, "fe80::1"), answers(1, "192.168.2.50"), answers(1, "fe80::50")},
 			"192.168.2.1 192.168.2.50 fe80::50",
 			[]string{"192.168.2.1 address 01 [192.168.2.1 fe80::1]", "192.168.2.50 address 02 [192.168.2.50 fe80::50]"}},
 		{"a router's address in each of many networks",
-			[]names.Fact{speaks(1, "192.168.2.1"), speaks(1, "192.168.3.1"), speaks(1, "192.168.4.1"), speaks(1, "192.168.5.1"), speaks(1, "192.168.6.1")},
+			[]discovery.Fact{speaks(1, "192.168.2.1"), speaks(1, "192.168.3.1"), speaks(1, "192.168.4.1"), speaks(1, "192.168.5.1"), speaks(1, "192.168.6.1")},
 			"192.168.2.1 192.168.3.1 192.168.4.1 192.168.5.1 192.168.6.1",
 			[]string{"192.168.2.1 address 01 [192.168.2.1 192.168.3.1 192.168.4.1 192.168.5.1 192.168.6.1]"}},
 		{"a virtual router is one of its own",
-			[]names.Fact{speaks(1, "192.168.2.2"), speaks(2, "192.168.2.3"), {Kind: names.Speaks, MAC: names.MAC{0, 0, 0x5e, 0, 1, 7}, Addr: netip.MustParseAddr("192.168.2.1")}},
+			[]discovery.Fact{speaks(1, "192.168.2.2"), speaks(2, "192.168.2.3"), {Kind: discovery.Announced, MAC: mac.Addr{0, 0, 0x5e, 0, 1, 7}, Addr: netip.MustParseAddr("192.168.2.1")}},
 			"192.168.2.1 192.168.2.2 192.168.2.3",
 			[]string{"192.168.2.1 address 07 [192.168.2.1]", "192.168.2.2 address 01 [192.168.2.2]", "192.168.2.3 address 02 [192.168.2.3]"}},
 		{"an extender whose clients got their addresses by DHCP",
-			[]names.Fact{called(9, "extender"), leases(9, "192.168.2.9"), speaks(9, "192.168.2.9"), called(1, "tv"), leases(1, "192.168.2.11"), speaks(9, "192.168.2.11"),
+			[]discovery.Fact{called(9, "extender"), leases(9, "192.168.2.9"), speaks(9, "192.168.2.9"), called(1, "tv"), leases(1, "192.168.2.11"), speaks(9, "192.168.2.11"),
 				called(2, "phone"), leases(2, "192.168.2.12"), speaks(9, "192.168.2.12"), speaks(9, "192.168.2.11")},
 			"192.168.2.9 192.168.2.11 192.168.2.12",
 			[]string{"extender dhcp 09 [192.168.2.9]", "phone dhcp 02 [192.168.2.12]", "tv dhcp 01 [192.168.2.11]"}},
 		{"an extender without an address of its own",
-			[]names.Fact{leases(1, "192.168.2.11"), leases(2, "192.168.2.12"), speaks(9, "192.168.2.11"), speaks(9, "192.168.2.12"), speaks(9, "192.168.2.11")},
+			[]discovery.Fact{leases(1, "192.168.2.11"), leases(2, "192.168.2.12"), speaks(9, "192.168.2.11"), speaks(9, "192.168.2.12"), speaks(9, "192.168.2.11")},
 			"192.168.2.11 192.168.2.12",
 			[]string{"192.168.2.11 address 01 [192.168.2.11]", "192.168.2.12 address 02 [192.168.2.12]"}},
 		{"an extender of which nothing else is known",
-			[]names.Fact{speaks(9, "192.168.2.11"), speaks(9, "192.168.2.12"), speaks(9, "192.168.2.13")},
+			[]discovery.Fact{speaks(9, "192.168.2.11"), speaks(9, "192.168.2.12"), speaks(9, "192.168.2.13")},
 			"192.168.2.11 192.168.2.12 192.168.2.13",
 			[]string{"192.168.2.11 address 00 [192.168.2.11]", "192.168.2.12 address 00 [192.168.2.12]", "192.168.2.13 address 00 [192.168.2.13]"}},
 		{"an extender of two that have names",
-			[]names.Fact{speaks(9, "192.168.2.11"), named("192.168.2.11", "alice"), speaks(9, "192.168.2.12"), named("192.168.2.12", "bob")},
+			[]discovery.Fact{speaks(9, "192.168.2.11"), named("192.168.2.11", "alice"), speaks(9, "192.168.2.12"), named("192.168.2.12", "bob")},
 			"192.168.2.11 192.168.2.12",
 			[]string{"alice mdns 00 [192.168.2.11]", "bob mdns 00 [192.168.2.12]"}},
 		{"an extender of hosts with IPv6",
-			[]names.Fact{speaks(9, "fe80::1"), speaks(9, "fe80::2"), speaks(9, "fe80::3"), speaks(9, "fe80::217:88ff:fe00:9")},
+			[]discovery.Fact{speaks(9, "fe80::1"), speaks(9, "fe80::2"), speaks(9, "fe80::3"), speaks(9, "fe80::217:88ff:fe00:9")},
 			"fe80::1 fe80::2 fe80::3 fe80::217:88ff:fe00:9",
 			[]string{"fe80::1 address 00 [fe80::1]", "fe80::2 address 00 [fe80::2]", "fe80::217:88ff:fe00:9 address 09 [fe80::217:88ff:fe00:9]", "fe80::3 address 00 [fe80::3]"}},
 		{"who speaks with an address made of another's MAC speaks for that",
-			[]names.Fact{leases(1, "192.168.2.11"), speaks(9, "192.168.2.9"), speaks(9, "fe80::217:88ff:fe00:1")},
+			[]discovery.Fact{leases(1, "192.168.2.11"), speaks(9, "192.168.2.9"), speaks(9, "fe80::217:88ff:fe00:1")},
 			"192.168.2.9 192.168.2.11 fe80::217:88ff:fe00:1",
 			[]string{"192.168.2.11 address 01 [192.168.2.11 fe80::217:88ff:fe00:1]", "192.168.2.9 address 09 [192.168.2.9]"}},
 		{"a second address of one interface",
-			[]names.Fact{speaks(1, "192.168.2.7"), speaks(1, "192.168.2.8"), speaks(1, "192.168.2.7"), answers(1, "192.168.2.8")}, "192.168.2.7 192.168.2.8",
+			[]discovery.Fact{speaks(1, "192.168.2.7"), speaks(1, "192.168.2.8"), speaks(1, "192.168.2.7"), answers(1, "192.168.2.8")}, "192.168.2.7 192.168.2.8",
 			[]string{"192.168.2.7 address 01 [192.168.2.7 192.168.2.8]"}},
 		{"a second address that it only answers for",
-			[]names.Fact{speaks(1, "192.168.2.7"), answers(1, "192.168.2.8")}, "192.168.2.7 192.168.2.8",
+			[]discovery.Fact{speaks(1, "192.168.2.7"), answers(1, "192.168.2.8")}, "192.168.2.7 192.168.2.8",
 			[]string{"192.168.2.7 address 01 [192.168.2.7 192.168.2.8]"}},
 		{"an address that it would like to have, and another has",
-			[]names.Fact{speaks(1, "192.168.2.7"), tries(2, "192.168.2.7"), speaks(2, "192.168.2.8")}, "192.168.2.7 192.168.2.8",
+			[]discovery.Fact{speaks(1, "192.168.2.7"), tries(2, "192.168.2.7"), speaks(2, "192.168.2.8")}, "192.168.2.7 192.168.2.8",
 			[]string{"192.168.2.7 address 01 [192.168.2.7]", "192.168.2.8 address 02 [192.168.2.8]"}},
 		{"a randomised MAC is one like any other",
-			[]names.Fact{{Kind: names.Leases, MAC: names.MAC{0xda, 1, 2, 3, 4, 5}, Addr: netip.MustParseAddr("192.168.2.7"), Life: time.Hour}, {Kind: names.Called, MAC: names.MAC{0xda, 1, 2, 3, 4, 5}, Name: "phone"}}, "192.168.2.7",
+			[]discovery.Fact{{Kind: discovery.Leased, MAC: mac.Addr{0xda, 1, 2, 3, 4, 5}, Addr: netip.MustParseAddr("192.168.2.7"), Lifetime: time.Hour}, {Kind: discovery.MACName, MAC: mac.Addr{0xda, 1, 2, 3, 4, 5}, Name: "phone"}}, "192.168.2.7",
 			[]string{"phone dhcp 05 [192.168.2.7]"}},
 	}
 	for _, tt := range tests {
@@ -290,15 +292,15 @@ func TestDevicesChange(t *testing.T) {
 // The user's file goes before all, at once, and says what is one thing.
 func TestBook(t *testing.T) {
 	h := newHouse(100, true)
-	h.SetHosts(&names.Book{Addrs: map[netip.Addr]string{netip.MustParseAddr("192.168.2.7"): "laptop"}, MACs: map[names.MAC]string{mac(2): "laptop", mac(3): "printer"}})
+	h.SetHosts(&names.Hosts{Addrs: map[netip.Addr]string{netip.MustParseAddr("192.168.2.7"): "laptop"}, MACs: map[mac.Addr]string{macOf(2): "laptop", macOf(3): "printer"}})
 	h.learn(speaks(1, "192.168.2.7"), speaks(1, "fe80::7"), speaks(2, "192.168.2.8"), speaks(3, "192.168.2.9"), called(3, "brother"))
 	h.all("192.168.2.7 fe80::7 192.168.2.8 192.168.2.9")
 	h.want(t, "from the file", "laptop file [192.168.2.7 192.168.2.8 fe80::7] 3/0", "printer file [192.168.2.9] 1/0")
-	h.SetHosts(&names.Book{MACs: map[names.MAC]string{mac(1): "macbook", mac(3): "laser"}})
+	h.SetHosts(&names.Hosts{MACs: map[mac.Addr]string{macOf(1): "macbook", macOf(3): "laser"}})
 	h.all("192.168.2.7 192.168.2.8 192.168.2.9")
 	h.fold(patience)
 	h.want(t, "changed", "192.168.2.8 address [192.168.2.8] 1/0", "laptop file [] 3/0", "laser file [192.168.2.9] 1/0", "macbook file [192.168.2.7 fe80::7] 1/0", "printer file [] 1/0")
-	h.SetHosts(&names.Book{})
+	h.SetHosts(&names.Hosts{})
 	h.all("192.168.2.7 192.168.2.9")
 	h.fold(patience)
 	h.want(t, "the last good name is kept where there is no other", "192.168.2.8 address [192.168.2.8] 1/0", "brother dhcp [192.168.2.9] 1/0", "laptop file [] 3/0", "laser file [] 1/0", "macbook file [192.168.2.7 fe80::7] 2/0", "printer file [] 1/0")
@@ -311,8 +313,8 @@ func TestBookNamesAll(t *testing.T) {
 			for _, patient := range []bool{true, false} {
 				h := newHouse(100, false)
 				h.cfg.AwaitNames = patient
-				h.SetHosts(&names.Book{Addrs: map[netip.Addr]string{netip.MustParseAddr("192.168.2.7"): "laptop"}})
-				var facts []names.Fact
+				h.SetHosts(&names.Hosts{Addrs: map[netip.Addr]string{netip.MustParseAddr("192.168.2.7"): "laptop"}})
+				var facts []discovery.Fact
 				for _, addr := range strings.Fields(senders) {
 					facts = append(facts, speaks(1, addr))
 				}

@@ -7,11 +7,12 @@ import (
 	"sync"
 	"time"
 
+	"gonetmon/app/mac"
 	"gonetmon/app/names"
 	"gonetmon/app/traffic"
 )
 
-// A Namer finds the names of hosts: names.PTR.
+// A Namer finds the names of hosts: rdns.Resolver.
 type Namer interface {
 	// Want says that a host is there. It must not wait.
 	Want(host netip.Addr)
@@ -53,12 +54,12 @@ type Registry struct {
 	mu        sync.Mutex // guards all below
 	now       instant    // of the call that goes on
 	wall      moment     // likewise
-	book      *names.Book
+	book      *names.Hosts
 	hosts     set[netip.Addr, host]
 	counted   int       // of hosts, those that have been counted: at most the limit
 	slots     [][]*host // those of each table, by slot
 	heard     []*host   // the others, at most the limit: longest known first
-	stations  set[names.MAC, station]
+	stations  set[mac.Addr, station]
 	strangers []*station         // all of them, longest known first
 	files     map[string]*device // by name in the hosts file
 	called    map[string]*device // by each name that one of their hosts or stations has; may be out of date
@@ -79,12 +80,12 @@ type Registry struct {
 // NewRegistry returns a registry that knows nobody.
 func NewRegistry(cfg Config) *Registry {
 	if cfg.Order == nil {
-		cfg.Order = Sources
+		cfg.Order = names.Sources
 	}
 	return &Registry{
-		cfg: cfg, sources: sourcesOf(cfg.Order), folded: cfg.Start, now: 1, book: &names.Book{},
+		cfg: cfg, sources: sourcesOf(cfg.Order), folded: cfg.Start, now: 1, book: &names.Hosts{},
 		hosts:    newSet((*host).addr),
-		stations: newSet(func(s *station) names.MAC { return s.mac }),
+		stations: newSet(func(s *station) mac.Addr { return s.mac }),
 		series:   newSet(func(s *series) string { return s.name }),
 		slots:    make([][]*host, len(cfg.Tables)), files: map[string]*device{}, called: map[string]*device{},
 	}
@@ -278,7 +279,7 @@ func (r *Registry) describe(s *series) Device {
 	}
 	if d.stations.len() > 0 {
 		to.MAC = d.stations.all()[0].mac
-		to.Vendor = names.Vendor(to.MAC)
+		to.Vendor = mac.Vendor(to.MAC)
 	}
 	return to
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gonetmon/app/names"
+	"gonetmon/app/mac"
 	"gonetmon/app/traffic"
 )
 
@@ -324,7 +324,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	for i := range 65534 {
 		addr := netip.AddrFrom4([4]byte{192, 168, byte((i + 1) >> 8), byte(i + 1)})
 		f := speaks(0, addr.String())
-		f.MAC = names.MAC{0x00, 0x17, 0x88, 1, byte(i >> 8), byte(i)}
+		f.MAC = mac.Addr{0x00, 0x17, 0x88, 1, byte(i >> 8), byte(i)}
 		h.learn(f)
 		h.sends(addr.String(), 100)
 	}

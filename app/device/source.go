@@ -1,18 +1,10 @@
 package device
 
-import "slices"
+import (
+	"slices"
 
-// Where the name of a device comes from.
-const (
-	SourceFile    = "file"    // the user's hosts file
-	SourcePTR     = "ptr"     // the reverse DNS
-	SourceDHCP    = "dhcp"    // what it calls itself when it asks for an address, or the server calls it
-	SourceMDNS    = "mdns"    // what it calls itself in multicast DNS
-	SourceAddress = "address" // there is none: the address itself
+	"gonetmon/app/names"
 )
-
-// Sources are those of names, in the order that is best for most.
-var Sources = []string{SourceFile, SourcePTR, SourceDHCP, SourceMDNS}
 
 // A source is one of them, or byAddress.
 type source uint8
@@ -26,7 +18,7 @@ const (
 )
 
 func (s source) String() string {
-	return [...]string{SourceAddress, SourceFile, SourcePTR, SourceDHCP, SourceMDNS}[s]
+	return [...]string{names.SourceAddress, names.SourceFile, names.SourcePTR, names.SourceDHCP, names.SourceMDNS}[s]
 }
 
 // sourcesOf are those that are called so. Unknown ones, which the configuration does not let through, have no names.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"gonetmon/app/names"
+	"gonetmon/app/mac"
 )
 
 const (
@@ -19,7 +19,7 @@ const (
 
 // A station is a MAC: one interface, of which the hosts are.
 type station struct {
-	mac     names.MAC
+	mac     mac.Addr
 	device  *device   // of its hosts; nil as long as none is counted
 	hosts   few[host] // known to be its
 	*claims           // to read only
@@ -56,7 +56,7 @@ const (
 )
 
 // stationOf returns what is known of a MAC, from now on if need be; nil if there is no room.
-func (r *Registry) stationOf(mac names.MAC) *station {
+func (r *Registry) stationOf(mac mac.Addr) *station {
 	s := r.stations.get(mac)
 	if s != nil {
 		return s

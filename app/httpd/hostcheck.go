@@ -57,7 +57,7 @@ func (c *hostCheck) known(host string) bool {
 	if addr, _, _ := strings.Cut(host, "%"); isAddr(addr) {
 		return true
 	}
-	if _, clean := names.Clean(host); !clean {
+	if _, clean := names.Canonical(host); !clean {
 		return false
 	}
 	if !strings.Contains(host, ".") || c.names[host] {

@@ -3,13 +3,14 @@ package metrics
 import (
 	"slices"
 
-	"gonetmon/app/names"
+	"gonetmon/app/discovery"
+	"gonetmon/app/rdns"
 )
 
 // ControlStats are what was heard in control frames.
 type ControlStats struct {
-	names.ReaderStats              // of all interfaces together
-	Taps              []ControlTap // one for each interface; none: the frames are a file's
+	discovery.Stats              // of all interfaces together
+	Taps            []ControlTap // one for each interface; none: the frames are a file's
 }
 
 // A ControlTap is what hears the control frames of one interface.
@@ -24,11 +25,11 @@ func (l *lines) facts(f *ControlStats) {
 	l.family("gonetmon_facts_total", counter,
 		"Facts that devices told each other while gonetmon listened, about addresses, hardware addresses, names and routers, by protocol.")
 	for p, n := range f.Facts {
-		l.series(n, "source", names.Protocol(p).String())
+		l.series(n, "source", discovery.Protocol(p).String())
 	}
 	l.family("gonetmon_facts_malformed_total", counter, "Messages of ARP, neighbour discovery, DHCP and mDNS that could not be read, by protocol.")
 	for p, n := range f.Malformed {
-		l.series(n, "source", names.Protocol(p).String())
+		l.series(n, "source", discovery.Protocol(p).String())
 	}
 	taps := mergeTaps(f.Taps)
 	if len(taps) == 0 {
@@ -47,15 +48,15 @@ func (l *lines) facts(f *ControlStats) {
 }
 
 // refused writes how many names were refused, of the sources that there are.
-func (l *lines) refused(asked *names.Stats, heard *ControlStats) {
+func (l *lines) refused(asked *rdns.Stats, heard *ControlStats) {
 	l.family("gonetmon_names_refused_total", counter,
 		"Names that were refused because they were not proper host names or say nothing (localhost), by where they came from.")
 	if asked != nil {
-		l.series(asked.Refused, "source", "ptr")
+		l.series(asked.NamesRefused, "source", "ptr")
 	}
 	if heard != nil {
-		for _, p := range []names.Protocol{names.DHCP, names.DHCPv6, names.MDNS} {
-			l.series(heard.Refused[p], "source", p.String())
+		for _, p := range []discovery.Protocol{discovery.DHCP, discovery.DHCPv6, discovery.MDNS} {
+			l.series(heard.NamesRefused[p], "source", p.String())
 		}
 	}
 }

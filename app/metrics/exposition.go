@@ -16,7 +16,7 @@ import (
 
 	"gonetmon/app/device"
 	"gonetmon/app/meter"
-	"gonetmon/app/names"
+	"gonetmon/app/rdns"
 )
 
 // Config says what an Exposition shows.
@@ -24,7 +24,7 @@ type Config struct {
 	Snapshot          func() *device.Snapshot
 	LastUpdate        func() time.Time             // the time of the snapshot that there would be now; nil: there is only one
 	Meters            func() []meter.Status        // nil: no capture
-	Names             func() names.Stats           // nil: no lookups
+	Names             func() rdns.Stats            // nil: no lookups
 	Control           func() ControlStats          // nil: nothing is listened to
 	Process           func() (ProcessStats, error) // nil: leave out the metrics of the process
 	Version, Revision string
@@ -95,7 +95,7 @@ func (p *Exposition) rest(l *lines, s *device.Snapshot) {
 
 // names writes what finding names has come to, and what is remembered for it.
 func (p *Exposition) names(l *lines, s *device.Snapshot) {
-	var asked *names.Stats
+	var asked *rdns.Stats
 	var heard *ControlStats
 	if p.cfg.Names != nil {
 		stats := p.cfg.Names()

@@ -8,8 +8,8 @@ import (
 
 	"gonetmon/app/device"
 	"gonetmon/app/meter"
-	"gonetmon/app/names"
 	"gonetmon/app/packet"
+	"gonetmon/app/rdns"
 	"gonetmon/app/traffic"
 )
 
@@ -134,10 +134,10 @@ func (l *lines) network(s *device.Snapshot) {
 }
 
 // tables writes how full is what is remembered. The names that were looked up have the limit of the hosts.
-func (l *lines) tables(s *device.Snapshot, asked *names.Stats) {
+func (l *lines) tables(s *device.Snapshot, asked *rdns.Stats) {
 	all := s.Tables
 	if asked != nil {
-		all = append(slices.Clip(all), device.TableUsage{Name: "dns", Used: asked.Remembered, Limit: s.Limit})
+		all = append(slices.Clip(all), device.TableUsage{Name: "dns", Used: asked.Cached, Limit: s.Limit})
 	}
 	l.family("gonetmon_table_entries", gauge,
 		"Entries of the tables in which gonetmon remembers: hosts (addresses with traffic), neighbours (addresses only heard of), "+
@@ -228,18 +228,18 @@ func merge(meters []meter.Status) (merged []meter.Status) {
 }
 
 // lookups writes what was asked of DNS servers.
-func (l *lines) lookups(s *names.Stats) {
+func (l *lines) lookups(s *rdns.Stats) {
 	l.family("gonetmon_dns_queries_total", counter, "Questions sent to DNS servers for the names of devices.")
 	l.series(s.Queries)
 	l.family("gonetmon_dns_failures_total", counter,
 		"Lookups of names that failed, by reason. That an address has no name is no failure.")
 	for reason, n := range s.Failures {
-		l.series(n, "reason", names.Reason(reason).String())
+		l.series(n, "reason", rdns.Reason(reason).String())
 	}
 	l.family("gonetmon_dns_queries_in_flight", gauge, "Lookups that wait for an answer now.")
 	l.series(uint64(max(s.InFlight, 0)))
 	l.family("gonetmon_dns_queue", gauge, "Lookups that wait for their turn now.")
-	l.series(uint64(max(s.Waiting, 0)))
+	l.series(uint64(max(s.Queued, 0)))
 }
 
 func (l *lines) build(version, revision string) {

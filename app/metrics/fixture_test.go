@@ -4,21 +4,22 @@ import (
 	"time"
 
 	"gonetmon/app/device"
-	"gonetmon/app/names"
+	"gonetmon/app/discovery"
+	"gonetmon/app/rdns"
 	"gonetmon/test/snapshots"
 )
 
-func lookups() names.Stats {
-	s := names.Stats{Queries: 41, Refused: 1, InFlight: 2, Waiting: 3, Remembered: 8}
-	s.Failures[names.Timeout] = 5
+func lookups() rdns.Stats {
+	s := rdns.Stats{Queries: 41, NamesRefused: 1, InFlight: 2, Queued: 3, Cached: 8}
+	s.Failures[rdns.Timeout] = 5
 	return s
 }
 
 func control() ControlStats {
 	s := ControlStats{Taps: []ControlTap{{Interface: "eth1", Frames: 2_204, Drops: 7}, {Interface: "eth2"}}}
-	s.Facts = [names.NumProtocols]uint64{names.ARP: 1_890, names.NDP: 212, names.DHCP: 31, names.DHCPv6: 2, names.MDNS: 95}
-	s.Malformed = [names.NumProtocols]uint64{names.DHCP: 1}
-	s.Refused = [names.NumProtocols]uint64{names.DHCP: 2, names.MDNS: 4}
+	s.Facts = [discovery.NumProtocols]uint64{discovery.ARP: 1_890, discovery.NDP: 212, discovery.DHCP: 31, discovery.DHCPv6: 2, discovery.MDNS: 95}
+	s.Malformed = [discovery.NumProtocols]uint64{discovery.DHCP: 1}
+	s.NamesRefused = [discovery.NumProtocols]uint64{discovery.DHCP: 2, discovery.MDNS: 4}
 	return s
 }
 

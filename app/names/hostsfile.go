@@ -14,6 +14,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"gonetmon/app/mac"
 )
 
 const (
@@ -23,21 +25,21 @@ const (
 	maxBookBad  = 10      // bad lines that are told one by one
 )
 
-// A Book is what a hosts file says: names of addresses and of MACs. Its addresses are unicast, never IPv4-mapped and without
-// a zone, its MACs those of stations, its names as Clean returns them.
-type Book struct {
+// A Hosts is what a hosts file says: names of addresses and of MACs. Its addresses are unicast, never IPv4-mapped and without
+// a zone, its MACs those of stations, its names as Canonical returns them.
+type Hosts struct {
 	Addrs map[netip.Addr]string
-	MACs  map[MAC]string
+	MACs  map[mac.Addr]string
 }
 
 // Len returns how many addresses and MACs have a name.
-func (b *Book) Len() int { return len(b.Addrs) + len(b.MACs) }
+func (b *Hosts) Len() int { return len(b.Addrs) + len(b.MACs) }
 
-func (b *Book) equal(c *Book) bool {
+func (b *Hosts) equal(c *Hosts) bool {
 	return c != nil && maps.Equal(b.Addrs, c.Addrs) && maps.Equal(b.MACs, c.MACs)
 }
 
-// ReadBook reads the form of hosts(5), in which a MAC may stand in place of an address: one of both, white space, a name. What
+// ParseHosts reads the form of hosts(5), in which a MAC may stand in place of an address: one of both, white space, a name. What
 // follows the name (aliases) and what follows # is ignored. The first line for an address or a MAC wins.
 //
 // What every machine's own hosts file has says nothing of the LAN and is skipped: loopback, multicast, broadcast and
@@ -46,8 +48,8 @@ func (b *Book) equal(c *Book) bool {
 // Bad lines are skipped too; the errors say what is wrong with the first ten of them and how many more there are. They quote
 // the file escaped and cut, and each fits on a line. Lines of more than 4 KiB are bad; past 65,536 entries or 8 MiB, the
 // rest of the file is. If r fails, the book is nil and the only error says why.
-func ReadBook(r io.Reader) (*Book, []error) {
-	b := bookReader{book: &Book{Addrs: map[netip.Addr]string{}, MACs: map[MAC]string{}}}
+func ParseHosts(r io.Reader) (*Hosts, []error) {
+	b := bookReader{book: &Hosts{Addrs: map[netip.Addr]string{}, MACs: map[mac.Addr]string{}}}
 	if err := b.read(r); err != nil {
 		return nil, []error{err}
 	}
@@ -57,9 +59,9 @@ func ReadBook(r io.Reader) (*Book, []error) {
 	return b.book, b.bad
 }
 
-// A bookReader is a Book that is being read.
+// A bookReader is a Hosts that is being read.
 type bookReader struct {
-	book *Book
+	book *Hosts
 	line int // number of the line at hand
 	bad  []error
 	more int // bad lines beyond maxBookBad
@@ -103,7 +105,7 @@ func (b *bookReader) entry(line []byte) bool {
 	if len(words) == 0 {
 		return true
 	}
-	mac, macErr := ParseMAC(words[0])
+	mac, macErr := mac.Parse(words[0])
 	addr, addrErr := netip.ParseAddr(words[0])
 	addr = addr.Unmap().WithZone("")
 	switch {
@@ -113,13 +115,13 @@ func (b *bookReader) entry(line []byte) bool {
 	case macErr == nil && !mac.IsStation():
 		b.refuse("%s is not the MAC of a device", quote(words[0]))
 		return true
-	case addrErr == nil && !isHost(addr):
+	case addrErr == nil && !isUnicast(addr):
 		return true
 	case len(words) == 1:
 		b.refuse("%s has no name", quote(words[0]))
 		return true
 	}
-	name, ok := Clean(words[1])
+	name, ok := Canonical(words[1])
 	switch {
 	case !ok:
 		b.refuse("name %s: %s", quote(words[1]), whyUnclean(words[1]))
@@ -133,7 +135,7 @@ func (b *bookReader) entry(line []byte) bool {
 }
 
 // enter enters name for key into one of the maps of book, unless it has one. It returns false if the book is full.
-func enter[K comparable](book *Book, names map[K]string, key K, name string) bool {
+func enter[K comparable](book *Hosts, names map[K]string, key K, name string) bool {
 	if _, ok := names[key]; ok {
 		return true
 	}
@@ -167,7 +169,7 @@ func quote(word string) string {
 	return fmt.Sprintf("%q", word)
 }
 
-// whyUnclean tells a person why Clean refuses name.
+// whyUnclean tells a person why Canonical refuses name.
 func whyUnclean(name string) string {
 	if _, err := netip.ParseAddr(name); err == nil {
 		return "an IP address"
@@ -196,25 +198,25 @@ const (
 	maxUnsettled      = 5 // looks at a file that never lies still before it is read nevertheless
 )
 
-// A HostsFile is a Book in a file, read anew when the file changes.
+// A HostsFile is a Hosts in a file, read anew when the file changes.
 //
 // It looks at the file now and then instead of being told by inotify: that sees every change on every filesystem, of a file
 // that was replaced and one that is bind-mounted into a container, for one system call in two seconds.
 type HostsFile struct {
 	path     string
 	log      *slog.Logger
-	changed  func(*Book)
+	changed  func(*Hosts)
 	interval time.Duration
 
-	book      *Book       // the last good one
+	book      *Hosts      // the last good one
 	read      fs.FileInfo // of the file when book was read, nil if it is to be read again
 	seen      fs.FileInfo // at the last look, if it was not read then
 	unsettled int         // looks since it was read that saw another file than the one before
 	failing   bool        // the last look failed
 }
 
-// NewHostsFile returns the hosts file at path. Load and Run hand each new Book to changed; nobody may change it.
-func NewHostsFile(path string, log *slog.Logger, changed func(*Book)) *HostsFile {
+// NewHostsFile returns the hosts file at path. Load and Run hand each new Hosts to changed; nobody may change it.
+func NewHostsFile(path string, log *slog.Logger, changed func(*Hosts)) *HostsFile {
 	return &HostsFile{path: path, log: log.With("file", path), changed: changed, interval: hostsFileInterval}
 }
 
@@ -238,7 +240,7 @@ func (f *HostsFile) Load() error {
 	if info, err = file.Stat(); err != nil {
 		return err
 	}
-	book, bad := ReadBook(file)
+	book, bad := ParseHosts(file)
 	if book == nil {
 		return bad[0]
 	}
@@ -259,7 +261,7 @@ func (f *HostsFile) Load() error {
 
 // Run looks for changes every two seconds until ctx ends, and then returns nil. It reads the file when it is another one than
 // before (by size, time or inode) and was the same at two looks: it may be in the middle of being written. If the file vanishes
-// or cannot be read, the last good Book holds.
+// or cannot be read, the last good Hosts holds.
 func (f *HostsFile) Run(ctx context.Context) error {
 	tick := time.NewTicker(f.interval)
 	defer tick.Stop()
@@ -297,4 +299,9 @@ func (f *HostsFile) look() error {
 // sameFile says whether a file has not been written to or replaced between a and b, which may be nil.
 func sameFile(a, b fs.FileInfo) bool {
 	return b != nil && os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// isUnicast reports whether a can be the address of one host on a network.
+func isUnicast(a netip.Addr) bool {
+	return a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLoopback() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }

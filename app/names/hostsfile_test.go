@@ -21,7 +21,7 @@ import (
 )
 
 // entries returns a book as text, so that tests can say what they want.
-func entries(b *Book) map[string]string {
+func entries(b *Hosts) map[string]string {
 	text := map[string]string{}
 	for addr, name := range b.Addrs {
 		text[addr.String()] = name
@@ -104,7 +104,7 @@ fe80::1%lo0	localhost
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			book, errs := ReadBook(strings.NewReader(tt.in))
+			book, errs := ParseHosts(strings.NewReader(tt.in))
 			if diff := cmp.Diff(tt.want, entries(book), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("book (-want +got):\n%s", diff)
 			}
@@ -147,7 +147,7 @@ func TestReadBookLimits(t *testing.T) {
 		{"exact size", strings.NewReader("10.0.0.1 a\n" + strings.Repeat("#", 3998) + strings.Repeat("\n", maxBookSize-4009)), 1, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			book, errs := ReadBook(tt.in)
+			book, errs := ParseHosts(tt.in)
 			if book.Len() != tt.want {
 				t.Errorf("%d names, want %d", book.Len(), tt.want)
 			}
@@ -164,9 +164,9 @@ func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
 func TestReadBookFails(t *testing.T) {
 	broken := errors.New("input/output error")
-	book, errs := ReadBook(io.MultiReader(strings.NewReader("10.0.0.1 a\nx\n"), iotest.ErrReader(broken)))
+	book, errs := ParseHosts(io.MultiReader(strings.NewReader("10.0.0.1 a\nx\n"), iotest.ErrReader(broken)))
 	if book != nil || len(errs) != 1 || !errors.Is(errs[0], broken) {
-		t.Errorf("ReadBook = %v, %v, want nil and %v alone", book, errs, broken)
+		t.Errorf("ParseHosts = %v, %v, want nil and %v alone", book, errs, broken)
 	}
 }
 
@@ -176,7 +176,7 @@ func FuzzHostsFile(f *testing.F) {
 	f.Add([]byte("fe80::1%eth0 router\n::ffff:10.0.0.1 a\n192.168.2.300 b\n10.0.0.1 room!\n01:00:5e:00:00:fb x\n"))
 	f.Add(bytes.Repeat([]byte("10.0.0.2 b "), 500))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		book, errs := ReadBook(bytes.NewReader(in))
+		book, errs := ParseHosts(bytes.NewReader(in))
 		if len(errs) > maxBookBad+2 {
 			t.Errorf("%d errors", len(errs))
 		}
@@ -186,7 +186,7 @@ func FuzzHostsFile(f *testing.F) {
 			}
 		}
 		for addr, name := range book.Addrs {
-			if addr != addr.Unmap().WithZone("") || !isHost(addr) {
+			if addr != addr.Unmap().WithZone("") || !isUnicast(addr) {
 				t.Errorf("address %s", addr)
 			}
 			checkClean(t, name)
@@ -217,7 +217,7 @@ func (w *watched) Write(line []byte) (int, error) {
 	return w.log.Write(line)
 }
 
-func (w *watched) changed(b *Book) {
+func (w *watched) changed(b *Hosts) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.books = append(w.books, entries(b))
@@ -392,7 +392,7 @@ func TestHostsFileLoad(t *testing.T) {
 		{"device", os.DevNull, "not a regular file"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := NewHostsFile(tt.path, slog.New(slog.DiscardHandler), func(*Book) { t.Error("changed") })
+			f := NewHostsFile(tt.path, slog.New(slog.DiscardHandler), func(*Hosts) { t.Error("changed") })
 			if err := f.Load(); err == nil || !strings.HasSuffix(err.Error(), tt.err) || !strings.Contains(err.Error(), tt.path) {
 				t.Errorf("Load: %v, want %s: %s", err, tt.path, tt.err)
 			}

@@ -1,5 +1,5 @@
-// Package names finds what to call an address. It asks, listens and remembers, and hands out clean names only; it knows
-// nothing of traffic, devices or pages, and nobody who counts ever waits for it.
+// Package names says what a name is: the canonical form of all names, where they come from, and the user's own in a hosts
+// file. It knows nothing of DNS, frames or devices.
 package names
 
 import (
@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Clean returns name in the one form in which names leave this room, and whether it has one: lower case, without the
+// Canonical returns name in the one form in which names leave this room, and whether it has one: lower case, without the
 // trailing dot, only [a-z0-9._-], at most 253 bytes in labels of 1 to 63 (RFC 1035, 2.3.4). Everything else is refused
 // whole, never repaired: escapes of the presentation format (`\010`, `\"`) like raw bytes.
 //
 // This is what makes a name safe as an HTML text and attribute, as a label of a metric, in a log line and on a terminal.
 // What reads as an IP address, however padded with zeros, is refused too: it would pass for another device's address.
-func Clean(name string) (string, bool) {
+func Canonical(name string) (string, bool) {
 	name = strings.TrimSuffix(name, ".")
 	if len(name) < 1 || len(name) > 253 {
 		return "", false

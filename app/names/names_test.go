@@ -56,8 +56,8 @@ func TestClean(t *testing.T) {
 		{"umlaut", "küche", "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, ok := Clean(tt.in); got != tt.want || ok != tt.ok {
-				t.Errorf("Clean(%q) = %q, %v, want %q, %v", tt.in, got, ok, tt.want, tt.ok)
+			if got, ok := Canonical(tt.in); got != tt.want || ok != tt.ok {
+				t.Errorf("Canonical(%q) = %q, %v, want %q, %v", tt.in, got, ok, tt.want, tt.ok)
 			}
 		})
 	}
@@ -74,8 +74,8 @@ func checkClean(t *testing.T, name string) {
 	if _, err := netip.ParseAddr(name); err == nil {
 		t.Errorf("%q is an address", name)
 	}
-	if again, ok := Clean(name); !ok || again != name {
-		t.Errorf("Clean(%q) = %q, %v: not the same again", name, again, ok)
+	if again, ok := Canonical(name); !ok || again != name {
+		t.Errorf("Canonical(%q) = %q, %v: not the same again", name, again, ok)
 	}
 }
 
@@ -84,10 +84,10 @@ func FuzzClean(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		if name, ok := Clean(in); ok {
+		if name, ok := Canonical(in); ok {
 			checkClean(t, name)
 		} else if name != "" {
-			t.Errorf("Clean(%q) = %q, refused", in, name)
+			t.Errorf("Canonical(%q) = %q, refused", in, name)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gonetmon/app/device"
+	"gonetmon/app/mac"
 	"gonetmon/app/names"
 	"gonetmon/test/golden"
 	"gonetmon/test/snapshots"
@@ -16,7 +17,7 @@ import (
 
 func TestWriteDevices(t *testing.T) {
 	s := snapshots.Home()
-	s.Devices = append(s.Devices, device.Device{Name: "zombie", Source: device.SourcePTR}) // has no address, and has moved nothing
+	s.Devices = append(s.Devices, device.Device{Name: "zombie", Source: names.SourcePTR}) // has no address, and has moved nothing
 	var out pile
 	WriteDevices(&out, s)
 	if len(out.writes) != 1 {
@@ -77,10 +78,10 @@ func TestAddresses(t *testing.T) {
 
 func TestWriteDevicesJSON(t *testing.T) {
 	s := &device.Snapshot{Devices: []device.Device{
-		{Name: "gone", Source: device.SourceMDNS, Totals: snapshots.Totals(0, 0, 340, 0, 0)},
-		{Name: "nas.fritz.box", Source: device.SourcePTR, MAC: names.MAC{0x00, 0x11, 0x32, 0x12, 0x34, 0x56}, Vendor: "D&M Holdings",
+		{Name: "gone", Source: names.SourceMDNS, Totals: snapshots.Totals(0, 0, 340, 0, 0)},
+		{Name: "nas.fritz.box", Source: names.SourcePTR, MAC: mac.Addr{0x00, 0x11, 0x32, 0x12, 0x34, 0x56}, Vendor: "D&M Holdings",
 			Hosts: snapshots.Addrs("192.168.1.2", "192.168.1.10", "fd00::2"), Totals: snapshots.Totals(1000, 2500, 300, 4000, 5000)},
-		{Name: "nobody", Source: device.SourceFile},
+		{Name: "nobody", Source: names.SourceFile},
 	}}
 	want := `{
   "devices": [

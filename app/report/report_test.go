@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gonetmon/app/device"
+	"gonetmon/app/names"
 	"gonetmon/app/traffic"
 	"gonetmon/test/golden"
 	"gonetmon/test/snapshots"
@@ -38,13 +39,13 @@ func later(s *device.Snapshot) *device.Snapshot {
 			d.Hosts = nil // renamed
 		case "tv.fritz.box":
 			more := snapshots.Totals(1_000_000, 0, 0, 75_000_000, 0)
-			all = append(all, device.Device{Name: "storage.fritz.box", Source: device.SourcePTR,
+			all = append(all, device.Device{Name: "storage.fritz.box", Source: names.SourcePTR,
 				Hosts: snapshots.Addrs("192.168.1.2", "fd00::2"), Totals: snapshots.Totals(0, 900_000_000, 0, 0, 1)})
 			d.Totals.Add(&more)
 		}
 		all = append(all, d)
 	}
-	all = append(all, device.Device{Name: strings.Repeat("x", 50) + ".fritz.box", Source: device.SourcePTR,
+	all = append(all, device.Device{Name: strings.Repeat("x", 50) + ".fritz.box", Source: names.SourcePTR,
 		Hosts: snapshots.Addrs("2001:db8:1234:5678:9abc:def0:1234:5678"), Totals: snapshots.Totals(999, 0, 0, 0, 0)})
 	n.Devices = all
 	return &n

@@ -7,9 +7,12 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
+	"gonetmon/app/discovery"
+	"gonetmon/app/mac"
 	"gonetmon/app/meter"
 	"gonetmon/app/names"
 	"gonetmon/app/packet"
+	"gonetmon/app/rdns"
 	"gonetmon/app/traffic"
 )
 
@@ -38,9 +41,9 @@ func addrs(texts ...string) (all []netip.Addr) {
 
 // dev is a device that was seen some time before now; the rates are bits per second.
 func dev(name string, seen time.Duration, in, out float64, t traffic.Totals, hosts ...string) device.Device {
-	d := device.Device{Name: name, Source: device.SourcePTR, Hosts: addrs(hosts...), Totals: t, InRate: in / 8, OutRate: out / 8}
+	d := device.Device{Name: name, Source: names.SourcePTR, Hosts: addrs(hosts...), Totals: t, InRate: in / 8, OutRate: out / 8}
 	if len(hosts) > 0 && hosts[0] == name {
-		d.Source = device.SourceAddress
+		d.Source = names.SourceAddress
 	}
 	if seen >= 0 {
 		d.First, d.Last, d.Idle = start.Add(time.Second), now.Add(-seen), seen
@@ -49,7 +52,7 @@ func dev(name string, seen time.Duration, in, out float64, t traffic.Totals, hos
 }
 
 // made is a device with the interface of a maker.
-func made(d device.Device, source, vendor string, mac names.MAC) device.Device {
+func made(d device.Device, source, vendor string, mac mac.Addr) device.Device {
 	d.Source, d.Vendor, d.MAC = source, vendor, mac
 	return d
 }
@@ -62,27 +65,27 @@ func home() *device.Snapshot {
 			{Name: "macs", Used: 17, Limit: 65536}, {Name: "devices", Used: 14, Limit: 131072}},
 		Devices: []device.Device{
 			made(dev("192.168.178.1", 0, 410e3, 96e3, totals(41e6, 12e6, 3e6, 88e6, 9e6), "192.168.178.1", "fe80::3a10:d5ff:fe12:9c01"),
-				device.SourceAddress, "AVM Audiovisuelles Marketing und Comput", names.MAC{0x38, 0x10, 0xd5, 0x12, 0x9c, 0x01}),
+				names.SourceAddress, "AVM Audiovisuelles Marketing und Comput", mac.Addr{0x38, 0x10, 0xd5, 0x12, 0x9c, 0x01}),
 			dev("192.168.178.77", 6*time.Minute, 0, 0, totals(48_213, 0, 1_920, 90_112, 0), "192.168.178.77"),
 			made(dev("alexa-kitchen.fritz.box", 2*time.Second, 38e3, 12e3, totals(18e6, 0, 210e3, 96e6, 0), "192.168.178.41", "2001:db8:42:1::41"),
-				device.SourceDHCP, "Amazon Technologies", names.MAC{0xfc, 0x65, 0xde, 0x10, 0x22, 0x41}),
+				names.SourceDHCP, "Amazon Technologies", mac.Addr{0xfc, 0x65, 0xde, 0x10, 0x22, 0x41}),
 			made(dev("annas-iphone.fritz.box", 4*time.Second, 1.9e6, 71e3, totals(62e6, 1e6, 400e3, 1_840e6, 3e6), "192.168.178.24",
 				"2001:db8:42:1:1c2b:9a55:41d0:8e11", "2001:db8:42:1:8c8a:77ff:fe01:2233", "2001:db8:42:1:f00d:1:2:3", "fe80::1c2b:9a55:41d0:8e11"),
-				device.SourceMDNS, "", names.MAC{0x9a, 0x1c, 0x2b, 0x55, 0x41, 0xd0}),
+				names.SourceMDNS, "", mac.Addr{0x9a, 0x1c, 0x2b, 0x55, 0x41, 0xd0}),
 			made(dev("ben-laptop.fritz.box", 0, 1.1e6, 94.7e6, totals(410e6, 38e9, 2e6, 3_200e6, 910e6), "192.168.178.20", "2001:db8:42:1::20"),
-				device.SourceFile, "Intel Corporate", names.MAC{0xa4, 0xc3, 0xf0, 0x71, 0x20, 0x20}),
+				names.SourceFile, "Intel Corporate", mac.Addr{0xa4, 0xc3, 0xf0, 0x71, 0x20, 0x20}),
 			made(dev("brother-printer.fritz.box", -1, 0, 0, traffic.Totals{}, "192.168.178.9"),
-				device.SourcePTR, "Brother industries", names.MAC{0x00, 0x80, 0x77, 0x5a, 0x10, 0x09}),
+				names.SourcePTR, "Brother industries", mac.Addr{0x00, 0x80, 0x77, 0x5a, 0x10, 0x09}),
 			made(dev("chromecast-wohnzimmer.fritz.box", 0, 14.2e6, 310e3, totals(71e6, 900e3, 1.2e6, 9_410e6, 2e6), "192.168.178.31"),
-				device.SourceMDNS, "Google", names.MAC{0xf4, 0xf5, 0xd8, 0x9a, 0x00, 0x31}),
+				names.SourceMDNS, "Google", mac.Addr{0xf4, 0xf5, 0xd8, 0x9a, 0x00, 0x31}),
 			dev("doorbell.fritz.box", 41*time.Second, 0, 0, totals(730e6, 0, 44e3, 21e6, 0), "192.168.178.52"),
 			made(dev("garage-esp32.fritz.box", 3*time.Hour, 0, 0, totals(12e3, 0, 6e3, 9e3, 0), "192.168.178.61"),
-				device.SourceDHCP, "Espressif", names.MAC{0x24, 0x0a, 0xc4, 0x61, 0x61, 0x61}),
+				names.SourceDHCP, "Espressif", mac.Addr{0x24, 0x0a, 0xc4, 0x61, 0x61, 0x61}),
 			dev("guest-tablet.fritz.box", -1, 0, 0, traffic.Totals{}, "192.168.178.90"),
 			made(dev("nas.fritz.box", 0, 94.8e6, 1.4e6, totals(120e3, 911e6, 31e6, 2.4e6, 38e9), "192.168.178.2", "fd00::2"),
-				device.SourcePTR, "Synology", names.MAC{0x00, 0x11, 0x32, 0x12, 0x34, 0x56}),
+				names.SourcePTR, "Synology", mac.Addr{0x00, 0x11, 0x32, 0x12, 0x34, 0x56}),
 			made(dev("pi.hole", 1*time.Second, 22e3, 31e3, totals(8e6, 96e6, 1e6, 19e6, 41e6), "192.168.178.3"),
-				device.SourcePTR, "Raspberry Pi Trading", names.MAC{0xdc, 0xa6, 0x32, 0x00, 0x10, 0x03}),
+				names.SourcePTR, "Raspberry Pi Trading", mac.Addr{0xdc, 0xa6, 0x32, 0x00, 0x10, 0x03}),
 			dev("roku-ultra.fritz.box", 52*time.Minute, 0, 0, totals(9.8e6, 0, 4.1e6, 612e6, 0), "192.168.178.30"),
 			dev("thermostat.fritz.box", 28*time.Second, 0, 0, totals(310e3, 0, 12e3, 480e3, 0), "192.168.178.71"),
 		},
@@ -109,24 +112,24 @@ func sick() []meter.Status {
 	return m
 }
 
-func lookupsWell() names.Stats { return names.Stats{Queries: 96, Remembered: 31} }
+func lookupsWell() rdns.Stats { return rdns.Stats{Queries: 96, Cached: 31} }
 
-func lookupsBad() names.Stats {
-	s := names.Stats{Queries: 512, Refused: 2, InFlight: 3, Waiting: 11, Remembered: 31}
-	s.Failures[names.Timeout] = 21
-	s.Failures[names.ServFail] = 4
+func lookupsBad() rdns.Stats {
+	s := rdns.Stats{Queries: 512, NamesRefused: 2, InFlight: 3, Queued: 11, Cached: 31}
+	s.Failures[rdns.Timeout] = 21
+	s.Failures[rdns.ServFail] = 4
 	return s
 }
 
-func heardWell() names.ReaderStats {
-	return names.ReaderStats{Facts: [names.NumProtocols]uint64{names.ARP: 18_204, names.NDP: 3_117, names.DHCP: 64, names.MDNS: 942}}
+func heardWell() discovery.Stats {
+	return discovery.Stats{Facts: [discovery.NumProtocols]uint64{discovery.ARP: 18_204, discovery.NDP: 3_117, discovery.DHCP: 64, discovery.MDNS: 942}}
 }
 
-func heardBad() names.ReaderStats {
+func heardBad() discovery.Stats {
 	s := heardWell()
-	s.Facts[names.DHCPv6] = 3
-	s.Malformed[names.DHCP], s.Malformed[names.MDNS] = 1, 2
-	s.Refused[names.DHCP], s.Refused[names.MDNS] = 4, 19
+	s.Facts[discovery.DHCPv6] = 3
+	s.Malformed[discovery.DHCP], s.Malformed[discovery.MDNS] = 1, 2
+	s.NamesRefused[discovery.DHCP], s.NamesRefused[discovery.MDNS] = 4, 19
 	return s
 }
 

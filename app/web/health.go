@@ -7,9 +7,10 @@ import (
 	"strings"
 
 	"gonetmon/app/device"
+	"gonetmon/app/discovery"
 	"gonetmon/app/meter"
-	"gonetmon/app/names"
 	"gonetmon/app/packet"
+	"gonetmon/app/rdns"
 	"gonetmon/app/traffic"
 )
 
@@ -88,7 +89,7 @@ func (p *page) health(s *device.Snapshot, meters []meter.Status) health {
 	if p.cfg.Names != nil {
 		stats := p.cfg.Names()
 		h.Lookups = lookupsOf(stats)
-		tables = append(slices.Clip(tables), device.TableUsage{Name: "dns", Used: stats.Remembered, Limit: s.Limit})
+		tables = append(slices.Clip(tables), device.TableUsage{Name: "dns", Used: stats.Cached, Limit: s.Limit})
 	}
 	if p.cfg.Facts != nil {
 		h.Heard = heardOf(p.cfg.Facts())
@@ -149,16 +150,16 @@ func tableOf(t device.TableUsage) table {
 	return table{Name: cmp.Or(name, t.Name), Used: grouped(used), Limit: grouped(limit), Full: limit > 0 && used >= limit}
 }
 
-func heardOf(s names.ReaderStats) *heard {
+func heardOf(s discovery.Stats) *heard {
 	h := &heard{}
 	var malformed, refused uint64
-	words := [names.NumProtocols]string{"ARP", "neighbour discovery", "DHCP", "DHCPv6", "mDNS"}
+	words := [discovery.NumProtocols]string{"ARP", "neighbour discovery", "DHCP", "DHCPv6", "mDNS"}
 	for p, word := range words {
 		if s.Facts[p] > 0 {
 			h.Facts = append(h.Facts, fact{grouped(s.Facts[p]), word})
 		}
 		malformed += s.Malformed[p]
-		refused += s.Refused[p]
+		refused += s.NamesRefused[p]
 	}
 	h.Malformed, h.Refused = some(malformed), some(refused)
 	return h
@@ -172,25 +173,25 @@ func some(n uint64) string {
 	return grouped(n)
 }
 
-func lookupsOf(s names.Stats) *lookups {
-	l := &lookups{Queries: grouped(s.Queries), InFlight: strconv.Itoa(s.InFlight), Waiting: strconv.Itoa(s.Waiting)}
-	words := [names.NumReasons]string{
-		names.Timeout:   "no answer in time",
-		names.Network:   "server not reachable",
-		names.ServFail:  "server in trouble (SERVFAIL)",
-		names.Refused:   "server refuses to answer (REFUSED)",
-		names.RCode:     "server reports an error",
-		names.Truncated: "answer too long",
-		names.Mismatch:  "answer to another question",
-		names.Malformed: "unreadable answer",
-		names.BadName:   "name that is none",
+func lookupsOf(s rdns.Stats) *lookups {
+	l := &lookups{Queries: grouped(s.Queries), InFlight: strconv.Itoa(s.InFlight), Waiting: strconv.Itoa(s.Queued)}
+	words := [rdns.NumReasons]string{
+		rdns.Timeout:   "no answer in time",
+		rdns.Network:   "server not reachable",
+		rdns.ServFail:  "server in trouble (SERVFAIL)",
+		rdns.Refused:   "server refuses to answer (REFUSED)",
+		rdns.RCode:     "server reports an error",
+		rdns.Truncated: "answer too long",
+		rdns.Mismatch:  "answer to another question",
+		rdns.Malformed: "unreadable answer",
+		rdns.BadName:   "name that is none",
 	}
 	for reason, n := range s.Failures {
 		if n > 0 {
 			l.Failures = append(l.Failures, failure{grouped(n), words[reason]})
 		}
 	}
-	l.Refused = some(s.Refused)
+	l.Refused = some(s.NamesRefused)
 	return l
 }
 

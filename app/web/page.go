@@ -13,18 +13,19 @@ import (
 	"strconv"
 
 	"gonetmon/app/device"
+	"gonetmon/app/discovery"
 	"gonetmon/app/meter"
-	"gonetmon/app/names"
+	"gonetmon/app/rdns"
 )
 
 // Config is what the page shows.
 type Config struct {
 	Snapshot     func() *device.Snapshot
-	Meters       func() []meter.Status    // nil: no capture
-	Names        func() names.Stats       // nil: no lookups
-	Facts        func() names.ReaderStats // what was heard in control frames; nil: nothing is listened to
-	ControlDrops func() uint64            // control frames that came too fast to be heard; nil: none
-	Prefixes     func() []netip.Prefix    // those of the LAN; nil: not known
+	Meters       func() []meter.Status  // nil: no capture
+	Names        func() rdns.Stats      // nil: no lookups
+	Facts        func() discovery.Stats // what was heard in control frames; nil: nothing is listened to
+	ControlDrops func() uint64          // control frames that came too fast to be heard; nil: none
+	Prefixes     func() []netip.Prefix  // those of the LAN; nil: not known
 	Version      string
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
+	"gonetmon/app/mac"
 	"gonetmon/app/meter"
 	"gonetmon/app/names"
 	"gonetmon/app/packet"
@@ -192,23 +193,23 @@ func TestPageSorts(t *testing.T) {
 
 // What is said of a device below its name, and when one points at that.
 func TestRow(t *testing.T) {
-	mac := names.MAC{0x24, 0x0a, 0xc4, 1, 2, 3}
+	hw := mac.Addr{0x24, 0x0a, 0xc4, 1, 2, 3}
 	for _, c := range []struct {
 		name                string
 		d                   device.Device
 		lack, mac, title    string
 		addresses, nameFrom string
 	}{
-		{name: "named", d: made(dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), device.SourceMDNS, "Espressif", mac),
+		{name: "named", d: made(dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), names.SourceMDNS, "Espressif", hw),
 			title: "Espressif, 24:0a:c4:01:02:03", addresses: "10.0.0.1", nameFrom: "name from mDNS"},
 		{name: "nothing known", d: dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), addresses: "10.0.0.1", nameFrom: "name from DNS"},
-		{name: "no name", d: made(dev("10.0.0.1", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), device.SourceAddress, "", mac),
+		{name: "no name", d: made(dev("10.0.0.1", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), names.SourceAddress, "", hw),
 			lack: "no name", mac: "24:0a:c4:01:02:03", title: "24:0a:c4:01:02:03"},
-		{name: "the MAC for a name", d: made(dev(mac.String(), 0, 0, 0, traffic.Totals{}, "10.0.0.1"), device.SourceAddress, "Espressif", mac),
+		{name: "the MAC for a name", d: made(dev(hw.String(), 0, 0, 0, traffic.Totals{}, "10.0.0.1"), names.SourceAddress, "Espressif", hw),
 			lack: "no name", title: "Espressif, 24:0a:c4:01:02:03", addresses: "10.0.0.1"},
-		{name: "no address", d: made(dev("tv.lan", 0, 0, 0, traffic.Totals{}), device.SourceFile, "", names.MAC{}),
+		{name: "no address", d: made(dev("tv.lan", 0, 0, 0, traffic.Totals{}), names.SourceFile, "", mac.Addr{}),
 			lack: "no address now", nameFrom: "name from your hosts file"},
-		{name: "many addresses", d: made(dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1", "10.0.0.2", "fe80::1"), device.SourceDHCP, "", mac),
+		{name: "many addresses", d: made(dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1", "10.0.0.2", "fe80::1"), names.SourceDHCP, "", hw),
 			title: "24:0a:c4:01:02:03, 10.0.0.1 10.0.0.2 fe80::1", addresses: "10.0.0.1 10.0.0.2", nameFrom: "name from DHCP"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

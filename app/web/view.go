@@ -10,6 +10,7 @@ import (
 
 	"gonetmon/app/device"
 	"gonetmon/app/meter"
+	"gonetmon/app/names"
 	"gonetmon/app/traffic"
 )
 
@@ -220,8 +221,8 @@ func (v *view) devices(s *device.Snapshot) {
 }
 
 var sourceWords = map[string]string{
-	device.SourceFile: "name from your hosts file", device.SourcePTR: "name from DNS", device.SourceDHCP: "name from DHCP",
-	device.SourceMDNS: "name from mDNS",
+	names.SourceFile: "name from your hosts file", names.SourcePTR: "name from DNS", names.SourceDHCP: "name from DHCP",
+	names.SourceMDNS: "name from mDNS",
 }
 
 func rowOf(d *device.Device, all, most uint64) row {
@@ -229,7 +230,7 @@ func rowOf(d *device.Device, all, most uint64) row {
 	switch {
 	case len(d.Hosts) == 0:
 		r.Lack = "no address now"
-	case d.Source == device.SourceAddress:
+	case d.Source == names.SourceAddress:
 		r.Lack = "no name"
 		if mac := d.MAC.String(); mac != d.Name {
 			r.MAC = mac
@@ -268,7 +269,7 @@ func rowOf(d *device.Device, all, most uint64) row {
 
 // short is the name of a device without its domain.
 func short(d *device.Device) string {
-	if dot := strings.IndexByte(d.Name, '.'); dot > 0 && d.Source != device.SourceAddress {
+	if dot := strings.IndexByte(d.Name, '.'); dot > 0 && d.Source != names.SourceAddress {
 		return d.Name[:dot]
 	}
 	return d.Name

@@ -76,7 +76,7 @@ func TestPartsAreThoseOfTheBinary(t *testing.T) {
 
 // What is built in from elsewhere and is no module has its licence here, in the version in which it is built in.
 func TestDataIsListed(t *testing.T) {
-	vendors, err := os.ReadFile(root + "/app/names/vendor.bin")
+	vendors, err := os.ReadFile(root + "/app/mac/vendor.bin")
 	if err != nil {
 		t.Fatal(err)
 	}

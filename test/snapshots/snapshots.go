@@ -9,6 +9,7 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
+	"gonetmon/app/mac"
 	"gonetmon/app/meter"
 	"gonetmon/app/names"
 	"gonetmon/app/packet"
@@ -39,18 +40,18 @@ func Home() *device.Snapshot {
 	s := &device.Snapshot{
 		Time: Start.Add(2 * time.Minute), Start: Start,
 		Devices: []device.Device{
-			{Name: "192.168.1.77", Source: device.SourceAddress, Hosts: Addrs("192.168.1.77"),
-				MAC:    names.MAC{0xda, 0xa1, 0x19, 1, 2, 3},
+			{Name: "192.168.1.77", Source: names.SourceAddress, Hosts: Addrs("192.168.1.77"),
+				MAC:    mac.Addr{0xda, 0xa1, 0x19, 1, 2, 3},
 				Totals: Totals(512, 0, 0, 0, 0), First: Start.Add(3 * time.Second), Last: Start.Add(4500 * time.Millisecond)},
-			{Name: "nas.fritz.box", Source: device.SourcePTR, Hosts: Addrs("192.168.1.2", "fd00::2", "fe80::211:32ff:fe12:3456"),
-				MAC: names.MAC{0x00, 0x11, 0x32, 0x12, 0x34, 0x56}, Vendor: "Synology",
+			{Name: "nas.fritz.box", Source: names.SourcePTR, Hosts: Addrs("192.168.1.2", "fd00::2", "fe80::211:32ff:fe12:3456"),
+				MAC: mac.Addr{0x00, 0x11, 0x32, 0x12, 0x34, 0x56}, Vendor: "Synology",
 				Totals: Totals(120_000, 8_400_000_000, 31_000, 2_400_000, 96_000_000),
 				First:  Start.Add(time.Second), Last: Start.Add(2 * time.Minute), InRate: 1_200_000, OutRate: 95_000_000},
-			{Name: "old-phone.fritz.box", Source: device.SourceMDNS, Totals: Totals(7_000, 0, 300, 90_000, 0), // was renamed
+			{Name: "old-phone.fritz.box", Source: names.SourceMDNS, Totals: Totals(7_000, 0, 300, 90_000, 0), // was renamed
 				First: Start.Add(time.Second), Last: Start.Add(30 * time.Second)},
-			{Name: "printer.fritz.box", Source: device.SourcePTR, Hosts: Addrs("192.168.1.9")},
-			{Name: "tv.fritz.box", Source: device.SourceDHCP, Hosts: Addrs("192.168.1.30", "2001:db8::30"),
-				MAC: names.MAC{0x00, 0x09, 0xb0, 0xaa, 0xbb, 0xcc}, Vendor: "D&M Holdings",
+			{Name: "printer.fritz.box", Source: names.SourcePTR, Hosts: Addrs("192.168.1.9")},
+			{Name: "tv.fritz.box", Source: names.SourceDHCP, Hosts: Addrs("192.168.1.30", "2001:db8::30"),
+				MAC: mac.Addr{0x00, 0x09, 0xb0, 0xaa, 0xbb, 0xcc}, Vendor: "D&M Holdings",
 				Totals: Totals(9_800_000, 0, 4_100, 612_000_000, 0),
 				First:  Start.Add(2 * time.Second), Last: Start.Add(119 * time.Second), InRate: 3_100_000, OutRate: 48_000},
 		},
@@ -108,7 +109,7 @@ func Crowd(n int) *device.Snapshot {
 	for i := range all {
 		u := uint64(i)
 		all[i] = device.Device{
-			Name: fmt.Sprintf("device-%06d.home.example.net", i), Source: device.SourcePTR,
+			Name: fmt.Sprintf("device-%06d.home.example.net", i), Source: names.SourcePTR,
 			Hosts:  []netip.Addr{netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})},
 			Totals: Totals(1e9+u, 2e9+u, 3e6+u, 4e9+u, 5e9+u),
 			First:  Start.Add(time.Duration(i) * time.Millisecond), Last: Start.Add(time.Hour),

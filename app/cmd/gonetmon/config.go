@@ -12,7 +12,7 @@ import (
 
 	"github.com/kelseyhightower/envconfig"
 
-	"gonetmon/app/device"
+	"gonetmon/app/names"
 )
 
 // config is what the environment says, and the only thing that knows of it. Each field is the variable GONETMON_ and its name in
@@ -96,9 +96,9 @@ func loadConfig() (*config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.NamesFile != "" && !slices.Contains(c.Names, device.SourceFile) {
+	if c.NamesFile != "" && !slices.Contains(c.Names, names.SourceFile) {
 		return nil, fmt.Errorf("GONETMON_NAMES_FILE=%q: is not used, as GONETMON_NAMES=%s does not contain %s; for example GONETMON_NAMES=%s,%[2]s",
-			string(c.NamesFile), c.Names, device.SourceFile, device.SourceFile)
+			string(c.NamesFile), c.Names, names.SourceFile, names.SourceFile)
 	}
 	return &c, nil
 }

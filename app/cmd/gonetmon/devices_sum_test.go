@@ -15,6 +15,8 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
+	"gonetmon/app/discovery"
+	"gonetmon/app/mac"
 	"gonetmon/app/meter"
 	"gonetmon/app/names"
 	"gonetmon/app/report"
@@ -95,7 +97,7 @@ type upset struct {
 	mayEnd bool     // series may
 
 	addrs []netip.Addr
-	macs  []names.MAC
+	macs  []mac.Addr
 	calls []string
 	lans  []*traffic.Prefixes // the first is the oracle's
 	moves bool                // the LAN has changed
@@ -146,7 +148,7 @@ func newUpset(t *testing.T, random *rand.Rand, tally *report.Tally, seen *happen
 		u.addrs = append(u.addrs, netip.MustParseAddr(a))
 	}
 	for n := range byte(4) {
-		u.macs = append(u.macs, names.MAC{0x00, 0x17, 0x88, 0, 0, n})
+		u.macs = append(u.macs, mac.Addr{0x00, 0x17, 0x88, 0, 0, n})
 	}
 	for host := range tally.Hosts {
 		u.addrs = append(u.addrs, host, host, host, host.Next())
@@ -155,10 +157,10 @@ func newUpset(t *testing.T, random *rand.Rand, tally *report.Tally, seen *happen
 	for _, host := range u.addrs[:min(len(u.addrs), 8)] {
 		u.calls = append(u.calls, "tv-"+host.String()) // what a second tv may be called
 		if b := host.As16(); host.Is6() && b[11] == 0xff && b[12] == 0xfe {
-			u.macs = append(u.macs, names.MAC{b[8] ^ 2, b[9], b[10], b[13], b[14], b[15]})
+			u.macs = append(u.macs, mac.Addr{b[8] ^ 2, b[9], b[10], b[13], b[14], b[15]})
 		}
 	}
-	u.calls = slices.DeleteFunc(u.calls, func(name string) bool { _, ok := names.Clean(name); return !ok })
+	u.calls = slices.DeleteFunc(u.calls, func(name string) bool { _, ok := names.Canonical(name); return !ok })
 	u.lans = []*traffic.Prefixes{traffic.NewPrefixes(tally.CIDRs), traffic.NewPrefixes(append(slices.Clone(tally.CIDRs), privateRanges...)), traffic.NewPrefixes(tally.CIDRs[:1])}
 
 	cfg := device.Config{Limit: []int{1, 3, 8, 30, 1024, 1024}[u.IntN(6)], AwaitNames: u.IntN(3) > 0, Forget: []time.Duration{0, 0, 10 * time.Minute, time.Hour}[u.IntN(4)]}
@@ -242,18 +244,18 @@ func (u *upset) count(table *traffic.Table) {
 func (u *upset) happen() {
 	switch u.IntN(20) {
 	default:
-		facts := make([]names.Fact, 1+u.IntN(3))
+		facts := make([]discovery.Fact, 1+u.IntN(3))
 		for i := range facts {
-			facts[i] = names.Fact{
-				Kind: names.Kind(u.IntN(int(names.OnLink) + 1)), From: names.Protocol(u.IntN(int(names.NumProtocols))), Own: u.IntN(2) == 0,
-				MAC: pick(u, u.macs), Addr: pick(u, u.addrs), Name: pick(u, u.calls), Life: time.Duration(u.IntN(7200)) * time.Second,
+			facts[i] = discovery.Fact{
+				Kind: discovery.Kind(u.IntN(int(discovery.OnLinkPrefix) + 1)), Protocol: discovery.Protocol(u.IntN(int(discovery.NumProtocols))), Own: u.IntN(2) == 0,
+				MAC: pick(u, u.macs), Addr: pick(u, u.addrs), Name: pick(u, u.calls), Lifetime: time.Duration(u.IntN(7200)) * time.Second,
 			}
 		}
 		u.Learn(u.now, facts)
 	case 0, 1, 2, 3, 4, 5:
 		u.fold([]time.Duration{0, time.Millisecond, time.Second, time.Second, 4 * time.Second, -time.Minute, time.Minute, 11 * time.Minute, 2 * time.Hour}[u.IntN(9)])
 	case 6:
-		book := &names.Book{Addrs: map[netip.Addr]string{}, MACs: map[names.MAC]string{}}
+		book := &names.Hosts{Addrs: map[netip.Addr]string{}, MACs: map[mac.Addr]string{}}
 		for range u.IntN(4) {
 			book.Addrs[pick(u, u.addrs)] = pick(u, u.calls)
 			book.MACs[pick(u, u.macs)] = pick(u, u.calls)

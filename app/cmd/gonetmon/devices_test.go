@@ -22,7 +22,7 @@ import (
 	"github.com/google/gopacket/pcapgo"
 
 	"gonetmon/app/capture"
-	"gonetmon/app/device"
+	"gonetmon/app/mac"
 	"gonetmon/app/names"
 	"gonetmon/app/report"
 	"gonetmon/test/captures"
@@ -85,7 +85,7 @@ func replayDevices(t *testing.T, c *config, file string) []listed {
 }
 
 func devicesConfig(cidrs ...netip.Prefix) *config {
-	return &config{CIDR: cidrs, MaxHosts: 65536, Names: device.Sources}
+	return &config{CIDR: cidrs, MaxHosts: 65536, Names: names.Sources}
 }
 
 // A known device was found by reading the frames of a capture with tcpdump, not with gonetmon. The numbers are those of the
@@ -208,11 +208,11 @@ func listing(t *testing.T, devices []known, tally map[netip.Addr]report.TallyHos
 			}
 		}
 		if k.mac != "" {
-			mac, err := net.ParseMAC(k.mac)
+			hw, err := net.ParseMAC(k.mac)
 			if err != nil {
 				t.Fatal(err)
 			}
-			d.Vendor = names.Vendor(names.MAC(mac))
+			d.Vendor = mac.Vendor(mac.Addr(hw))
 		}
 		d.Moved = Moved{n.InBytes, n.OutBytes, n.InPackets, n.OutPackets}
 		d.Scopes.Internet = Moved{InBytes: n.InBytes - n.InLANBytes, OutBytes: n.OutBytes - n.OutLANBytes - n.OutMulticastBytes}

@@ -24,8 +24,8 @@ import (
 	"github.com/google/gopacket/pcapgo"
 
 	"gonetmon/app/capture"
-	"gonetmon/app/device"
 	"gonetmon/app/meter"
+	"gonetmon/app/names"
 	"gonetmon/app/packet"
 	"gonetmon/app/traffic"
 	"gonetmon/test/captures"
@@ -104,7 +104,7 @@ func replayedFrames(t *testing.T, frames [][]byte, cidrs []netip.Prefix) map[str
 	file := filepath.Join(t.TempDir(), "frames.pcap")
 	writePcap(t, file, frames, time.Second/50000)
 	var out bytes.Buffer
-	c := &config{CIDR: cidrs, MaxHosts: 65536, Names: device.Sources}
+	c := &config{CIDR: cidrs, MaxHosts: 65536, Names: names.Sources}
 	if err := replay(c, []string{"--metrics", file}, &out); err != nil {
 		t.Fatal(err)
 	}

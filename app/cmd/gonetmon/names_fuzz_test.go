@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"gonetmon/app/device"
+	"gonetmon/app/discovery"
 	"gonetmon/app/metrics"
 	"gonetmon/app/names"
 	"gonetmon/app/report"
@@ -49,15 +50,15 @@ var arrivals = []func(r *device.Registry, raw []byte) []error{
 		return hear(r, testnet.Datagram(testnet.Ends{SrcMAC: namedMAC, Src: namedAddr, Dst: netip.MustParseAddr("224.0.0.251")}, 5353, 5353, 255, b))
 	},
 	func(r *device.Registry, raw []byte) []error {
-		book, bad := names.ReadBook(bytes.NewReader(append([]byte("192.168.2.7 "), raw...)))
+		book, bad := names.ParseHosts(bytes.NewReader(append([]byte("192.168.2.7 "), raw...)))
 		r.SetHosts(book)
 		return bad
 	},
 }
 
 func hear(r *device.Registry, frame []byte) []error {
-	var facts []names.Fact
-	names.NewReader().Read(1, frame, func(f names.Fact) { facts = append(facts, f) })
+	var facts []discovery.Fact
+	discovery.NewDecoder().Decode(1, frame, func(f discovery.Fact) { facts = append(facts, f) })
 	r.Learn(someTime, facts)
 	return nil
 }
@@ -128,6 +129,6 @@ func FuzzArrivingName(f *testing.F) {
 }
 
 func isClean(name string) bool {
-	again, ok := names.Clean(name)
+	again, ok := names.Canonical(name)
 	return ok && again == name
 }

@@ -54,7 +54,7 @@ func fullNames(file, host string) (all []string) {
 	for line := range strings.Lines(file) {
 		line, _, _ = strings.Cut(line, "#")
 		for _, word := range strings.Fields(line) {
-			if name, ok := names.Clean(word); ok && strings.HasPrefix(name, host+".") {
+			if name, ok := names.Canonical(word); ok && strings.HasPrefix(name, host+".") {
 				all = append(all, name)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
+	"gonetmon/app/discovery"
 	"gonetmon/app/meter"
 	"gonetmon/app/metrics"
 	"gonetmon/app/names"
@@ -71,7 +72,7 @@ func replay(c *config, args []string, stdout io.Writer) error {
 		v, revision := version()
 		metrics.NewExposition(metrics.Config{
 			Snapshot: r.registry.Snapshot, Meters: func() []meter.Status { return []meter.Status{{Classes: r.classes}} },
-			Control: func() metrics.ControlStats { return metrics.ControlStats{ReaderStats: r.reader.Stats()} }, Version: v, Revision: revision, OmitGoMetrics: true,
+			Control: func() metrics.ControlStats { return metrics.ControlStats{Stats: r.reader.Stats()} }, Version: v, Revision: revision, OmitGoMetrics: true,
 		}).WritePrometheus(stdout)
 	}
 	return nil
@@ -108,7 +109,7 @@ func replayArguments(args []string) (files []string, format string, err error) {
 type replayed struct {
 	lan       *traffic.Prefixes
 	table     *traffic.Table
-	reader    *names.Reader
+	reader    *discovery.Decoder
 	registry  *device.Registry
 	announced []netip.Prefix // by routers, if that makes them ours; nil if not
 	classes   meter.Classes
@@ -119,7 +120,7 @@ type replayed struct {
 }
 
 func newReplayed(c *config, format string, stdout io.Writer) (*replayed, error) {
-	r := &replayed{reader: names.NewReader(), perFile: format == asTallies, stdout: stdout}
+	r := &replayed{reader: discovery.NewDecoder(), perFile: format == asTallies, stdout: stdout}
 	cidrs := []netip.Prefix(c.CIDR)
 	if len(cidrs) == 0 {
 		cidrs = privateRanges
@@ -183,10 +184,10 @@ func (r *replayed) count(name string) error {
 }
 
 // learn takes the facts of a frame.
-func (r *replayed) learn(now time.Time, facts []names.Fact) {
+func (r *replayed) learn(now time.Time, facts []discovery.Fact) {
 	for i := range facts {
 		f := &facts[i]
-		if f.Kind != names.OnLink || f.Life == 0 || r.announced == nil || len(r.announced) >= mostAnnounced || slices.Contains(r.announced, f.Prefix) {
+		if f.Kind != discovery.OnLinkPrefix || f.Lifetime == 0 || r.announced == nil || len(r.announced) >= mostAnnounced || slices.Contains(r.announced, f.Prefix) {
 			continue
 		}
 		r.announced = append(r.announced, f.Prefix)
@@ -201,7 +202,7 @@ func (r *replayed) learn(now time.Time, facts []names.Fact) {
 type follower struct {
 	*capture.File
 	*replayed
-	facts  []names.Fact
+	facts  []discovery.Fact
 	folded time.Time
 	last   time.Time // of the frames lent so far
 }
@@ -237,7 +238,7 @@ func (f *follower) hear(now time.Time, frame *capture.Frame) {
 		return
 	}
 	f.facts = f.facts[:0]
-	f.reader.Read(frame.Link, frame.Data, func(fact names.Fact) { f.facts = append(f.facts, fact) })
+	f.reader.Decode(frame.Link, frame.Data, func(fact discovery.Fact) { f.facts = append(f.facts, fact) })
 	if len(f.facts) > 0 {
 		f.fold(f.last)
 		f.learn(now, f.facts)

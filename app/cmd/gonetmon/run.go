@@ -19,10 +19,12 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
+	"gonetmon/app/discovery"
 	"gonetmon/app/httpd"
 	"gonetmon/app/meter"
 	"gonetmon/app/metrics"
 	"gonetmon/app/names"
+	"gonetmon/app/rdns"
 	"gonetmon/app/report"
 	"gonetmon/app/sloglimit"
 	"gonetmon/app/traffic"
@@ -36,8 +38,8 @@ type tap struct {
 	table    *traffic.Table
 	meter    *meter.Meter
 	control  *capture.Ring
-	reader   *names.Reader
-	listener *names.Listener
+	reader   *discovery.Decoder
+	listener *discovery.Watcher
 }
 
 // A daemon is all that runs.
@@ -46,9 +48,9 @@ type daemon struct {
 	log      *slog.Logger
 	taps     []tap
 	lan      *lan
-	ptr      *names.PTR        // nil: no lookups
-	resolv   *names.ResolvFile // whose servers it asks; nil: those of the configuration
-	file     *names.HostsFile  // nil: none
+	ptr      *rdns.Resolver   // nil: no lookups
+	resolv   *rdns.ResolvFile // whose servers it asks; nil: those of the configuration
+	file     *names.HostsFile // nil: none
 	registry *device.Registry
 	report   *report.Report
 	process  *metrics.Process
@@ -90,7 +92,7 @@ func (d *daemon) open(stdout io.Writer) error {
 		return err // there may be one when it is tried again
 	}
 	d.lan = newLAN(interfaces, c.CIDR, d.log, d.setLAN)
-	resolv := names.NewResolvFile("/etc/resolv.conf", d.log, d.setServers)
+	resolv := rdns.NewResolvFile("/etc/resolv.conf", d.log, d.setServers)
 	servers, search := resolv.Load()
 	own := ownNames(search)
 	if len(c.DNSServers.list) > 0 {
@@ -106,8 +108,8 @@ func (d *daemon) open(stdout io.Writer) error {
 		d.taps = append(d.taps, d.newTap(name))
 		registry.Tables = append(registry.Tables, d.taps[len(d.taps)-1].table)
 	}
-	if slices.Contains(c.Names, device.SourcePTR) && !c.DNSServers.none {
-		d.ptr = names.NewPTR(names.Config{Servers: servers, Limit: int(c.MaxHosts), Log: d.log})
+	if slices.Contains(c.Names, names.SourcePTR) && !c.DNSServers.none {
+		d.ptr = rdns.NewResolver(rdns.Config{Servers: servers, Limit: int(c.MaxHosts), Log: d.log})
 		d.resolv, registry.Names = resolv, d.ptr
 		if len(servers) == 0 {
 			d.log.Warn("no DNS server is known, the reverse DNS names no devices; set GONETMON_DNS_SERVERS")
@@ -152,19 +154,19 @@ func (d *daemon) readNames() error {
 }
 
 func (d *daemon) newTap(name string) tap {
-	t := tap{name: name, table: traffic.NewTable(d.lan.current(), int(d.cfg.MaxHosts)), reader: names.NewReader()}
+	t := tap{name: name, table: traffic.NewTable(d.lan.current(), int(d.cfg.MaxHosts)), reader: discovery.NewDecoder()}
 	t.ring = capture.NewRing(capture.RingConfig{Interface: name, Size: int(d.cfg.RingSize), Log: d.log})
 	t.meter = meter.New(t.ring, t.table)
 	t.control = capture.NewRing(capture.RingConfig{Interface: name, Control: true, Log: d.log})
-	t.listener = names.NewListener(t.control, t.reader, d.learn)
+	t.listener = discovery.NewWatcher(t.control, t.reader, d.learn)
 	return t
 }
 
 // learn takes what control frames say.
-func (d *daemon) learn(facts []names.Fact) {
+func (d *daemon) learn(facts []discovery.Fact) {
 	for i := range facts {
-		if f := &facts[i]; f.Kind == names.OnLink {
-			d.lan.announce(f.Prefix, f.Life)
+		if f := &facts[i]; f.Kind == discovery.OnLinkPrefix {
+			d.lan.announce(f.Prefix, f.Lifetime)
 		}
 	}
 	d.registry.Learn(time.Now(), facts)
@@ -176,7 +178,7 @@ func (d *daemon) newServer(listener net.Listener, own []string) *httpd.Server {
 		d.log.Info("serving on the socket that systemd passed; GONETMON_ADDR and GONETMON_PORT are not used", "address", listener.Addr())
 	}
 	v, revision := version()
-	var stats func() names.Stats
+	var stats func() rdns.Stats
 	if d.ptr != nil {
 		stats = d.ptr.Stats
 	}
@@ -191,7 +193,7 @@ func (d *daemon) newServer(listener net.Listener, own []string) *httpd.Server {
 			Snapshot: d.registry.Snapshot, LastUpdate: d.registry.LastUpdate, Meters: d.status, Names: stats, Control: d.facts, Process: process, Version: v, Revision: revision,
 		}),
 		Web: web.NewPage(web.Config{
-			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: func() names.ReaderStats { return d.facts().ReaderStats },
+			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: func() discovery.Stats { return d.facts().Stats },
 			ControlDrops: d.controlDrops, Prefixes: func() []netip.Prefix { return d.lan.current().List() }, Version: v,
 		}),
 		Healthy:     d.healthy,

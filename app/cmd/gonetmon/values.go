@@ -12,7 +12,6 @@ import (
 	"time"
 	"unicode"
 
-	"gonetmon/app/device"
 	"gonetmon/app/names"
 )
 
@@ -241,8 +240,8 @@ func (v *sources) Decode(value string) error {
 		return err
 	}
 	for _, p := range parts {
-		if !slices.Contains(device.Sources, p) {
-			return fmt.Errorf("%q is none of %s", p, strings.Join(device.Sources, ", "))
+		if !slices.Contains(names.Sources, p) {
+			return fmt.Errorf("%q is none of %s", p, strings.Join(names.Sources, ", "))
 		}
 	}
 	*v = parts
@@ -282,7 +281,7 @@ func (v *domains) Decode(value string) error {
 		return nil
 	}
 	for _, p := range parts {
-		name, ok := names.Clean(strings.TrimPrefix(p, "."))
+		name, ok := names.Canonical(strings.TrimPrefix(p, "."))
 		if !ok || name == auto || name == none {
 			return fmt.Errorf("%q is not a domain", p)
 		}
@@ -314,7 +313,7 @@ func (v *hostNames) Decode(value string) error {
 		return nil
 	}
 	for _, p := range parts {
-		name, ok := names.Clean(p)
+		name, ok := names.Canonical(p)
 		if !ok || name == none {
 			return fmt.Errorf("%q is not a host name (without http:// and port)", p)
 		}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"compress/flate"
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+// title is how a file begins that package mac unpacks; what follows it is described there, at vendorBin.
+const title = "gonetmon vendors 1: "
+
+// pack returns the file that package mac embeds. data says what is in it.
+func (r registry) pack(data string) ([]byte, error) {
+	var prefixes, owners, text []byte
+	met := map[string]uint64{}
+	for _, bits := range []int{24, 28, 36} {
+		block := r.block(bits)
+		prefixes = binary.AppendUvarint(prefixes, uint64(len(block)))
+		last := uint64(0)
+		for _, p := range block {
+			prefixes = binary.AppendUvarint(prefixes, p.value-last)
+			last = p.value
+			name := r[p]
+			owners = binary.AppendUvarint(owners, met[name])
+			if met[name] == 0 {
+				met[name] = uint64(len(met) + 1)
+				text = append(text, name+"\n"...)
+			}
+		}
+	}
+	if len(met) > 1<<16 {
+		return nil, fmt.Errorf("%d organisations are more than 16 bits can number", len(met))
+	}
+	sizes := binary.AppendUvarint(nil, uint64(len(met)))
+	sizes = binary.AppendUvarint(sizes, uint64(len(text)))
+
+	var out bytes.Buffer
+	out.WriteString(title + data + "\n")
+	z, err := flate.NewWriter(&out, flate.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := z.Write(slices.Concat(prefixes, owners, sizes, text)); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// block returns the prefixes of one length in ascending order.
+func (r registry) block(bits int) []prefix {
+	var block []prefix
+	for p := range r {
+		if p.bits == bits {
+			block = append(block, p)
+		}
+	}
+	slices.SortFunc(block, func(a, b prefix) int { return cmp.Compare(a.value, b.value) })
+	return block
+}

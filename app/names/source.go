@@ -1,0 +1,13 @@
+package names
+
+// Where the name of a device comes from.
+const (
+	SourceFile    = "file"    // the user's hosts file
+	SourcePTR     = "ptr"     // reverse DNS
+	SourceDHCP    = "dhcp"    // the host name in DHCP, from the client or the server
+	SourceMDNS    = "mdns"    // what the device calls itself in multicast DNS
+	SourceAddress = "address" // no name known: the address itself
+)
+
+// Sources lists the sources of names, best first: the default order.
+var Sources = []string{SourceFile, SourcePTR, SourceDHCP, SourceMDNS}

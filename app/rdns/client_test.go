@@ -1,0 +1,176 @@
+package rdns
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gonetmon/test/testnet"
+)
+
+// testTimeout is short, and long enough for loopback under the race detector.
+const testTimeout = 400 * time.Millisecond
+
+func TestAsk(t *testing.T) {
+	hostile := func(labels ...string) testnet.Answer {
+		return testnet.Answer{Mode: testnet.RawName, TTL: 300, RData: testnet.WireName(labels...)}
+	}
+	named := func(mode testnet.Mode) testnet.Answer {
+		return testnet.Answer{Mode: mode, TTL: 300, Names: []string{"nas.lan"}}
+	}
+	good := func(sent int) answer {
+		return answer{name: "nas.lan", ttl: 300 * time.Second, reason: none, final: true, sent: sent}
+	}
+	badName := answer{reason: BadName, final: true, ttl: 300 * time.Second, refused: 1, sent: 1}
+	liar := answer{reason: Mismatch, final: true, ttl: minTTL, sent: 1}
+	for _, tt := range []struct {
+		name string
+		peer testnet.Answer
+		want answer
+	}{
+		{"ok", named(testnet.OK), good(1)},
+		{"slow", testnet.Answer{TTL: 300, Names: []string{"nas.lan"}, Delay: testTimeout / 4}, good(1)},
+		{"upper case", testnet.Answer{TTL: 300, Names: []string{"NAS.Lan"}}, good(1)},
+		{"several names", testnet.Answer{TTL: 300, Names: []string{"z.lan", "nas.lan", "nas2.lan"}}, good(1)},
+		{"the good one of several", testnet.Answer{TTL: 300, Names: []string{`a\"b.lan`, "10.0.0.1", "nas.lan"}}, answer{name: "nas.lan", ttl: 300 * time.Second, reason: none, final: true, refused: 2, sent: 1}},
+		{"500 names", testnet.Answer{Mode: testnet.OK, TTL: 300, Names: many(500)}, answer{name: "h0.lan", ttl: 300 * time.Second, reason: none, final: true, sent: 1}},
+		{"nxdomain", testnet.Answer{Mode: testnet.NXDomain, TTL: 120}, answer{reason: none, final: true, ttl: 120 * time.Second, sent: 1}},
+		{"nxdomain without SOA", testnet.Answer{Mode: testnet.NXDomain, NoSOA: true}, answer{reason: none, final: true, ttl: time.Hour, sent: 1}},
+		{"nodata", testnet.Answer{Mode: testnet.NoData, TTL: 120}, answer{reason: none, final: true, ttl: 120 * time.Second, sent: 1}},
+		{"servfail", testnet.Answer{Mode: testnet.ServFail}, answer{reason: ServFail, sent: 1}},
+		{"refused", testnet.Answer{Mode: testnet.RefusedCode}, answer{reason: Refused, sent: 1}},
+		{"notimp", testnet.Answer{Mode: testnet.NotImp}, answer{reason: RCode, sent: 2}},
+		{"formerr on EDNS", named(testnet.FormErrOnEDNS), good(2)},
+		{"black hole", testnet.Answer{Mode: testnet.BlackHole}, answer{reason: Timeout, sent: 1}},
+		{"too slow", testnet.Answer{TTL: 300, Names: []string{"nas.lan"}, Delay: 2 * testTimeout}, answer{reason: Timeout, sent: 1}},
+		{"truncated, then TCP", named(testnet.TruncatedUDP), good(2)},
+		{"truncated, and no TCP", named(testnet.TruncatedNoTCP), answer{reason: Truncated, sent: 2}},
+		{"wrong ID", named(testnet.WrongID), answer{reason: Mismatch, sent: 1}},
+		{"wrong question", named(testnet.WrongQuestion), answer{reason: Mismatch, sent: 1}},
+		{"no response", named(testnet.NotResponse), answer{reason: Mismatch, sent: 1}},
+		{"wrong owner", named(testnet.WrongOwner), liar},
+		{"one CNAME", testnet.Answer{Mode: testnet.Chain, Links: 1, TTL: 300, Names: []string{"nas.lan"}}, good(1)},
+		{"8 CNAMEs", testnet.Answer{Mode: testnet.Chain, Links: 8, TTL: 300, Names: []string{"nas.lan"}}, good(1)},
+		{"9 CNAMEs", testnet.Answer{Mode: testnet.Chain, Links: 9, TTL: 300, Names: []string{"nas.lan"}}, liar},
+		{"CNAME to nowhere", testnet.Answer{Mode: testnet.Chain, Links: 1, TTL: 300}, answer{reason: none, final: true, ttl: time.Hour, sent: 1}},
+		{"CNAME loop", named(testnet.Loop), liar},
+		{"runt first", named(testnet.RuntFirst), good(1)},
+		{"garbage first", named(testnet.GarbageFirst), good(1)},
+		{"garbage", testnet.Answer{Mode: testnet.Garbage}, answer{reason: Malformed, sent: 1}},
+		{"compression loop", testnet.Answer{Mode: testnet.CompressionLoop}, answer{reason: Malformed, sent: 1}},
+		{"10 kB name", testnet.Answer{Mode: testnet.Huge}, answer{reason: Malformed, sent: 1}},
+		{"false count", named(testnet.Overstated), good(1)},
+		{"data of no name", testnet.Answer{Mode: testnet.RawName, RData: []byte{0x80, 1, 2}}, answer{reason: Malformed, sent: 1}},
+		{"no data", testnet.Answer{Mode: testnet.RawName, TTL: 300}, badName},
+		{"root", hostile(), badName},
+		{"quotes", hostile(`a"b`, "lan"), badName},
+		{"newline", hostile("a\nb"), badName},
+		{"NUL", hostile("a\x00b"), badName},
+		{"script", hostile("<script>alert(1)</script>"), badName},
+		{"template", hostile("{{.}}"), badName},
+		{"format", hostile("%s%n"), badName},
+		{"ESC", hostile("\x1b[2J"), badName},
+		{"invalid UTF-8", hostile("\xff\xfe"), badName},
+		{"bidi", hostile("a\u202eb"), badName},
+		{"dot in a label", hostile("a.b"), badName},
+		{"address", hostile("10", "0", "0", "1"), badName},
+		{"address in a label", hostile("10.0.0.1"), badName},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for _, addr := range []string{"192.0.2.17", "2001:db8::17"} {
+				addr := netip.MustParseAddr(addr)
+				peer := testnet.StartDNS(t, nil)
+				peer.Set(addr, tt.peer)
+				got := newWire(testTimeout).ask(t.Context(), peer.Addr, addr)
+				if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(answer{})); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", addr, diff)
+				}
+				if n := peer.QueriesFor(addr); n != got.sent {
+					t.Errorf("%s: %d queries came, %d counted", addr, n, got.sent)
+				}
+			}
+		})
+	}
+}
+
+func many(n int) (names []string) {
+	for i := range n {
+		names = append(names, "h"+strings.Repeat("0", i%9+1)+".lan")
+	}
+	return names
+}
+
+func TestAskDeadServer(t *testing.T) {
+	peer := testnet.StartDNS(t, nil)
+	peer.Close()
+	start := time.Now()
+	got := newWire(tryTimeout).ask(t.Context(), peer.Addr, netip.MustParseAddr("192.0.2.1"))
+	if got.reason != Network || got.final {
+		t.Errorf("ask a closed port: %+v, want reason network", got)
+	}
+	if d := time.Since(start); d > tryTimeout/2 {
+		t.Errorf("took %v, want at once", d)
+	}
+}
+
+func TestAskTCPRefused(t *testing.T) {
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer := testnet.ServeDNS(t, packets, nil, func(netip.Addr) testnet.Answer { return testnet.Answer{Mode: testnet.TruncatedUDP} })
+	got := newWire(testTimeout).ask(t.Context(), peer.Addr, netip.MustParseAddr("192.0.2.1"))
+	if got.reason != Truncated {
+		t.Errorf("reason %v, want truncated", got.reason)
+	}
+}
+
+func TestAskEndsWithContext(t *testing.T) {
+	peer := testnet.StartDNS(t, func(netip.Addr) testnet.Answer { return testnet.Answer{Mode: testnet.BlackHole} })
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	start := time.Now()
+	newWire(time.Minute).ask(ctx, peer.Addr, netip.MustParseAddr("192.0.2.1"))
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("took %v after the end of its context", d)
+	}
+}
+
+// A flood of wrong answers ends the try instead of keeping it busy to the deadline.
+func TestAskFlood(t *testing.T) {
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 2048)
+		n, from, err := packets.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		forged := append([]byte(nil), buf[:n]...)
+		forged[2] |= 0x80
+		for i := range 1 << 20 {
+			forged[1] = buf[1] + 1 + byte(i%255)
+			if _, err := packets.WriteTo(forged, from); err != nil {
+				return
+			}
+		}
+	}()
+	server := packets.LocalAddr().(*net.UDPAddr).AddrPort()
+	start := time.Now()
+	got := newWire(time.Minute).ask(t.Context(), server, netip.MustParseAddr("192.0.2.1"))
+	_ = packets.Close()
+	<-done
+	if got.reason != Mismatch || time.Since(start) > 30*time.Second {
+		t.Errorf("flood: reason %v after %v", got.reason, time.Since(start))
+	}
+}

@@ -1,0 +1,68 @@
+package rdns
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Other servers are told once, and those that there were hold while there are none.
+func TestResolvFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "resolv.conf")
+	put := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		f := NewResolvFile(path, slog.New(slog.DiscardHandler), func(servers []netip.AddrPort) {
+			text := ""
+			for _, s := range servers {
+				text += s.String() + " "
+			}
+			told = append(told, text)
+		})
+		if servers, search := f.Load(); servers != nil || search != nil {
+			t.Errorf("a file that is not there has %v, %v", servers, search)
+		}
+		put("nameserver 10.0.0.1\nsearch lan\n")
+		if servers, search := f.Load(); len(servers) != 1 || len(search) != 1 {
+			t.Errorf("got %v, %v", servers, search)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- f.Run(ctx) }()
+		for _, step := range []func(){
+			func() {},
+			func() { put("# the same\nnameserver 10.0.0.1\n") },
+			func() { put("nameserver 10.0.0.2\nnameserver 10.0.0.1\n") },
+			func() { put("") },
+			func() { _ = os.Remove(path) },
+			func() { put("nameserver 10.0.0.2\nnameserver 10.0.0.1\n") },
+			func() { _ = os.Remove(path); _ = os.Mkdir(path, 0o700) },
+			func() { _ = os.Remove(path); put("nameserver ::1\n") },
+		} {
+			step()
+			time.Sleep(3 * resolvInterval)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]string{"10.0.0.2:53 10.0.0.1:53 ", "[::1]:53 "}, told); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+	})
+}
