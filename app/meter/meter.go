@@ -59,6 +59,9 @@ const (
 	most = 128
 )
 
+// limitedBroadcast is 255.255.255.255, which has no receiving host (RFC 919).
+var limitedBroadcast = traffic.Addr{Lo: 0xffffffff}
+
 // Run counts until the source ends, or ctx: then it stops the source and counts what that still has. It returns nil unless
 // the source failed.
 func (m *Meter) Run(ctx context.Context) error {
@@ -103,7 +106,11 @@ func (m *Meter) count(p *packet.Packet, frames []capture.Frame, classes *Classes
 		c.Frames += p.Frames
 		c.Bytes += p.Wire
 		if p.Class <= packet.IPv6 {
-			m.table.Count(traffic.Family(p.Class), traffic.Addr(p.Src), traffic.Addr(p.Dst), p.Bytes, p.Wire, p.Frames)
+			dst := traffic.Addr(p.Dst)
+			if p.Broadcast && p.Class == packet.IPv4 {
+				dst = limitedBroadcast // the prefix may be wider than the subnet whose broadcast address this is
+			}
+			m.table.Count(traffic.Family(p.Class), traffic.Addr(p.Src), dst, p.Bytes, p.Wire, p.Frames)
 		} else if m.OnNonIP != nil {
 			m.OnNonIP(p.Class, p.Key(), p.Wire)
 		}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"gonetmon/app/capture"
@@ -91,6 +94,28 @@ func TestRun(t *testing.T) {
 	}
 	if len(why) != 3 || why[0] != "arp 0x0806" || why[1] != "malformed version" || why[2] != "other short" {
 		t.Errorf("why: %q", why)
+	}
+}
+
+// An IPv4 packet in a link-layer broadcast has no receiving host: in a prefix wider than the subnet its destination looks like one.
+func TestMeter_BroadcastHasNoReceiver(t *testing.T) {
+	frame := testnet.UDP(home, netip.MustParseAddr("192.168.2.127"), 100)
+	copy(frame, "\xff\xff\xff\xff\xff\xff")
+	six := testnet.UDP(netip.MustParseAddr("2001:db8:2:1::7"), netip.MustParseAddr("2001:db8:2:1::8"), 100)
+	copy(six, "\xff\xff\xff\xff\xff\xff")
+	table := traffic.NewTable(lan, 100)
+	m := New(&slice{err: io.EOF, frames: []capture.Frame{ethernet(frame), ethernet(six)}}, table)
+	if err := m.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	hosts := map[string]bool{}
+	network := table.Drain(func(_ int, a netip.Addr, _ *traffic.Delta) { hosts[a.String()] = true })
+	if got, want := fmt.Sprint(slices.Sorted(maps.Keys(hosts))), "[192.168.2.7 2001:db8:2:1::7 2001:db8:2:1::8]"; got != want {
+		t.Errorf("hosts %s, want %s", got, want)
+	}
+	want := traffic.Network{traffic.IPv4: {traffic.ScopeMulticast: {Bytes: 128, Packets: 1}}, traffic.IPv6: {traffic.ScopeLAN: {Bytes: 148, Packets: 1}}}
+	if network != want {
+		t.Errorf("network %v, want %v", network, want)
 	}
 }
 

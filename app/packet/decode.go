@@ -16,17 +16,18 @@ const (
 
 // Ethertypes (IEEE 802 Numbers, IANA) that are looked through or told apart.
 const (
-	etherIPv4      = 0x0800
-	etherARP       = 0x0806
-	etherVLAN      = 0x8100 // 802.1Q
-	etherIPv6      = 0x86dd
-	etherMPLS      = 0x8847
-	etherMPLSMulti = 0x8848
-	etherPPPoE     = 0x8864 // PPPoE session
-	etherQinQ      = 0x88a8 // 802.1ad
-	etherQinQOld   = 0x9100 // the number of QinQ before 802.1ad
-	maxLength      = 1500   // a type field up to this is an 802.3 length, and an LLC header follows
-	minEthertype   = 0x0600 // in a cooked header, what is below this is a Linux pseudo type (linux/if_ether.h)
+	etherIPv4       = 0x0800
+	etherARP        = 0x0806
+	etherVLAN       = 0x8100 // 802.1Q
+	etherIPv6       = 0x86dd
+	etherMPLS       = 0x8847
+	etherMPLSMulti  = 0x8848
+	etherPPPoE      = 0x8864 // PPPoE session
+	etherQinQ       = 0x88a8 // 802.1ad
+	etherQinQOld    = 0x9100 // the number of QinQ before 802.1ad
+	maxLength       = 1500   // a type field up to this is an 802.3 length, and an LLC header follows
+	cookedBroadcast = 1      // packet type of a cooked header: a link-layer broadcast (LINKTYPE_LINUX_SLL)
+	minEthertype    = 0x0600 // in a cooked header, what is below this is a Linux pseudo type (linux/if_ether.h)
 )
 
 // Decode finds the outermost IP header of one frame: behind Ethernet II, any number of 802.1Q, 802.1ad and 9100 tags,
@@ -35,11 +36,12 @@ const (
 // data is what was stored of the frame, link header first, and nothing of it is kept; wire is the frame's length on the wire in
 // bytes, of which tag bytes (a VLAN tag that the kernel took out, 4, or 0) come before data's ethertype but are not in data. Where the header's own length is 0 because the interface segments or joins
 // packets (TSO, GRO, BIG TCP) or because it is a jumbogram (RFC 2675), wire decides how long the packet is; otherwise padding
-// never counts, and a packet that was stored in part counts in full.
+// never counts, and a packet that was stored in part counts in full. A header that claims more bytes than the wire carried is
+// not believed: the frame's length bounds the packet's.
 //
 // Decode does not allocate, and its work is bounded by len(data).
 func (p *Packet) Decode(link uint16, data []byte, wire, tag int) {
-	p.Frames, p.Wire, p.Reason, p.Code, p.tag = 1, uint64(wire), ReasonNone, 0, tag
+	p.Frames, p.Wire, p.Reason, p.Code, p.Broadcast, p.tag = 1, uint64(wire), ReasonNone, 0, false, tag
 	wire -= tag
 	if link != LinkEthernet {
 		p.decode(link, data, wire)
@@ -49,12 +51,13 @@ func (p *Packet) Decode(link uint16, data []byte, wire, tag int) {
 		p.other(ReasonShort, 0)
 		return
 	}
+	p.Broadcast = binary.BigEndian.Uint64(data)>>16 == 1<<48-1
 	typ := be16(data, 12)
 	if typ == etherIPv4 && len(data) >= 34 {
 		// Nearly all frames are this, an IPv4 header without options: what ipv4 does, without the call.
 		h := data[14:34:34]
 		if total := be16(h, 2); h[0] == 0x45 && total >= 20 {
-			p.Class, p.Bytes, p.offset = IPv4, uint64(total), 14
+			p.Class, p.Bytes, p.offset = IPv4, min(uint64(total), uint64(wire-14)), 14
 			p.Src = Addr{Lo: uint64(binary.BigEndian.Uint32(h[12:]))}
 			p.Dst = Addr{Lo: uint64(binary.BigEndian.Uint32(h[16:]))}
 			return
@@ -79,12 +82,14 @@ func (p *Packet) decode(link uint16, data []byte, wire int) {
 			p.other(ReasonShort, 0)
 			return
 		}
+		p.Broadcast = be16(data, 0) == cookedBroadcast
 		p.cooked(data, wire, 16, be16(data, 2), be16(data, 14))
 	case LinkCooked2:
 		if len(data) < 20 {
 			p.other(ReasonShort, 0)
 			return
 		}
+		p.Broadcast = data[10] == cookedBroadcast
 		p.cooked(data, wire, 20, be16(data, 8), be16(data, 0))
 	default:
 		p.other(ReasonLinkType, uint32(link))
@@ -257,7 +262,7 @@ func (p *Packet) mpls(d []byte, wire, off int, typ uint32) {
 	}
 }
 
-// ipv4 reads the header at off (RFC 791). Checksums and a total length above the frame's are the end hosts' affair.
+// ipv4 reads the header at off (RFC 791). It does not check the checksum.
 func (p *Packet) ipv4(d []byte, wire, off int) {
 	if len(d) < off+20 {
 		p.malformed(ReasonHeader)
@@ -281,6 +286,7 @@ func (p *Packet) ipv4(d []byte, wire, off int) {
 	if total == 0 {
 		total = wire - off
 	}
+	total = min(total, wire-off)
 	if total < size {
 		p.malformed(ReasonTotalLength)
 		return
@@ -302,10 +308,11 @@ func (p *Packet) ipv6(d []byte, wire, off int) {
 		return
 	}
 	total := 40 + int(h[4])<<8 + int(h[5])
+	carried := max(40, wire-off)
 	if total == 40 && h[6] != 59 {
-		total = max(40, wire-off)
+		total = carried
 	}
-	p.Class, p.Bytes, p.offset = IPv6, uint64(total), off
+	p.Class, p.Bytes, p.offset = IPv6, uint64(min(total, carried)), off
 	p.Src = Addr{binary.BigEndian.Uint64(h[8:]), binary.BigEndian.Uint64(h[16:])}
 	p.Dst = Addr{binary.BigEndian.Uint64(h[24:]), binary.BigEndian.Uint64(h[32:])}
 }

@@ -55,7 +55,11 @@ func TestDecode(t *testing.T) {
 		{"ethernet ipv4", 1, join(macs, 0x0800, ip4), 0, IPv4, "", 28},
 		{"padding does not count", 1, join(macs, 0x0800, ip4, make([]byte, 18)), 0, IPv4, "", 28},
 		{"stored in part counts in full", 1, join(macs, 0x0800, with(ip4, 2, 5, 220)), 1472, IPv4, "", 1500},
-		{"total length above the frame", 1, join(macs, 0x0800, with(ip4, 2, 255, 255)), 0, IPv4, "", 65535},
+		{"total length above the frame", 1, join(macs, 0x0800, with(ip4, 2, 255, 255)), 0, IPv4, "", 28},
+		{"total length above the frame, padded", 1, join(macs, 0x0800, with(ip4, 2, 255, 255), make([]byte, 18)), 0, IPv4, "", 46},
+		{"total length above the frame, tagged", 1, join(macs, 0x8100, tag, 0x0800, with(ip4, 2, 255, 255)), 100, IPv4, "", 128},
+		{"total length above the frame, stored in part", 1, join(macs, 0x0800, with(ip4, 2, 255, 255)), 1472, IPv4, "", 1500},
+		{"total length above a frame with options", 1, join(macs, 0x0800, with(ip4, 0, 0x46, 0, 255, 255)), 0, IPv4, "", 28},
 		{"total length 0 is the wire's", 1, join(macs, 0x0800, with(ip4, 2, 0, 0)), 70000, IPv4, "", 70028},
 		{"total length 0 and a shorter wire", 228, with(ip4, 2, 0, 0), -10, Malformed, "total length", 0},
 		{"total length below the header", 1, join(macs, 0x0800, with(ip4, 2, 0, 19)), 0, Malformed, "total length", 0},
@@ -68,6 +72,7 @@ func TestDecode(t *testing.T) {
 		{"ipv6 of version 4", 1, join(macs, 0x86dd, with(ip6, 0, 0x45)), 0, Malformed, "version", 0},
 		{"ipv6 cut", 1, join(macs, 0x86dd, ip6[:39]), 9, Malformed, "short", 0},
 		{"ipv6 jumbogram", 1, join(macs, 0x86dd, with(ip6, 4, 0, 0, 0)), 70000, IPv6, "", 70048},
+		{"ipv6 payload length above the frame", 1, join(macs, 0x86dd, with(ip6, 4, 255, 255)), 4, IPv6, "", 52},
 		{"ipv6 without payload", 1, join(macs, 0x86dd, with(ip6, 4, 0, 0, 59)), 6, IPv6, "", 40},
 		{"ipv6 payload 0 and a shorter wire", 229, with(ip6, 4, 0, 0, 6), -20, IPv6, "", 40},
 		{"802.1Q", 1, join(macs, 0x8100, tag, 0x0800, ip4), 0, IPv4, "", 28},
@@ -156,6 +161,35 @@ func TestDecodeTag(t *testing.T) {
 	p.Decode(LinkEthernet, frame, len(frame)+4, 4)
 	if p.Bytes != uint64(len(ip4)) || p.Wire != uint64(len(frame)+4) {
 		t.Errorf("got %d bytes, %d on the wire, want %d and %d", p.Bytes, p.Wire, len(ip4), len(frame)+4)
+	}
+}
+
+func TestDecode_Broadcast(t *testing.T) {
+	everybody := "\xff\xff\xff\xff\xff\xff"
+	tests := []struct {
+		name  string
+		link  uint16
+		frame []byte
+		want  bool
+	}{
+		{"ethernet", LinkEthernet, join(everybody, macs[6:], 0x0800, ip4), true},
+		{"ethernet, tagged", LinkEthernet, join(everybody, macs[6:], 0x8100, "\x00\x07", 0x0800, ip4), true},
+		{"ethernet to a station", LinkEthernet, join(macs, 0x0800, ip4), false},
+		{"ethernet to a group", LinkEthernet, join("\xff\xff\xff\xff\xff\xfe", macs[6:], 0x0800, ip4), false},
+		{"cooked", LinkCooked, join("\x00\x01", make([]byte, 12), 0x0800, ip4), true},
+		{"cooked to a group", LinkCooked, join("\x00\x02", make([]byte, 12), 0x0800, ip4), false},
+		{"cooked version 2", LinkCooked2, join(0x0800, make([]byte, 8), "\x01", make([]byte, 9), ip4), true},
+		{"cooked version 2 to a station", LinkCooked2, join(0x0800, make([]byte, 8), "\x00", make([]byte, 9), ip4), false},
+		{"raw", LinkRaw, ip4, false},
+	}
+	var p Packet // reused: no frame may inherit the flag
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p.Decode(tt.link, tt.frame, len(tt.frame), 0)
+			if p.Class != IPv4 || p.Broadcast != tt.want {
+				t.Errorf("got %v, broadcast %v, want ipv4, %v", p.Class, p.Broadcast, tt.want)
+			}
+		})
 	}
 }
 

@@ -33,7 +33,7 @@ func ours(link uint16, data []byte, wire int) (a answer, class packet.Class, ok 
 // theirs is what gopacket says. ok is false where gopacket does not define an answer, or one to another question: it finds no IP
 // layer, or one behind something that is not looked into here (Ethernet in MPLS, PPPoE discovery), or a header that it
 // refuses itself (too short), or one without a length, for which it takes the stored bytes and the rules here those on the wire.
-func theirs(link uint16, data []byte) (a answer, ok bool) {
+func theirs(link uint16, data []byte, wire int) (a answer, ok bool) {
 	defer func() {
 		if recover() != nil { // its layers panic on some crafted frames
 			ok = false
@@ -45,6 +45,8 @@ func theirs(link uint16, data []byte) (a answer, ok bool) {
 		return a, false
 	}
 	data = data[:len(data):len(data)] // its PPPoE reads up to the capacity
+	// carried is how many bytes the wire can have carried from a header on. gopacket believes what a header claims.
+	carried := func(header []byte) uint64 { return uint64(wire - (cap(data) - cap(header))) }
 	p := gopacket.NewPacket(data, layers.LinkType(link), gopacket.DecodeOptions{Lazy: true, NoCopy: true})
 	ethernets, discovery := 0, false
 	for _, l := range p.Layers() {
@@ -60,7 +62,7 @@ func theirs(link uint16, data []byte) (a answer, ok bool) {
 			}
 			a.src, _ = netip.AddrFromSlice(l.SrcIP)
 			a.dst, _ = netip.AddrFromSlice(l.DstIP)
-			a.bytes = uint64(l.Length)
+			a.bytes = min(uint64(l.Length), carried(l.Contents))
 			return a, true
 		case *layers.IPv6:
 			if l.Length == 0 || l.Version != 6 {
@@ -68,7 +70,7 @@ func theirs(link uint16, data []byte) (a answer, ok bool) {
 			}
 			a.src, _ = netip.AddrFromSlice(l.SrcIP)
 			a.dst, _ = netip.AddrFromSlice(l.DstIP)
-			a.bytes = 40 + uint64(l.Length)
+			a.bytes = min(40+uint64(l.Length), carried(l.Contents))
 			return a, true
 		case *layers.PPPoE:
 			if l.Code != layers.PPPoECodeSession || discovery {
@@ -91,7 +93,7 @@ func theirs(link uint16, data []byte) (a answer, ok bool) {
 // agree fails the test where both define an answer and the answers differ. It returns whether both did.
 func agree(t *testing.T, link uint16, data []byte, wire int) bool {
 	t.Helper()
-	theirAnswer, defined := theirs(link, data)
+	theirAnswer, defined := theirs(link, data, wire)
 	if !defined {
 		return false
 	}

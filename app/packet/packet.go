@@ -51,16 +51,17 @@ type Addr struct{ Hi, Lo uint64 }
 
 // A Packet is what Decode found in one frame. It is reused: each Decode fills it anew.
 type Packet struct {
-	Class  Class
-	Reason Reason
-	Code   uint32 // the number that goes with Reason
-	Src    Addr   // source of the outermost IP header, if Class is IPv4 or IPv6
-	Dst    Addr   // its destination
-	Bytes  uint64 // length of the IP packet; of all the packets together when the frame stands for several
-	Frames uint64 // frames on the wire: 1, or more after Resegment
-	Wire   uint64 // length of the frame, or of all the frames, on the wire, link headers included, in bytes
-	offset int    // of the IP header in the stored bytes
-	tag    int    // bytes of the frame's headers that are not in the stored bytes
+	Class     Class
+	Reason    Reason
+	Code      uint32 // the number that goes with Reason
+	Src       Addr   // source of the outermost IP header, if Class is IPv4 or IPv6
+	Dst       Addr   // its destination
+	Bytes     uint64 // length of the IP packet; of all the packets together when the frame stands for several
+	Frames    uint64 // frames on the wire: 1, or more after Resegment
+	Wire      uint64 // length of the frame, or of all the frames, on the wire, link headers included, in bytes
+	Broadcast bool   // the link layer sent the frame to every station
+	offset    int    // of the IP header in the stored bytes
+	tag       int    // bytes of the frame's headers that are not in the stored bytes
 }
 
 // Ends returns source and destination; they are valid if Class is IPv4 or IPv6.
