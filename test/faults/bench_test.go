@@ -16,16 +16,16 @@ import (
 )
 
 const (
-	ring     = 8 << 20 // GONETMON_RING_SIZE if it isn't set
-	maxHosts = 65536   // GONETMON_MAX_HOSTS likewise
-	port     = "8080"
+	defaultRing = 8 << 20
+	port        = "8080"
+	address     = "127.0.0.1:" + port
 
-	longestStop = 3 * time.Second // beside other rows; one alone says what it takes
+	maxStop = 3 * time.Second // other rows may run at the same time
 )
 
-var away = netip.MustParseAddr("198.51.100.1") // somebody in the internet
+var away = netip.MustParseAddr("198.51.100.1") // an internet host
 
-// A bench is what one row works at.
+// A bench is what one row works with.
 type bench struct {
 	*testing.T
 	long   bool
@@ -33,7 +33,7 @@ type bench struct {
 	binary string
 }
 
-// of is how much of something is done in the two forms.
+// of picks the short form's or the long form's amount of something.
 func (b *bench) of(short, long int) int {
 	if b.long {
 		return long
@@ -41,10 +41,15 @@ func (b *bench) of(short, long int) int {
 	return short
 }
 
-// random is the same for one seed.
+// seconds is of for a time.
+func (b *bench) seconds(short, long int) time.Duration {
+	return time.Duration(b.of(short, long)) * time.Second
+}
+
+// random returns the same numbers for the same seed.
 func (b *bench) random() *rand.Rand { return rand.New(rand.NewPCG(b.seed, 1)) }
 
-// command is the daemon's, or another of gonetmon's, in a namespace if there is one. If wrap is given it is that which runs it.
+// command returns gonetmon's command line, in a namespace if there is one, run by wrap if that is given.
 func (b *bench) command(n *testnet.Namespace, variables []string, wrap []string, args ...string) *exec.Cmd {
 	args = append(append(slices.Clone(wrap), b.binary), args...)
 	cmd := exec.Command(args[0], args[1:]...)
@@ -55,43 +60,44 @@ func (b *bench) command(n *testnet.Namespace, variables []string, wrap []string,
 	return cmd
 }
 
-// A daemon is a running gonetmon with a watch beside it.
+// A daemon is a running gonetmon with a watcher.
 type daemon struct {
 	*testnet.Daemon
-	*watch
+	*watcher
 	b *bench
 	n *testnet.Namespace
 }
 
-// standard is how the daemon is configured; what follows in the environment goes before it.
-func standard(variables ...string) []string {
+// defaults are the bench's variables, followed by those that override them.
+func defaults(variables ...string) []string {
 	return append([]string{
-		"GONETMON_PORT=" + port, "GONETMON_INTERFACE=mon0", "GONETMON_CIDR=192.168.2.0/24", "GONETMON_DNS_SERVERS=none", "GONETMON_REPORT_INTERVAL=2s",
+		"GONETMON_PORT=" + port, "GONETMON_INTERFACE=mon0", "GONETMON_CIDR=192.168.2.0/24", "GONETMON_DNS_SERVERS=none",
+		"GONETMON_REPORT_INTERVAL=2s",
 	}, variables...)
 }
 
-// start starts the daemon, and the watch when it has said that it runs.
+// start starts the daemon and, once it answers, its watcher.
 func (b *bench) start(n *testnet.Namespace, variables ...string) *daemon {
 	b.Helper()
 	return b.startBy(n, nil, nil, variables...)
 }
 
-// startBy is start by another command, wrap, with what also does to it before.
-func (b *bench) startBy(n *testnet.Namespace, wrap []string, also func(*exec.Cmd), variables ...string) *daemon {
+// startBy is start by another command, wrap; prepare may change it.
+func (b *bench) startBy(n *testnet.Namespace, wrap []string, prepare func(*exec.Cmd), variables ...string) *daemon {
 	b.Helper()
-	all := standard(variables...)
+	all := defaults(variables...)
 	cmd := b.command(n, all, wrap)
-	if also != nil {
-		also(cmd)
+	if prepare != nil {
+		prepare(cmd)
 	}
-	return b.watched(n, cmd, all)
+	return b.startWatched(n, cmd, all)
 }
 
-// watched starts a daemon with all these variables, and the watch.
-func (b *bench) watched(n *testnet.Namespace, cmd *exec.Cmd, all []string) *daemon {
+// startWatched starts a daemon that has these variables.
+func (b *bench) startWatched(n *testnet.Namespace, cmd *exec.Cmd, all []string) *daemon {
 	b.Helper()
 	d := &daemon{Daemon: testnet.LaunchDaemon(b, n, cmd), b: b, n: n}
-	d.URL = "http://127.0.0.1:" + last(all, "GONETMON_PORT") + "/"
+	d.URL = "http://127.0.0.1:" + lastValue(all, "GONETMON_PORT") + "/"
 	d.Until("it answers", func() bool {
 		select {
 		case <-d.Ended:
@@ -101,12 +107,12 @@ func (b *bench) watched(n *testnet.Namespace, cmd *exec.Cmd, all []string) *daem
 		status, _ := d.Get("healthz")
 		return status == 200
 	})
-	d.watch = newWatch(d, all)
+	d.watcher = newWatcher(d, all)
 	return d
 }
 
-// last is the value of a variable that stands there, maybe more than once.
-func last(variables []string, name string) (value string) {
+// lastValue returns a variable's value; the last assignment wins.
+func lastValue(variables []string, name string) (value string) {
 	for _, v := range variables {
 		if n, is, _ := strings.Cut(v, "="); n == name {
 			value = is
@@ -115,42 +121,34 @@ func last(variables []string, name string) (value string) {
 	return value
 }
 
-// number is a variable's value, in bytes if it says MiB.
-func number(variables []string, name string, otherwise int) int {
-	value := last(variables, name)
-	value, mib := strings.CutSuffix(value, "MiB")
-	n, err := strconv.Atoi(value)
-	switch {
-	case err != nil:
-		return otherwise
-	case mib:
-		return n << 20
-	}
-	return n
-}
-
-// settled waits until the page shows that so many frames have reached the socket, and that all of them are counted.
-func (d *daemon) settled(frames uint64) {
+// waitReached waits until so many frames have reached the socket.
+func (d *daemon) waitReached(frames uint64) {
 	d.b.Helper()
 	d.Until(fmt.Sprintf("%d frames on the page", frames), func() bool { return d.reached() >= frames })
-	time.Sleep(1200 * time.Millisecond) // what is counted is folded once a second
 }
 
-// reached is how many frames have reached the socket, as the page says.
+// waitCounted waits until so many frames have reached the socket and the registry has been updated.
+func (d *daemon) waitCounted(frames uint64) {
+	d.b.Helper()
+	d.waitReached(frames)
+	time.Sleep(1200 * time.Millisecond) // updates come once a second
+}
+
+// reached returns how many frames have reached the socket.
 func (d *daemon) reached() uint64 {
 	d.b.Helper()
-	packets, drops := d.captured()
-	return packets + drops
+	read, dropped := d.captured()
+	return read + dropped
 }
 
-// captured is how many frames were read, and how many lost.
-func (d *daemon) captured() (packets, drops uint64) {
+// captured returns how many frames were read and how many were dropped.
+func (d *daemon) captured() (read, dropped uint64) {
 	d.b.Helper()
 	v := d.values(`gonetmon_capture_packets_total{interface="mon0"}`, `gonetmon_capture_drops_total{interface="mon0"}`)
 	return v[0], v[1]
 }
 
-// values are those of some series of the page, 0 if they are not there. It does not read the others, which may be many.
+// values returns the values of some series of the page, 0 for those that are absent.
 func (d *daemon) values(series ...string) []uint64 {
 	d.b.Helper()
 	status, body := d.Get("metrics")
@@ -160,7 +158,7 @@ func (d *daemon) values(series ...string) []uint64 {
 	return find(body, series...)
 }
 
-// find looks up series in a page.
+// find looks up series in a page without parsing the rest of it.
 func find(body string, series ...string) []uint64 {
 	found := make([]uint64, len(series))
 	for i, s := range series {
@@ -173,57 +171,56 @@ func find(body string, series ...string) []uint64 {
 	return found
 }
 
-// A final is what the daemon said when it stopped.
+// A final is what the daemon logged when it stopped.
 type final struct {
-	frames, drops  uint64
-	bytes, packets uint64
-	took           time.Duration
-	missing        int64   // frames that were sent and are neither read nor lost
-	idle           float64 // what it used of a core when nothing happened any more
+	frames, drops, bytes uint64
+	took                 time.Duration
+	missing              int64   // frames sent that were neither read nor dropped
+	idle                 float64 // share of a core used when nothing happened any more
 }
 
 func (f final) String() string {
-	return fmt.Sprintf("%d frames, %d lost, identity error %d", f.frames+f.drops, f.drops, f.missing)
+	return fmt.Sprintf("%d frames, %d dropped, identity error %d", f.frames+f.drops, f.drops, f.missing)
 }
 
-// end sees that the daemon is idle and its page in order, stops it, and checks all that it has said. Frames read and lost must be
-// together those that were sent.
-func (d *daemon) end(sent uint64) final {
+// finish checks the idle daemon, stops it, and checks everything that it has written. The frames read and dropped must add up to
+// those sent.
+func (d *daemon) finish(sent uint64) final {
 	d.b.Helper()
-	f := d.endAny(sent)
+	f := d.finishPartial(sent)
 	if f.missing = int64(sent - f.frames - f.drops); f.missing != 0 {
-		d.b.Errorf("identity: %d read + %d lost, %d sent", f.frames, f.drops, sent)
+		d.b.Errorf("identity: %d read + %d dropped, %d sent", f.frames, f.drops, sent)
 	}
 	return f
 }
 
-// endAny is end where not all that was sent has reached the socket.
-func (d *daemon) endAny(atLeast uint64) final {
+// finishPartial is finish for rows in which not everything sent has reached the socket.
+func (d *daemon) finishPartial(atLeast uint64) final {
 	d.b.Helper()
-	d.settled(atLeast)
-	idle := d.rest()
-	d.watch.end()
+	d.waitCounted(atLeast)
+	idle := d.checkIdle()
+	d.watcher.close()
 	f := d.stop()
 	f.idle = idle
 	return f
 }
 
-// rest sees that the daemon does next to nothing when nothing happens, how much of a core it says, and that the page is proper.
-func (d *daemon) rest() (idle float64) {
+// checkIdle checks that the daemon does next to nothing when nothing happens, and that its page is valid.
+func (d *daemon) checkIdle() (idle float64) {
 	d.b.Helper()
-	most, doing := 0.01, ""
-	if d.values("gonetmon_dns_queue")[0] > 0 { // 50 times a second
-		most, doing = 0.05, " and asking for names"
+	maxIdle := 0.01
+	if d.values("gonetmon_dns_queue")[0] > 0 { // 50 queries a second
+		maxIdle = 0.05
 	}
 	d.pause(true)
 	idle = 1
-	for tries := 0; idle >= most && tries < 5; tries++ { // it may still be busy with what has been
+	for tries := 0; idle >= maxIdle && tries < 5; tries++ { // it may still be busy with what came before
 		begin, before := time.Now(), testnet.CPU(d.b, d.Cmd.Process.Pid)
 		time.Sleep(time.Duration(d.b.of(1000, 2000)) * time.Millisecond)
 		idle = (testnet.CPU(d.b, d.Cmd.Process.Pid) - before).Seconds() / time.Since(begin).Seconds()
 	}
-	if idle >= most {
-		d.b.Errorf("idle%s, it uses %.1f %% of a core", doing, 100*idle)
+	if idle >= maxIdle {
+		d.b.Errorf("idle, it uses %.1f %% of a core, bound %.0f %%", 100*idle, 100*maxIdle)
 	}
 	d.pause(false)
 	status, page := d.Get("")
@@ -231,44 +228,41 @@ func (d *daemon) rest() (idle float64) {
 		d.b.Errorf("page: %d %s", status, page)
 		return idle
 	}
-	for _, err := range readHTML(page) {
+	for _, err := range checkHTML(page) {
 		d.b.Errorf("page: %v", err)
 	}
 	return idle
 }
 
-// stop sends SIGTERM and checks how the daemon ends.
-func (d *daemon) stop() (f final) {
+// stop sends SIGTERM, and checks how the daemon ends and what it has written.
+func (d *daemon) stop() final {
 	d.b.Helper()
-	status, took := d.Stop()
-	if status != 0 {
-		d.b.Errorf("exit status %d", status)
+	took := d.terminate()
+	for _, err := range checkLog(d.Log.String()) {
+		d.b.Errorf("log: %v", err)
 	}
-	if took > longestStop {
-		d.b.Errorf("the stop took %v", took)
+	for _, err := range checkOutput(d.Out.String()) {
+		d.b.Errorf("output: %v", err)
 	}
-	d.lines()
 	return final{
-		frames: d.LogValue("stopped", "frames"), drops: d.LogValue("stopped", "drops"),
-		bytes: d.LogValue("counted", "bytes"), packets: d.LogValue("counted", "packets"), took: took,
+		frames: d.LogValue("stopped", "frames"), drops: d.LogValue("stopped", "drops"), bytes: d.LogValue("counted", "bytes"), took: took,
 	}
 }
 
-// lines checks the log and the output of a daemon that has ended.
-func (d *daemon) lines() {
+// terminate sends SIGTERM and checks the exit status.
+func (d *daemon) terminate() time.Duration {
 	d.b.Helper()
-	for _, err := range readLog(d.Log.String()) {
-		d.b.Errorf("log: %v", err)
+	status, took := d.Stop()
+	if status != 0 || took > maxStop {
+		d.b.Errorf("exit status %d after %v", status, took)
 	}
-	for _, err := range readOutput(d.Out.String()) {
-		d.b.Errorf("output: %v", err)
-	}
+	return took
 }
 
 // kill ends the daemon at once.
 func (d *daemon) kill() {
 	d.b.Helper()
-	d.watch.end()
+	d.watcher.close()
 	if err := d.Cmd.Process.Kill(); err != nil {
 		d.b.Error(err)
 	}
@@ -283,10 +277,10 @@ func (d *daemon) signal(s os.Signal) {
 	}
 }
 
-// says asks for /healthz or /readyz until it says what it must.
-func (d *daemon) says(path string, status int, reason string) {
+// waitStatus polls /healthz or /readyz until it answers with this status and reason.
+func (d *daemon) waitStatus(path string, status int, reason string) {
 	d.b.Helper()
-	d.Until(fmt.Sprintf("%s says %d %q", path, status, reason), func() bool {
+	d.Until(fmt.Sprintf("%s answers %d %q", path, status, reason), func() bool {
 		got, body := d.Get(path)
 		return got == status && strings.Contains(body, reason)
 	})

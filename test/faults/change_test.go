@@ -15,9 +15,9 @@ import (
 
 func changeRows() []row {
 	return []row{
-		{name: "dns-configuration", fault: "resolv.conf changes while it runs: none, garbage, dead servers, another one", holds: "the servers of now are asked, the last ones while there are none; counts exact", run: changingResolv, beside: true},
-		{name: "hosts-file", fault: "the hosts file changes while it runs: replaced, written, garbage, 2 MiB, a folder, a pipe, gone", holds: "the names of now, the last good ones while there are none; counts exact", run: changingHosts, beside: true},
-		{name: "addresses", fault: "the addresses of the interface change while it runs", holds: "a host of a new prefix is on the page within 10 s, what was counted stays; counts exact", run: changingAddresses, beside: true},
+		{name: "dns-configuration", fault: "resolv.conf changes: none, garbage, dead servers, another server", expected: "the current servers are asked, the last ones while there are none; counts exact", run: changingResolv, parallel: true},
+		{name: "hosts-file", fault: "the hosts file changes: replaced, rewritten, garbage, 2 MiB, a directory, a pipe, gone", expected: "the current names, the last good ones while there are none; counts exact", run: changingHosts, parallel: true},
+		{name: "addresses", fault: "the addresses of the interface change", expected: "a host of a new prefix is on the page within 10 s, older counts stay; counts exact", run: changingAddresses, parallel: true},
 	}
 }
 
@@ -44,14 +44,14 @@ func changingResolv(b *bench) string {
 			here.Etc("resolv.conf", text)
 			changes++
 			time.Sleep(5500 * time.Millisecond)
-			if strings.Contains(text, "nameserver 127.0.0.1") || text == "" { // then the last ones hold
+			if strings.Contains(text, "nameserver 127.0.0.1") || text == "" { // then the last ones are used
 				n++
 				talk(n)
 				d.Until(fmt.Sprintf("host %d is named, after %.40q", n, text), named(n))
 			}
 		}
 	}
-	return fmt.Sprintf("%d changes, %d queries; %s", changes, server.Queries(), d.end(s.Sent))
+	return fmt.Sprintf("%d changes, %d queries; %s", changes, server.Queries(), d.finish(s.Sent))
 }
 
 func changingHosts(b *bench) string {
@@ -81,7 +81,7 @@ func changingHosts(b *bench) string {
 			name string // from then on; "": as before
 		}{
 			{func() { put("192.168.2.7 " + name("replaced") + "\n") }, name("replaced")},
-			{func() { _ = os.WriteFile(file, []byte("192.168.2.7 "+name("written")+" # in its place\n"), 0o644) }, name("written")},
+			{func() { _ = os.WriteFile(file, []byte("192.168.2.7 "+name("written")+" # in place\n"), 0o644) }, name("written")},
 			{func() { _ = os.Remove(file) }, ""},
 			{func() { _ = unix.Mkfifo(file, 0o644) }, ""},
 			{func() { _ = os.Remove(file); _ = os.Mkdir(file, 0o755) }, ""},
@@ -102,12 +102,12 @@ func changingHosts(b *bench) string {
 			time.Sleep(5 * time.Second)
 			was := bytes()
 			if !testnet.Within(3*time.Second, func() bool { return bytes() > was }) {
-				b.Errorf("it is not called %s any more, as its file has gone", current)
+				b.Errorf("it is not called %s any more, although its file has only gone", current)
 			}
 		}
 	}
 	l.end()
-	return fmt.Sprintf("%d changes; %s", steps, d.end(l.sent.Load()))
+	return fmt.Sprintf("%d changes; %s", steps, d.finish(l.sent.Load()))
 }
 
 func changingAddresses(b *bench) string {
@@ -118,7 +118,8 @@ func changingAddresses(b *bench) string {
 	l := b.newLoad(nil, 2000)
 	l.begin(there, 7)
 	s := testnet.NewSender(there, "in0")
-	d.Until("a host of the first prefix is on the page", func() bool { return d.countedFrom(7).packets > 0 })
+	firstPackets := func() uint64 { n, _ := d.countedFrom(7); return n }
+	d.Until("a host of the first prefix is on the page", func() bool { return firstPackets() > 0 })
 	changes := 0
 	var longest time.Duration
 	for i := range b.of(2, 10) {
@@ -138,9 +139,9 @@ func changingAddresses(b *bench) string {
 	}
 	l.end()
 	sent := l.sent.Load() + s.Sent
-	d.settled(sent)
-	if got := d.countedFrom(7).packets; got != l.sent.Load() {
+	d.waitCounted(sent)
+	if got := firstPackets(); got != l.sent.Load() {
 		b.Errorf("the first host has %d packets, and sent %d", got, l.sent.Load())
 	}
-	return fmt.Sprintf("%d changes, a host of a new prefix on the page after %s; %s", changes, ms(longest), d.end(sent))
+	return fmt.Sprintf("%d changes, a host of a new prefix on the page after %s; %s", changes, ms(longest), d.finish(sent))
 }

@@ -19,38 +19,38 @@ import (
 
 func clockRows() []row {
 	return []row{{
-		name: "clock", fault: "the clock jumps by ±1 h and ±1 year while it runs", run: clockJumps, beside: true,
-		holds: "healthy all the time; no counter, device or name is lost, rates stay; times on the page follow; counts exact",
+		name: "clock", fault: "the clock jumps by ±1 h and ±1 year", run: clockJumps, parallel: true,
+		expected: "healthy all the time; no counter, device or name is lost, rates stay right; timestamps follow; counts exact",
 	}}
 }
 
-// A fakeClock is the wall clock of a running process, which the kernel has no namespace for. A process reads it in the vDSO, code that the
-// kernel maps into it (vdso(7)). That code is replaced, in this process alone, by some that asks the kernel and adds what is to be
-// added to the wall clock; the monotonic clock, which a jump does not touch, is as it was.
+// A fakeClock changes the wall clock of one running process; the kernel has no namespace for it. A process reads the clock in the vDSO,
+// code that the kernel maps into it (vdso(7)). A fakeClock replaces that code, in this process alone, by code that asks the kernel and
+// adds an offset to the wall clock. The monotonic clock, which a jump does not touch, stays as it was.
 type fakeClock struct {
-	b       *bench
-	mem     *os.File
-	seconds int64 // where they are in the process's memory
+	b      *bench
+	mem    *os.File
+	offset int64 // where it is in the process's memory, in seconds
 }
 
-// clockCode is for amd64: clock_gettime(edi, rsi) by the system call, and for CLOCK_REALTIME, which is 0, the seconds behind the code added.
+// clockCode is for amd64: clock_gettime(edi, rsi) by the system call, plus the offset behind the code for CLOCK_REALTIME, which is 0.
 var clockCode = []byte{
 	0xb8, 0xe4, 0, 0, 0, // mov eax, 228: SYS_clock_gettime
 	0x0f, 0x05, // syscall
 	0x85, 0xff, // test edi, edi
 	0x75, 10, // jnz to ret
-	0x48, 0x8b, 0x0d, 14, 0, 0, 0, // mov rcx, [rip+14]: the seconds
+	0x48, 0x8b, 0x0d, 14, 0, 0, 0, // mov rcx, [rip+14]: the offset
 	0x48, 0x01, 0x0e, // add [rsi], rcx
 	0xc3, // ret
 }
 
-const clockSeconds = 32 // behind the beginning of the code
+const clockOffset = 32 // of the offset, from the start of the code
 
-// newFakeClock takes hold of a daemon's clock.
+// newFakeClock takes over a daemon's clock.
 func newFakeClock(d *daemon) *fakeClock {
 	d.b.Helper()
 	if runtime.GOARCH != "amd64" {
-		d.b.Fatal("clock jumps are made for amd64 only; leave this row out with -skip TestFaults/clock")
+		d.b.Fatal("clock jumps work on amd64 only; leave this row out with -skip TestFaults/clock")
 	}
 	pid := d.Cmd.Process.Pid
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
@@ -69,14 +69,14 @@ func newFakeClock(d *daemon) *fakeClock {
 	}
 	d.b.Cleanup(func() { _ = mem.Close() })
 	at := begin + clockSymbol(d.b, io.NewSectionReader(mem, begin, end-begin))
-	c := &fakeClock{b: d.b, mem: mem, seconds: at + clockSeconds}
-	d.stopped(func() { // so that nobody runs what is replaced
-		c.write(at, append(bytes.Clone(clockCode), make([]byte, clockSeconds+8-len(clockCode))...))
+	c := &fakeClock{b: d.b, mem: mem, offset: at + clockOffset}
+	d.whileStopped(func() { // so that no thread runs what is replaced
+		c.write(at, append(bytes.Clone(clockCode), make([]byte, clockOffset+8-len(clockCode))...))
 	})
 	return c
 }
 
-// clockSymbol is where the function lies in the vDSO.
+// clockSymbol returns where the function is in the vDSO.
 func clockSymbol(b *bench, vdso io.ReaderAt) int64 {
 	b.Helper()
 	file, err := elf.NewFile(vdso)
@@ -103,14 +103,14 @@ func (c *fakeClock) write(at int64, code []byte) {
 	}
 }
 
-// set makes the clock so much later than it is, or earlier.
+// set puts the clock ahead by so much, or back.
 func (c *fakeClock) set(ahead time.Duration) {
 	c.b.Helper()
-	c.write(c.seconds, binary.LittleEndian.AppendUint64(nil, uint64(ahead/time.Second)))
+	c.write(c.offset, binary.LittleEndian.AppendUint64(nil, uint64(ahead/time.Second)))
 }
 
-// stopped calls fn while the daemon stands still, none of its threads in the vDSO.
-func (d *daemon) stopped(fn func()) {
+// whileStopped calls fn while the daemon is stopped, none of its threads in the vDSO.
+func (d *daemon) whileStopped(fn func()) {
 	d.b.Helper()
 	d.pause(true)
 	defer d.pause(false)
@@ -133,14 +133,14 @@ func clockJumps(b *bench) string {
 	for range b.of(1, 10) {
 		for _, to := range jumps {
 			clock.set(to)
-			d.follows(to)
+			d.checkClock(to)
 		}
 	}
 	clock.set(0)
-	d.follows(0)
+	d.checkClock(0)
 	l.end()
-	f := d.end(l.sent.Load())
-	rates := readRates(d.Out.String())
+	f := d.finish(l.sent.Load())
+	rates := tableRates(d.Out.String())
 	for _, rate := range rates {
 		if rate < 2 || rate > 50 { // Mbit/s: 2,000 frames/s of 760 bytes are 12
 			b.Errorf("a table of the output has a rate of %v Mbit/s", rate)
@@ -149,11 +149,11 @@ func clockJumps(b *bench) string {
 	if len(rates) == 0 {
 		b.Error("the output has no rates")
 	}
-	return fmt.Sprintf("%d jumps; %s; %d tables", b.of(1, 10)*len(jumps)+1, f, len(rates))
+	return fmt.Sprintf("%d jumps; %s; %d tables printed", b.of(1, 10)*len(jumps)+1, f, len(rates))
 }
 
-// follows checks that what the daemon says of the time is what its clock says, and that all else goes on, for two seconds.
-func (d *daemon) follows(ahead time.Duration) {
+// checkClock checks that the daemon reports the time of its clock, and that everything else goes on, for two seconds.
+func (d *daemon) checkClock(ahead time.Duration) {
 	d.b.Helper()
 	for begin := time.Now(); time.Since(begin) < 2500*time.Millisecond; time.Sleep(50 * time.Millisecond) {
 		for _, path := range []string{"healthz", "readyz"} {
@@ -173,8 +173,8 @@ func (d *daemon) follows(ahead time.Duration) {
 	}
 }
 
-// readRates are those of the first device of each table of the output, in Mbit/s.
-func readRates(text string) (rates []float64) {
+// tableRates returns the rate of the device in each table of the output, in Mbit/s.
+func tableRates(text string) (rates []float64) {
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
 		if len(fields) > 2 && fields[0] == "192.168.2.7" && fields[len(fields)-1] == "Mbit/s" {

@@ -16,15 +16,15 @@ import (
 )
 
 func configRows() []row {
-	const holds = "refused within a second, with status 2 and one line that names the variable, the value and an example"
+	const expected = "refused within a second, with status 2 and one line that names the variable, the value and an example"
 	return []row{
-		{name: "configuration", fault: "each variable with each kind of wrong value, and names that there are not", holds: holds + "; or it is a good value", run: wrongValues, beside: true},
-		{name: "configuration-machine", fault: "values that do not fit the machine: port and address taken, no route, hosts file missing, unreadable, a folder, a pipe", holds: holds + "; status 1 where it may come yet", run: wrongMachine, beside: true},
+		{name: "configuration", fault: "each variable with each kind of wrong value, and misspelled names", expected: expected + "; or the value is valid", run: checkValues, parallel: true},
+		{name: "configuration-machine", fault: "values that do not fit the machine: port and address taken, no route, hosts file missing, unreadable, a directory, a pipe", expected: expected + "; status 1 where it may appear later", run: checkMachine, parallel: true},
 	}
 }
 
-// wrongs are values that are hardly ever right.
-func wrongs() []string {
+// wrongValues are values that hardly any variable accepts.
+func wrongValues() []string {
 	return []string{
 		"-1", "0x10", "1e3", "99999999999999999999", "1.5", "\t", ",", ",,", "a,,b", "none,auto", "auto,auto", "auto none", "null", "true", "yes please", "192.168.2.1", "192.168.2.0/33",
 		"::1/129", "::ffff:10.0.0.0/104", "[::1", "1.2.3.4:99999", "1.2.3.4:0", "8080/tcp", "5 minutes", "-5m", "10ms", "8MB", "-8MiB", "8MiB extra", "9999999GiB", "loud", "eth0:1", "../../etc",
@@ -32,7 +32,7 @@ func wrongs() []string {
 	}
 }
 
-// variables are those that gonetmon has.
+// variables returns the names of gonetmon's variables.
 func (b *bench) variables() (names []string) {
 	b.Helper()
 	_, out, _ := testnet.Run(b, b.command(nil, nil, nil, "config"))
@@ -45,66 +45,61 @@ func (b *bench) variables() (names []string) {
 	return names
 }
 
-func wrongValues(b *bench) string {
-	refused, taken := 0, 0
-	var longest time.Duration
+func checkValues(b *bench) string {
+	refused, accepted := 0, 0
+	var slowest time.Duration
 	names := b.variables()
 	for _, name := range names {
-		for _, value := range wrongs() {
+		for _, value := range wrongValues() {
 			begin := time.Now()
 			status, _, log := testnet.Run(b, b.command(nil, []string{name + "=" + value}, nil, "config"))
-			longest = max(longest, time.Since(begin))
+			slowest = max(slowest, time.Since(begin))
 			if status == 0 {
-				taken++
+				accepted++
 				continue
 			}
 			refused++
-			b.complains(status, log, name+"=")
+			b.requireComplaint(2, status, log, name+"=")
 			if !strings.Contains(log, "example "+name+"=") && !strings.Contains(log, "example GONETMON_") {
 				b.Errorf("%s=%.40q: no example: %.300q", name, value, log)
 			}
 		}
 		for _, typo := range []string{name + "S", strings.ToLower(name[:12]) + name[12:], name[:len(name)-1], strings.Replace(name, "_", "__", 1)} {
 			if !strings.HasPrefix(typo, "GONETMON_") {
-				continue // another program's
+				continue // not gonetmon's
 			}
 			status, _, log := testnet.Run(b, b.command(nil, []string{typo + "=1"}, nil, "config"))
 			refused++
-			b.complains(status, log, typo+"=")
+			b.requireComplaint(2, status, log, typo+"=")
 			if !strings.Contains(log, "did you mean") {
 				b.Errorf("%s: %.300q", typo, log)
 			}
 		}
 	}
-	if longest > time.Second {
-		b.Errorf("one answer took %v", longest)
+	if slowest > time.Second {
+		b.Errorf("one answer took %v", slowest)
 	}
-	return fmt.Sprintf("%d variables, %d values: %d refused, %d good ones (names of files, interfaces and domains), the longest answer after %s", len(names), refused+taken, refused, taken, ms(longest))
+	return fmt.Sprintf("%d variables, %d values: %d refused, %d valid (names of files, interfaces and domains), the slowest answer after %s", len(names), refused+accepted, refused, accepted, ms(slowest))
 }
 
-// complains checks that a command has ended with one line, fit for a terminal, that has a text in it.
-func (b *bench) complains(status int, log, text string) {
+// requireComplaint checks that a command has ended with exit status want and one line, fit for a terminal, that contains text. Log
+// records may come before the line.
+func (b *bench) requireComplaint(want, status int, log, text string) {
 	b.Helper()
-	b.complainsBy(2, status, log, text)
-}
-
-// complainsBy is complains for the exit status want. Records of the log may stand before the line.
-func (b *bench) complainsBy(want, status int, log, text string) {
-	b.Helper()
-	log = withoutLibrary(log)
+	log = withoutLibraryLine(log)
 	for strings.HasPrefix(log, "time=") && status == want {
 		var record string
 		record, log, _ = strings.Cut(log, "\n")
-		if err := readRecord(record); err != nil {
+		if err := checkRecord(record); err != nil {
 			b.Errorf("log: %v: %q", err, record)
 		}
 	}
 	if status != want || strings.Count(log, "\n") != 1 || !strings.HasPrefix(log, "gonetmon: ") || !strings.Contains(log, text) || plain(log) != nil {
-		b.Errorf("status %d, said %.400q, want one line with %q", status, log, text)
+		b.Errorf("status %d, log %.400q, want one line with %q", status, log, text)
 	}
 }
 
-func wrongMachine(b *bench) string {
+func checkMachine(b *bench) string {
 	n := testnet.NewNamespace(b)
 	dir := testnet.PublicDir(b)
 	pipe := filepath.Join(dir, "pipe")
@@ -122,7 +117,7 @@ func wrongMachine(b *bench) string {
 	}
 	defer func() { _ = taken.Close() }()
 	nobody := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all,+net_raw", "--ambient-caps=-all,+net_raw"}
-	const mayCome = 1 // an address or a route: whoever starts the daemon may try again
+	const maybeLater = 1 // an address or a route: the service manager may try again
 	cases := []struct {
 		want   string
 		wrap   []string
@@ -130,8 +125,8 @@ func wrongMachine(b *bench) string {
 		status int // 0: 2
 	}{
 		{"GONETMON_PORT=" + port, nil, []string{"GONETMON_INTERFACE=lo", "GONETMON_PORT=" + port}, 0},
-		{"GONETMON_ADDR=192.0.2.1", nil, []string{"GONETMON_INTERFACE=lo", "GONETMON_ADDR=192.0.2.1"}, mayCome},
-		{"GONETMON_INTERFACE=auto", nil, []string{"GONETMON_INTERFACE="}, mayCome},
+		{"GONETMON_ADDR=192.0.2.1", nil, []string{"GONETMON_INTERFACE=lo", "GONETMON_ADDR=192.0.2.1"}, maybeLater},
+		{"GONETMON_INTERFACE=auto", nil, []string{"GONETMON_INTERFACE="}, maybeLater},
 		{"GONETMON_NAMES_FILE=/does/not/exist", nil, []string{"GONETMON_INTERFACE=lo", "GONETMON_NAMES_FILE=/does/not/exist"}, 0},
 		{"GONETMON_NAMES_FILE=" + dir, nil, []string{"GONETMON_INTERFACE=lo", "GONETMON_NAMES_FILE=" + dir}, 0},
 		{"GONETMON_NAMES_FILE=" + pipe, nil, []string{"GONETMON_INTERFACE=lo", "GONETMON_NAMES_FILE=" + pipe}, 0},
@@ -140,11 +135,11 @@ func wrongMachine(b *bench) string {
 	}
 	n.Sysctl("net/ipv4/ip_unprivileged_port_start", "1024")
 	for _, c := range cases {
-		all := append(standard("GONETMON_PORT=8081"), c.more...)
+		all := append(defaults("GONETMON_PORT=8081"), c.more...)
 		status, _, log := testnet.Run(b, b.command(n, all, c.wrap))
-		b.complainsBy(cmp.Or(c.status, 2), status, log, c.want)
+		b.requireComplaint(cmp.Or(c.status, 2), status, log, c.want)
 		if !strings.Contains(log, "example GONETMON_") && !strings.Contains(log, "must be able to read it") {
-			b.Errorf("%s: nothing on how to mend it: %.300q", c.want, log)
+			b.Errorf("%s: nothing about how to fix it: %.300q", c.want, log)
 		}
 	}
 	return fmt.Sprintf("%d cases", len(cases))

@@ -1,5 +1,5 @@
-// Package faults is the fault bench: it does to a running gonetmon what can happen to one, in network namespaces of its own, and
-// watches all the while that what it says is true. `make faults` runs it.
+// Package faults injects faults into a running gonetmon, in network namespaces of its own, and checks all the while that what
+// gonetmon reports is true. `make faults` runs it.
 package faults
 
 import (
@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,27 +18,23 @@ import (
 )
 
 var (
-	seed  = flag.Uint64("seed", 0, "of what happens at random; 0: another one each time")
-	write = flag.String("write", "", "file to write the table to, when all rows have run")
+	seed  = flag.Uint64("seed", 0, "seed of everything random; 0: a new one for each run")
+	write = flag.String("write", "", "file to write the results to, when all rows have run")
 )
 
 // A row is one fault.
 type row struct {
-	name   string // to pick it: -run TestFaults/NAME
-	fault  string
-	holds  string // what must hold
-	run    func(b *bench) (figure string)
-	beside bool // it waits more than it works: other rows may run at the same time
+	name     string // picks the row: -run TestFaults/NAME
+	fault    string
+	expected string
+	run      func(b *bench) (measured string)
+	parallel bool // it waits more than it works: other rows may run at the same time
 }
 
-// rows are all faults, in the order of the table.
+// rows returns all faults, in the order of the table.
 func rows() []row {
-	var all []row
-	for _, some := range [][]row{captureRows(), interfaceRows(), processRows(), floodRows(), wireRows(), dnsRows(), nameRows(), httpRows(),
-		limitRows(), clockRows(), changeRows(), configRows(), rightRows(), soakRows()} {
-		all = append(all, some...)
-	}
-	return all
+	return slices.Concat(captureRows(), interfaceRows(), processRows(), floodRows(), wireRows(), dnsRows(), nameRows(), httpRows(),
+		limitRows(), clockRows(), changeRows(), configRows(), privilegeRows(), soakRows())
 }
 
 // TestFaults runs the rows and prints the table.
@@ -46,37 +43,36 @@ func TestFaults(t *testing.T) {
 	switch form {
 	case "short", "long":
 	case "":
-		t.Skip("the fault bench takes long: run it with `make faults` (an hour), or `make faults FAULTS=short` (some minutes), as root")
+		t.Skip("the fault bench takes long: run `make faults` (an hour) or `make faults FAULTS=short` (some minutes) as root")
 	default:
 		t.Fatalf("TEST_FAULTS=%q: neither short nor long; for example TEST_FAULTS=short", form)
 	}
 	testnet.NeedKernel(t)
 	if os.Getenv("TEST_CAPTURES") == "" {
-		t.Log("TEST_CAPTURES is not set: rows with captures are skipped, the soak goes without them, and no document is written")
+		t.Log("TEST_CAPTURES is not set: rows with captures are skipped, the soak runs without them, and no document is written")
 	}
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
-	c := &collector{form: form, seed: *seed, begin: time.Now()}
-	t.Cleanup(func() { c.end(t) })
+	res := &results{form: form, seed: *seed, begin: time.Now()}
+	t.Cleanup(func() { res.finish(t) })
 	binary := build(t)
 	for _, r := range rows() {
-		c.all++
+		res.total++
 		t.Run(r.name, func(t *testing.T) {
-			if r.beside {
+			if r.parallel {
 				t.Parallel()
 			}
-			b := &bench{T: t, long: form == "long", seed: *seed, binary: binary}
-			o := &outcome{row: r}
-			c.add(o)
-			t.Cleanup(func() { o.failed, o.skipped = t.Failed(), t.Skipped() })
-			o.figure = r.run(b)
-			t.Log(o.figure)
+			o := res.add(r)
+			begin := time.Now()
+			t.Cleanup(func() { o.failed, o.skipped, o.took = t.Failed(), t.Skipped(), time.Since(begin) })
+			o.measured = r.run(&bench{T: t, long: form == "long", seed: *seed, binary: binary})
+			t.Log(o.measured)
 		})
 	}
 }
 
-// build makes the daemon's binary.
+// build builds the program.
 func build(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(testnet.PublicDir(t), "gonetmon")
@@ -88,97 +84,109 @@ func build(t *testing.T) string {
 	return binary
 }
 
-// An outcome is what became of a row.
+// An outcome is the result of one row.
 type outcome struct {
 	row
-	figure          string
+	measured        string
 	failed, skipped bool
+	took            time.Duration
 }
 
-// A collector makes the table.
-type collector struct {
+// results collects outcomes for the table.
+type results struct {
 	form  string
 	seed  uint64
 	begin time.Time
-	all   int // rows that there are
+	total int // rows started, those that -run leaves out included
 
 	mu       sync.Mutex // guards outcomes
 	outcomes []*outcome
 }
 
-func (c *collector) add(o *outcome) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.outcomes = append(c.outcomes, o)
+func (r *results) add(row row) *outcome {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o := &outcome{row: row}
+	r.outcomes = append(r.outcomes, o)
+	return o
 }
 
-// end prints the table, and writes it if that was asked for and no row was left out.
-func (c *collector) end(t *testing.T) {
-	table := c.table()
+// finish prints the table, and writes the document if that was asked for and no row was left out.
+func (r *results) finish(t *testing.T) {
+	table := r.table()
 	fmt.Print("\n", table)
 	if *write == "" {
 		return
 	}
-	run := 0
-	for _, o := range c.outcomes {
-		if !o.skipped {
-			run++
-		}
-	}
-	if run < c.all {
-		t.Errorf("-write: %d of %d rows have run", run, c.all)
+	if n := len(r.outcomes) - r.count(func(o *outcome) bool { return o.skipped }); n < r.total {
+		t.Errorf("-write: only %d of %d rows have run", n, r.total)
 		return
 	}
-	if err := os.WriteFile(*write, []byte(c.document(table)), 0o644); err != nil {
+	if err := os.WriteFile(*write, []byte(r.document(table)), 0o644); err != nil {
 		t.Error(err)
 	}
 }
 
-func (c *collector) table() string {
-	var b strings.Builder
-	failed, skipped := 0, 0
-	b.WriteString("| fault | what must hold | figure | verdict |\n|---|---|---|---|\n")
-	for _, r := range rows() {
-		for _, o := range c.outcomes {
-			if o.name != r.name {
-				continue
-			}
-			verdict := "holds"
-			switch {
-			case o.skipped:
-				verdict, o.figure = "skipped", "it says why above"
-				skipped++
-			case o.failed:
-				verdict = "**fails**"
-				failed++
-			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", o.fault, o.holds, cell(o.figure), verdict)
+func (r *results) count(is func(*outcome) bool) (n int) {
+	for _, o := range r.outcomes {
+		if is(o) {
+			n++
 		}
 	}
-	fmt.Fprintf(&b, "\n%d rows, %d fail, %d are skipped; %s form, seed %d, %s.\n", len(c.outcomes), failed, skipped, c.form, c.seed, time.Since(c.begin).Round(time.Second))
+	return n
+}
+
+func (r *results) table() string {
+	var b strings.Builder
+	b.WriteString("| Fault | Expected | Measured | Result |\n|---|---|---|---|\n")
+	for _, row := range rows() {
+		for _, o := range r.outcomes {
+			if o.name != row.name {
+				continue
+			}
+			verdict := "pass"
+			switch {
+			case o.skipped:
+				verdict, o.measured = "skipped", "the log above says why"
+			case o.failed:
+				verdict = "**FAIL**"
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", o.fault, o.expected, tableCell(o.measured), verdict)
+		}
+	}
+	fmt.Fprintf(&b, "\n%d rows, %d failed, %d skipped; %s form, seed %d, %s.\n", len(r.outcomes),
+		r.count(func(o *outcome) bool { return o.failed }), r.count(func(o *outcome) bool { return o.skipped }),
+		r.form, r.seed, time.Since(r.begin).Round(time.Second))
 	return b.String()
 }
 
-// cell is text as it may stand in a table.
-func cell(text string) string {
+// tableCell escapes text for a cell of the table.
+func tableCell(text string) string {
 	if text == "" {
-		return "none: it broke off"
+		return "aborted"
 	}
-	return strings.ReplaceAll(strings.ReplaceAll(text, "|", `\|`), "\n", " ")
+	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(text)
 }
 
-// document is the page for people.
-func (c *collector) document(table string) string {
-	return fmt.Sprintf(`# What gonetmon stands
+// document returns the page for people, docs/faults.md.
+func (r *results) document(table string) string {
+	return fmt.Sprintf(`# Fault-injection results
 
-What was done to a running gonetmon, what had to hold, and what came out. `+"`make faults`"+` does it all again, on any Linux machine with root; see [test/faults](../test/faults).
+Each row injects one kind of fault into a running gonetmon. `+"`make faults`"+` repeats all of them on
+any Linux machine, as root; the code is in [test/faults](../test/faults).
 
-Beside each row that has a daemon a watcher reads /metrics, /healthz and /readyz all the time, five times a second where the page is small: no counter goes back, no series
-is there twice, the devices and what is no device's add up to what was on the network, memory, goroutines and descriptors stay within bounds (memory: the ring, 64 MiB
-and 512 bytes for each host of the limit), /healthz and /readyz tell the truth. At the end the daemon, left alone, uses less than 1 %% of a core (5 %% while it asks for
-names, 50 a second, and prints a report of a /16 every two seconds), the page is proper HTML, it ends well within three seconds, each line of its log is whole, and frames read and lost are together those that were sent: to the frame, in every row.
+During every row a watcher polls /metrics, /healthz and /readyz, up to five times a second:
 
-The last run, %s, on %s:
+- No counter decreases, and no series appears twice.
+- Device counters plus the overflow, pending and expired counters add up to the network total.
+- Memory stays below the ring buffer plus 64 MiB. Goroutines and file descriptors stay bounded.
+- /healthz and /readyz agree with the metrics.
 
-%s`, c.begin.UTC().Format(time.DateOnly), machine(), table)
+At the end of every row, left alone, gonetmon uses less than 1 %% of a core (5 %% while it resolves
+names). Its page is valid HTML, every log line is complete, and it exits within three seconds. Frames
+read plus frames dropped equal the frames sent (the identity error is the difference).
+
+Last run: %s, %s.
+
+%s`, r.begin.UTC().Format(time.DateOnly), machine(), table)
 }

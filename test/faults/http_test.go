@@ -1,11 +1,13 @@
 package faults
 
 import (
-	"encoding/binary"
+	"bufio"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -16,26 +18,135 @@ import (
 )
 
 func httpRows() []row {
-	const served = "whoever else asks is served within 1 s, with figures of now; counts exact; memory, goroutines and descriptors bounded, and given back"
-	const refused = "refused, nothing of it on the log; counts exact"
 	return []row{
-		{name: "scrapers", fault: "100 scrapers at once, 65,534 hosts, 20,000 frames/s", holds: "no frame lost; p99 of a scrape at most 250 ms", run: scrapers},
-		{name: "slow-readers", fault: "64 readers at 1 byte/s of the metrics of 65,534 hosts", holds: served, run: slowReaders},
-		{name: "half-open", fault: "1,000 connections with half a request each, and 1,000 forged SYNs", holds: served, run: halfOpen},
-		{name: "idle", fault: "1,000 connections that say nothing any more", holds: served, run: idleConnections},
-		{name: "random-bytes", fault: "random bytes in place of a request", holds: refused, run: randomBytes, beside: true},
-		{name: "huge-headers", fault: "headers of 1 MiB, 10,000 headers, a path of 1 MiB", holds: refused, run: hugeHeaders, beside: true},
-		{name: "bad-methods", fault: "methods that change things, and such that there are not", holds: refused, run: badMethods, beside: true},
-		{name: "host-header", fault: "Host headers: none, two, foreign ones (DNS rebinding)", holds: "400 or 421 for them, 200 for its own; counts exact", run: hostHeader, beside: true},
-		{name: "path-traversal", fault: "path traversal", holds: "no file of the machine; counts exact", run: pathTraversal, beside: true},
+		{name: "scrapers", fault: "ten scrapers, each once a second, 4,096 hosts, 20,000 frames/s", expected: "no frame dropped; p99 of a scrape at most 250 ms", run: scrapers},
+		{name: "slow-clients", fault: "1,000 idle connections, 1,000 with half a request, 64 readers at 1 byte/s of the metrics of 4,096 hosts", expected: "other clients get current metrics, /healthz within 1 s; memory, goroutines and descriptors bounded, and given back; counts exact", run: slowClients},
+		{name: "requests", fault: "random bytes, headers of 1 MiB, 10,000 headers, methods other than GET, path traversal, debug paths", expected: "refused, nothing of it in the log, no file of the machine; counts exact", run: hostileRequests, parallel: true},
+		{name: "host-header", fault: "Host headers: none, two, foreign ones (DNS rebinding)", expected: "400 or 421 for them, 200 for its own; counts exact", run: hostHeaders, parallel: true},
 	}
 }
 
-const address = "127.0.0.1:" + port
+const manyHosts = 4096 // the default of GONETMON_MAX_HOSTS
 
-// dial opens connections to the daemon; each must come about.
+// startWithHosts starts a daemon that has as many devices as it may have, and returns a frame of each.
+func (b *bench) startWithHosts() (d *daemon, s *testnet.Sender, frames [][]byte) {
+	b.Helper()
+	here, there := testnet.NewPair(b)
+	d = b.start(here, "GONETMON_CIDR=192.168.0.0/16", "GONETMON_REPORT_INTERVAL=0")
+	s = testnet.NewSender(there, "in0")
+	for host := 1; host <= manyHosts; host++ {
+		frames = append(frames, testnet.UDP(netip.AddrFrom4([4]byte{192, 168, byte(host >> 8), byte(host)}), away, 72))
+	}
+	s.SendAll(frames, 50000)
+	d.waitCounted(s.Sent)
+	d.Until("all hosts are on the page", func() bool {
+		_, body := d.Get("metrics")
+		return strings.Count(body, "\nnode_bytes_total{") == manyHosts
+	})
+	return d, s, frames
+}
+
+// sendSteadily sends the frames again and again until the returned func is called.
+func (b *bench) sendSteadily(s *testnet.Sender, frames [][]byte, rate int) (stop func()) {
+	stopping, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		testnet.PinCPU(b)
+		begin := time.Now()
+		for i := 0; ; i++ {
+			select {
+			case <-stopping:
+				return
+			default:
+			}
+			if ahead := time.Duration(i)*time.Second/time.Duration(rate) - time.Since(begin); ahead > 0 {
+				time.Sleep(max(ahead, time.Millisecond))
+			}
+			s.Send(frames[i%len(frames)])
+		}
+	}()
+	stop = sync.OnceFunc(func() {
+		close(stopping)
+		<-done
+	})
+	b.Cleanup(stop)
+	return stop
+}
+
+// scrape reads the metrics gzipped, as Prometheus does, and returns how long it took and the bytes transferred.
+func (d *daemon) scrape(client *http.Client) (took time.Duration, size int64) {
+	begin := time.Now()
+	r, err := http.NewRequest(http.MethodGet, d.URL+"metrics", nil)
+	if err != nil {
+		d.b.Error(err)
+		return 0, 0
+	}
+	r.Header.Set("Accept-Encoding", "gzip")
+	answer, err := client.Do(r)
+	if err != nil {
+		d.b.Errorf("scrape: %v", err)
+		return 0, 0
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if size, err = io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Encoding") != "gzip" {
+		d.b.Errorf("scrape: %s, %v", answer.Status, err)
+	}
+	return time.Since(begin), size
+}
+
+func scrapers(b *bench) string {
+	const clients, interval = 10, time.Second
+	d, s, frames := b.startWithHosts()
+	_, before := d.captured()
+	d.connections.Add(clients)
+	stop := b.sendSteadily(s, frames, 20000)
+	var mu sync.Mutex // guards took and size
+	var took []time.Duration
+	var size int64
+	together := make([]time.Duration, clients)
+	var all sync.WaitGroup
+	start := time.Now()
+	rounds := b.of(12, 120)
+	for i := range clients {
+		dial := d.Client.Transport.(*http.Transport).DialContext
+		client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: dial, DisableCompression: true}}
+		b.Cleanup(client.CloseIdleConnections)
+		all.Go(func() {
+			for round := range rounds { // spread over the second, as Prometheus does
+				time.Sleep(time.Until(start.Add(interval * time.Duration(i) / clients).Add(interval * time.Duration(round))))
+				t, n := d.scrape(client)
+				mu.Lock()
+				took, size = append(took, t), n
+				mu.Unlock()
+			}
+			time.Sleep(time.Until(start.Add(interval * time.Duration(rounds+1))))
+			together[i], _ = d.scrape(client)
+		})
+	}
+	all.Wait()
+	stop()
+	if _, after := d.captured(); after != before {
+		b.Errorf("%d frames dropped", after-before)
+	}
+	p := p99(took)
+	if p > 250*time.Millisecond {
+		b.Errorf("p99 of a scrape: %v", p)
+	}
+	d.connections.Add(-clients)
+	return fmt.Sprintf("%d scrapes of %d kB gzipped: %s (median), %s (p99), %s (max); all ten at the same moment: %s (max); %s; at most %s",
+		len(took), size/1000, ms(median(took)), ms(p), ms(took[len(took)-1]), ms(p99(append(together, 0))), d.finish(s.Sent), d.usedBesideRing())
+}
+
+// dial opens connections to the daemon, which have small receive buffers; each must succeed.
 func (d *daemon) dial(count int) (all []net.Conn) {
 	d.b.Helper()
+	small := func(_, _ string, raw syscall.RawConn) (err error) {
+		control := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) })
+		if err == nil {
+			err = control
+		}
+		return err
+	}
 	var err error
 	d.n.Do(func() {
 		for range count {
@@ -60,174 +171,208 @@ func hangUp(all []net.Conn) {
 	}
 }
 
-// siege checks that the daemon serves others while something goes on, for a while.
-func (d *daemon) siege(s *testnet.Sender, long time.Duration) (longest time.Duration) {
-	d.b.Helper()
-	frame := testnet.UDP(netip.MustParseAddr("192.168.2.7"), away, 72)
-	for begin := time.Now(); time.Since(begin) < long; {
-		s.Send(frame)
-		sent, asked := s.Sent, time.Now()
-		status, body := d.Get("healthz")
-		took := time.Since(asked)
-		longest = max(longest, took)
-		if status != 200 || took > time.Second {
-			d.b.Errorf("healthz: %d %.100q after %v", status, body, took)
-			return longest
-		}
-		// What was sent is read within 60 ms, folded within a second, and on the page then.
-		fresh := testnet.Within(3*time.Second, func() bool {
-			_, body := d.Get("metrics")
-			return find(body, `gonetmon_network_packets_total{family="ipv4",scope="internet"}`)[0] >= sent
-		})
-		if !fresh {
-			d.b.Error("the page stands still")
-			return longest
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-	return longest
-}
-
-// borne says how the daemon has borne a siege.
-func (d *daemon) borne(longest time.Duration, f final) string {
-	return fmt.Sprintf("others served within %s; at most %d descriptors, %d goroutines, %.1f MiB beside the ring; %s", ms(longest), d.most.descriptors, d.most.goroutines, mib(d.most.peak-ring), f)
-}
-
-// givenBack checks that connections are closed, their descriptors free, and their goroutines gone, on the page too.
-func (d *daemon) givenBack(before int) {
-	d.b.Helper()
-	var now usage
-	if !testnet.Within(10*time.Second, func() bool {
-		now, _ = usageOf(d.Cmd.Process.Pid)
-		return now.descriptors <= before+2
-	}) {
-		d.b.Errorf("%d descriptors, %d before", now.descriptors, before)
-	}
-	d.Until("their goroutines are gone", func() bool { return d.values("go_goroutines")[0] < mostGoroutines })
-}
-
-func slowReaders(b *bench) string {
-	const readers = 64
-	d, s, _ := b.crowd()
+func slowClients(b *bench) string {
+	const idle, half, slow = 1000, 1000, 64
+	d, s, _ := b.startWithHosts()
 	before, _ := usageOf(d.Cmd.Process.Pid)
-	d.connections.Add(readers)
-	stop := make(chan struct{})
-	var all sync.WaitGroup
-	var conns []net.Conn
-	for range 8 { // some of each of several seconds, so that they hold different pages
-		some := d.dial(readers / 8)
-		conns = append(conns, some...)
-		for _, c := range some {
-			_, _ = fmt.Fprintf(c, "GET /metrics HTTP/1.1\r\nHost: %s\r\n\r\n", address)
-			all.Go(func() {
-				one := make([]byte, 1)
-				for {
-					if _, err := c.Read(one); err != nil {
-						return
-					}
-					select {
-					case <-stop:
-						return
-					case <-time.After(time.Second):
-					}
-				}
-			})
-		}
-		time.Sleep(1100 * time.Millisecond)
-	}
-	longest := d.siege(s, time.Duration(b.of(8, 90))*time.Second)
-	close(stop)
-	hangUp(conns)
-	all.Wait()
-	d.givenBack(before.descriptors)
-	d.connections.Add(-readers)
-	f := d.end(s.Sent)
-	return d.borne(longest, f)
-}
-
-func halfOpen(b *bench) string {
-	const count = 1000
-	here, there := testnet.NewPair(b)
-	testnet.Veth(there, "in1", here, "srv0") // not listened to: what the kernel answers to SYNs is not to be counted
-	here.IP("addr add 192.168.3.2/24 dev srv0")
-	d := b.start(here, "GONETMON_ADDR=0.0.0.0")
-	s := testnet.NewSender(there, "in0")
-	before, _ := usageOf(d.Cmd.Process.Pid)
-	d.connections.Add(count)
-	conns := d.dial(count)
-	for _, c := range conns {
-		_, _ = io.WriteString(c, "GET /metrics HTTP/1.1\r\nHost: 127.0")
-	}
-	forger, mac := testnet.NewSender(there, "in1"), here.MAC("srv0")
-	for i := range count {
-		forger.Send(syn(mac, netip.AddrFrom4([4]byte{192, 168, 3, byte(3 + i%250)}), netip.MustParseAddr("192.168.3.2"), uint16(10000+i)))
-	}
-	longest := d.siege(s, time.Duration(b.of(8, 90))*time.Second)
-	hangUp(conns)
-	d.givenBack(before.descriptors)
-	d.connections.Add(-count)
-	f := d.end(s.Sent)
-	return fmt.Sprintf("%d connections and %d SYNs; %s", len(conns), count, d.borne(longest, f))
-}
-
-// syn is the first segment of a connection.
-func syn(mac [6]byte, from, to netip.Addr, port uint16) []byte {
-	b := testnet.UDP(from, to, 12)
-	copy(b, mac[:])
-	b[14+9] = unix.IPPROTO_TCP
-	segment := b[34:]
-	clear(segment)
-	binary.BigEndian.PutUint16(segment, port)
-	binary.BigEndian.PutUint16(segment[2:], 8080)
-	binary.BigEndian.PutUint32(segment[4:], uint32(port)) // sequence number
-	segment[12], segment[13] = 5<<4, 2                    // 20 bytes; SYN
-	binary.BigEndian.PutUint16(segment[14:], 65535)
-	pseudo := append(append(append([]byte{}, b[26:34]...), 0, unix.IPPROTO_TCP, 0, 20), segment[:20]...)
-	binary.BigEndian.PutUint16(segment[16:], checksum(pseudo))
-	clear(b[24:26])
-	binary.BigEndian.PutUint16(b[24:], checksum(b[14:34]))
-	return b
-}
-
-// checksum is the internet's (RFC 1071).
-func checksum(b []byte) uint16 {
-	var sum uint32
-	for i := 0; i+1 < len(b); i += 2 {
-		sum += uint32(binary.BigEndian.Uint16(b[i:]))
-	}
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
-	return ^uint16(sum)
-}
-
-func idleConnections(b *bench) string {
-	const count = 1000
-	here, there := testnet.NewPair(b)
-	d := b.start(here)
-	s := testnet.NewSender(there, "in0")
-	before, _ := usageOf(d.Cmd.Process.Pid)
-	d.connections.Add(count)
-	conns := d.dial(count)
+	d.connections.Add(idle + half + slow)
+	conns := d.dial(idle)
 	for i, c := range conns {
 		if i%2 == 0 { // half of them have asked for something
 			_, _ = fmt.Fprintf(c, "GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n", address)
 		}
 	}
-	longest := d.siege(s, time.Duration(b.of(8, 90))*time.Second)
+	for _, c := range d.dial(half) {
+		_, _ = io.WriteString(c, "GET /metrics HTTP/1.1\r\nHost: 127.0")
+		conns = append(conns, c)
+	}
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for i, c := range d.dial(slow) {
+		conns = append(conns, c)
+		readers.Go(func() {
+			time.Sleep(time.Duration(i%8) * time.Second) // some in each of several seconds, so that they hold different pages
+			_, _ = fmt.Fprintf(c, "GET /metrics HTTP/1.1\r\nHost: %s\r\n\r\n", address)
+			for one := make([]byte, 1); ; {
+				if _, err := c.Read(one); err != nil {
+					return
+				}
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Second):
+				}
+			}
+		})
+	}
+	slowest := d.checkServed(s, b.seconds(12, 90))
+	close(stop)
 	hangUp(conns)
-	d.givenBack(before.descriptors)
-	d.connections.Add(-count)
-	f := d.end(s.Sent)
-	return fmt.Sprintf("%d connections; %s", len(conns), d.borne(longest, f))
+	readers.Wait()
+	var now usage
+	if !testnet.Within(10*time.Second, func() bool {
+		now, _ = usageOf(d.Cmd.Process.Pid)
+		return now.descriptors <= before.descriptors+2
+	}) {
+		b.Errorf("%d descriptors, %d before", now.descriptors, before.descriptors)
+	}
+	d.Until("their goroutines have ended", func() bool { return d.values("go_goroutines")[0] < maxGoroutines })
+	d.connections.Add(-idle - half - slow)
+	f := d.finish(s.Sent)
+	return fmt.Sprintf("%d connections; other clients answered within %s; at most %d descriptors, %d goroutines, %s; %s",
+		len(conns), ms(slowest), d.peak.descriptors, d.peak.goroutines, d.usedBesideRing(), f)
 }
 
-// small has a socket take next to nothing from the other side before it is read.
-func small(_, _ string, raw syscall.RawConn) error {
-	var err error
-	control := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) })
-	if err == nil {
-		err = control
+// checkServed checks for a while that the daemon serves other clients, with current metrics.
+func (d *daemon) checkServed(s *testnet.Sender, long time.Duration) (slowest time.Duration) {
+	d.b.Helper()
+	frame := testnet.UDP(known4, away, 72)
+	for begin := time.Now(); time.Since(begin) < long; {
+		s.Send(frame)
+		sent, asked := s.Sent, time.Now()
+		status, body := d.Get("healthz")
+		took := time.Since(asked)
+		slowest = max(slowest, took)
+		if status != 200 || took > time.Second {
+			d.b.Errorf("healthz: %d %.100q after %v", status, body, took)
+			return slowest
+		}
+		// What was sent is read within 60 ms, and in the registry within a second.
+		current := testnet.Within(3*time.Second, func() bool {
+			_, body := d.Get("metrics")
+			return find(body, `gonetmon_network_packets_total{family="ipv4",scope="internet"}`)[0] >= sent
+		})
+		if !current {
+			d.b.Error("the metrics do not change any more")
+			return slowest
+		}
+		time.Sleep(200 * time.Millisecond)
 	}
-	return err
+	return slowest
+}
+
+// A request as it is sent, and the answers that it may get.
+type request struct {
+	text string
+	ok   func(status int, body string) bool
+}
+
+// refused reports whether a request was not served; status 0 is a connection closed without an answer.
+func refused(status int, body string) bool {
+	leaked := strings.Contains(body, "root:") || strings.Contains(body, "PATH=") || strings.Contains(body, "goroutine")
+	return (status == 0 || status >= 400 || status == http.StatusTemporaryRedirect) && !leaked
+}
+
+func anyStatus(int, string) bool { return true }
+
+// exchange sends requests among frames that must be counted, and checks the answers.
+func (b *bench) exchange(requests []request) string {
+	b.Helper()
+	here, there := testnet.NewPair(b)
+	d := b.start(here)
+	s := testnet.NewSender(there, "in0")
+	d.connections.Add(8)
+	frames := testnet.Conversation(1000)
+	answers := map[string]int{}
+	for i, r := range requests {
+		s.Send(frames[i%len(frames)])
+		status, body := d.ask(r.text)
+		answers[fmt.Sprint(status)]++
+		if !r.ok(status, body) {
+			b.Errorf("%.100q was answered with %d %.100q", r.text, status, body)
+		}
+	}
+	d.connections.Add(-8)
+	lines := strings.Count(d.Log.String(), "\n")
+	if lines > 12 { // complaints of the HTTP server are limited to one line in ten seconds
+		b.Errorf("%d lines of log", lines)
+	}
+	return fmt.Sprintf("%d requests, answers by status %v; %d lines of log; %s", len(requests), answers, lines, d.finish(s.Sent))
+}
+
+// ask sends a request as it is, and returns the status and the body; 0 if the connection was closed without an answer.
+func (d *daemon) ask(request string) (status int, body string) {
+	d.b.Helper()
+	conns := d.dial(1)
+	if len(conns) == 0 {
+		return 0, ""
+	}
+	c := conns[0]
+	defer hangUp(conns)
+	_ = c.SetDeadline(time.Now().Add(15 * time.Second))
+	go func() { _, _ = io.WriteString(c, request) }()
+	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return 0, ""
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, _ := io.ReadAll(answer.Body)
+	return answer.StatusCode, string(text)
+}
+
+func hostileRequests(b *bench) string {
+	random := b.random()
+	var all []request
+	add := func(ok func(int, string) bool, texts ...string) {
+		for _, text := range texts {
+			all = append(all, request{text, ok})
+		}
+	}
+	const host = "Host: " + address + "\r\n"
+	starts := []string{"", "GET ", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\n" + host, "PRI * HTTP/2.0\r\n\r\n", "\x16\x03\x01"}
+	for i := range b.of(200, 5000) {
+		bytes := make([]byte, 1+random.IntN(1<<random.IntN(15))) // the first is 0: none of them is a request
+		for i := range bytes[1:] {
+			bytes[1+i] = byte(random.Uint32())
+		}
+		add(refused, starts[i%len(starts)]+string(bytes)+"\r\n\r\n")
+	}
+	const head, end = "GET /metrics HTTP/1.1\r\n" + host, "\r\n\r\n"
+	big := func(text string) string { return strings.Repeat(text, 1<<20/len(text)) }
+	add(refused, head+"X-A: "+big("a")+end, head+strings.Repeat("X-A: b\r\n", 10000)+"\r\n", head+big("a"), big("A"),
+		"GET /"+big("a")+" HTTP/1.1\r\n"+host+"\r\n", head+"Cookie: "+big("a=b;")+end, head+"Accept-Encoding: "+big("gzip,")+end,
+		head+"Content-Length: -1"+end, head+"Content-Length: 1\r\nContent-Length: 2"+end+"a")
+	add(anyStatus, head+"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\nGET") // what follows is another request
+	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "get", "GE T", "G\x00T", "\u0262ET", strings.Repeat("G", 10000), ""} {
+		for _, path := range []string{"/", "/metrics", "/healthz", "/readyz"} {
+			add(refused, fmt.Sprintf("%s %s HTTP/1.1\r\n%sContent-Length: 3\r\n\r\na=b", method, path, host))
+		}
+	}
+	for _, version := range []string{"HTTP/9.9", "HTTP/1", "FTP/1.0", "http/1.1", "HTTP/0.9"} {
+		add(refused, "GET / "+version+"\r\n"+host+"\r\n")
+	}
+	for _, path := range []string{
+		"/../../../../etc/passwd", "/..%2f..%2f..%2fetc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/metrics/../../../etc/passwd",
+		"/.%00/etc/passwd", "/etc/passwd%00.html", "/....//....//etc/passwd", `/..\..\etc\passwd`, "/proc/self/environ", "/debug/pprof/",
+		"/debug/vars", "/.git/config", "/.env", "file:///etc/passwd", "http://evil.example/", "*", "/%zz", "/;/etc/passwd",
+	} {
+		add(refused, "GET "+path+" HTTP/1.1\r\n"+host+"Connection: close\r\n\r\n")
+	}
+	return b.exchange(all)
+}
+
+func hostHeaders(b *bench) string {
+	var all []request
+	add := func(ok func(int, string) bool, hosts ...string) {
+		text := "GET /metrics HTTP/1.1\r\n"
+		for _, h := range hosts {
+			text += "Host: " + h + "\r\n"
+		}
+		all = append(all, request{text + "Connection: close\r\n\r\n", ok})
+	}
+	foreign := func(status int, _ string) bool {
+		return status == http.StatusBadRequest || status == http.StatusMisdirectedRequest
+	}
+	add(foreign)
+	add(foreign, address, "evil.example")
+	for _, h := range []string{
+		"evil.example", "evil.example:" + port, "127.0.0.1.evil.example", "localhost.evil.example", "evil.example@127.0.0.1", "a b",
+		"\"><script>", strings.Repeat("a", 300),
+	} {
+		add(foreign, h)
+	}
+	for _, h := range []string{address, "127.0.0.1", "localhost:" + port, "localhost", "[::1]:" + port} {
+		add(func(status int, _ string) bool { return status == http.StatusOK }, h)
+	}
+	return b.exchange(all)
 }

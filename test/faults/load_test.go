@@ -11,65 +11,60 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// A load is frames that never end. They come from one address after the other, as the row wants, and are of all lengths, so that the
-// bytes of some of them tell which ones they were.
+// A load is an endless stream of frames. They come from one address after the other, as the row wants, and have all lengths, so
+// that the bytes of some of them tell which ones they were.
 type load struct {
 	b    *bench
 	rate int // frames a second
 	from atomic.Uint32
 	sent atomic.Uint64
-	stop func() // ends the sending
+	end  func() // ends the sending
 	done sync.WaitGroup
 
 	mu      sync.Mutex // guards arrived
 	arrived map[uint32]*arrivals
 }
 
-// arrivals are the frames from one address that have reached the namespace where the daemon is, in their order.
+// arrivals are the frames from one address that have reached the daemon's namespace, in their order.
 type arrivals struct {
 	bytes []uint16 // of IP
 	at    []time.Time
 }
 
 const (
-	shortest = 60
-	lengths  = 1400 // that there are
+	minLength = 60
+	lengths   = 1400
 )
 
-var (
-	loadMAC  = [6]byte{2, 0, 0, 0, 0, 1} // of testnet.UDP
-	loadHost = netip.MustParseAddr("192.168.2.0")
-)
-
-// length is that of the nth frame.
+// length returns the length of the nth frame.
 func length(n uint64) int {
 	n = (n + 1) * 0x9e3779b97f4a7c15
-	return shortest + int((n>>32)%lengths)
+	return minLength + int((n>>32)%lengths)
 }
 
-// templates are frames of all lengths.
+// templates returns frames of all lengths, by length.
 func templates() [][]byte {
-	all := make([][]byte, shortest+lengths)
-	for n := shortest; n < len(all); n++ {
-		all[n] = testnet.UDP(loadHost, away, n-42)
+	all := make([][]byte, minLength+lengths)
+	for n := minLength; n < len(all); n++ {
+		all[n] = testnet.UDP(netip.MustParseAddr("192.168.2.0"), away, n-42)
 		clear(all[n][24:26]) // the checksum of the header, which will not be right
 	}
 	return all
 }
 
-// newLoad is one that is not sent yet. In the namespace here it is heard whatever becomes of interfaces.
+// newLoad returns a load that is not sent yet. If here is not nil, what arrives there is recorded whatever becomes of interfaces.
 func (b *bench) newLoad(here *testnet.Namespace, rate int) *load {
 	b.Helper()
 	l := &load{b: b, rate: rate, arrived: map[uint32]*arrivals{}}
 	if here != nil {
-		testnet.Tap(here, "", l.hear)
+		testnet.Tap(here, "", l.record)
 	}
 	return l
 }
 
-func (l *load) hear(frame []byte) {
-	if len(frame) < 34 || [6]byte(frame[6:]) != loadMAC || binary.BigEndian.Uint16(frame[12:]) != 0x0800 {
-		return
+func (l *load) record(frame []byte) {
+	if len(frame) < 34 || [6]byte(frame[6:]) != [6]byte{2, 0, 0, 0, 0, 1} || binary.BigEndian.Uint16(frame[12:]) != 0x0800 {
+		return // not one of testnet.UDP
 	}
 	from := binary.BigEndian.Uint32(frame[26:])
 	l.mu.Lock()
@@ -83,7 +78,7 @@ func (l *load) hear(frame []byte) {
 	a.at = append(a.at, time.Now())
 }
 
-// of are the arrivals from the nth address.
+// of returns the arrivals from the nth address.
 func (l *load) of(n int) arrivals {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,17 +88,17 @@ func (l *load) of(n int) arrivals {
 	return arrivals{}
 }
 
-// begin sends from the nth address until end, or until the interface is gone. One that is down is waited for.
+// begin sends from the nth address until end, or until the interface is gone. It waits while the interface is down.
 func (l *load) begin(there *testnet.Namespace, n int) {
 	l.b.Helper()
 	s := testnet.NewSender(there, "in0")
 	l.from.Store(uint32(n))
 	stop, frames := make(chan struct{}), templates()
-	l.stop = sync.OnceFunc(func() {
+	l.end = sync.OnceFunc(func() {
 		close(stop)
 		l.done.Wait()
 	})
-	l.b.Cleanup(l.stop)
+	l.b.Cleanup(l.end)
 	l.done.Go(func() {
 		testnet.PinCPU(l.b)
 		defer s.Close()
@@ -130,25 +125,22 @@ func (l *load) begin(there *testnet.Namespace, n int) {
 	})
 }
 
-// flows waits until a tenth of a second's frames from the nth address have arrived.
-func (l *load) flows(n int) {
+// waitFlowing waits until a tenth of a second's frames from the nth address have arrived.
+func (l *load) waitFlowing(n int) {
 	l.b.Helper()
 	testnet.Until(l.b, fmt.Sprintf("frames from address %d have arrived", n), func() bool { return len(l.of(n).bytes) >= l.rate/10 })
 }
 
-// end ends the sending.
-func (l *load) end() { l.stop() }
-
-// first is what the first n frames of a load have in bytes of IP, if all begin with it.
-func first(n uint64) (bytes uint64) {
+// firstBytes returns how many bytes of IP the first n frames of a load have.
+func firstBytes(n uint64) (bytes uint64) {
 	for i := range n {
 		bytes += uint64(length(i) - 14)
 	}
 	return bytes
 }
 
-// run finds where n frames follow each other that have so many bytes together; -1 if nowhere.
-func (a *arrivals) run(n, bytes uint64) int {
+// find returns where n consecutive frames begin that have so many bytes together; -1 if nowhere.
+func (a *arrivals) find(n, bytes uint64) int {
 	if n > uint64(len(a.bytes)) {
 		return -1
 	}

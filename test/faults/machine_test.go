@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// machine is what this runs on, without its name.
+// machine describes what this runs on.
 func machine() string {
 	var u unix.Utsname
 	kernel := "?"
 	if err := unix.Uname(&u); err == nil {
 		kernel = unix.ByteSliceToString(u.Release[:])
-		kernel, _, _ = strings.Cut(kernel, "-") // what follows may name who built it
+		kernel, _, _ = strings.Cut(kernel, "-") // the rest may name the distribution
 	}
 	model := runtime.GOARCH
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {

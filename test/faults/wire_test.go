@@ -3,115 +3,115 @@ package faults
 import (
 	"encoding/binary"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/google/go-cmp/cmp"
 
 	"gonetmon/test/testnet"
 )
 
 func wireRows() []row {
-	const holds = "each frame in its class, its bytes those of the outermost IP packet; the same with offloads on and off"
-	all := []row{
-		{name: "vlan", fault: "802.1Q, one to four tags", holds: holds, run: wire(vlan), beside: true},
-		{name: "qinq", fault: "802.1ad, 0x9100 and 802.1Q, nested", holds: holds, run: wire(qinq), beside: true},
-		{name: "pppoe", fault: "PPPoE, session and discovery", holds: holds, run: wire(pppoe), beside: true},
-		{name: "mpls", fault: "MPLS, one to eight labels", holds: holds, run: wire(mpls), beside: true},
-		{name: "fragments", fault: "IPv4 and IPv6 fragments", holds: holds, run: wire(fragments), beside: true},
-		{name: "extensions", fault: "IPv6 with up to 64 extension headers", holds: holds, run: wire(extensions), beside: true},
-		{name: "jumbo", fault: "frames of up to 65,549 bytes, and of 60 that are mostly padding", holds: holds, run: wire(jumbo), beside: true},
+	const expected = "each frame in its class, with the bytes of the outermost IP packet; the same with offloads on and off"
+	return []row{
+		{name: "tags", fault: "802.1Q, 802.1ad and 0x9100 tags, nested; PPPoE; MPLS with up to eight labels", expected: expected, run: wire(vlan, qinq, pppoe, mpls), parallel: true},
+		{name: "packets", fault: "fragments, IPv6 with up to 64 extension headers, frames of 60 to 65,549 bytes", expected: expected, run: wire(fragments, extensions, jumbo), parallel: true},
+		{name: "offloads", fault: "GRO, GSO, TSO and BIG TCP: bulk TCP over IPv4, IPv6 and jumbo frames", expected: "frames and bytes are those of the wire, offloads on and off", run: offloads, parallel: true},
 	}
-	for _, m := range testnet.OffloadCases() {
-		all = append(all, row{
-			name:  "merged-" + strings.ReplaceAll(m.Name, " ", "-"),
-			fault: "GRO, GSO and TSO: TCP in bulk, " + m.Name,
-			holds: "frames and bytes are those of the wire, offloads on and off",
-			run:   func(b *bench) string { return b.merged(m) }, beside: true,
-		})
-	}
-	return all
 }
 
-func (b *bench) merged(m testnet.OffloadCase) string {
-	var figures []string
-	for _, on := range []bool{true, false} {
-		n := testnet.NewOffloadNet(b, m, on)
-		d := b.start(n.Here, "GONETMON_CIDR=192.168.2.0/24,2001:db8::/64,fe80::/10", "GONETMON_RING_SIZE=64MiB")
-		p := n.Bulk(b, d.Daemon, int64(b.of(64, 1024))<<20)
-		total, _ := d.captured()
-		d.endAny(total)
-		figures = append(figures, fmt.Sprintf("%s: %d frames, %d bytes of the wire from %d frames", map[bool]string{true: "on", false: "off"}[on], p.Frames, p.Bytes, p.Tap))
+func offloads(b *bench) string {
+	var measured []string
+	for _, c := range testnet.OffloadCases() {
+		for _, on := range []bool{true, false} {
+			n := testnet.NewOffloadNet(b, c, on)
+			d := b.start(n.Here, "GONETMON_CIDR=192.168.2.0/24,2001:db8::/64,fe80::/10", "GONETMON_RING_SIZE=64MiB")
+			p := n.Bulk(b, d.Daemon, int64(b.of(32, 1024))<<20)
+			total, _ := d.captured()
+			d.finishPartial(total)
+			state := map[bool]string{true: "on", false: "off"}[on]
+			measured = append(measured, fmt.Sprintf("%s, %s: %d frames, %d bytes on the wire, captured as %d frames", c.Name, state, p.Frames, p.Bytes, p.Tap))
+		}
 	}
-	return strings.Join(figures, "; ")
+	return strings.Join(measured, "; ")
 }
 
-// A crafted frame, and what must be counted of it.
+// A crafted frame, and what must be counted for it.
 type crafted struct {
 	data  []byte
 	class string
 	ip    int // bytes; 0: none
 }
 
-var (
-	wireHome4, wireHome6 = netip.MustParseAddr("192.168.2.7"), netip.MustParseAddr("2001:db8:2::7")
-	wireClasses          = []string{"ipv4", "ipv6", "arp", "other", "malformed"}
-)
+var wireClasses = []string{"ipv4", "ipv6", "arp", "other", "malformed"}
 
-// wire is a row that sends crafted frames with offloads on and off.
-func wire(craft func() []crafted) func(b *bench) string {
+// wire returns a row's func that sends crafted frames, kind by kind, with offloads on and off.
+func wire(kinds ...func() []crafted) func(b *bench) string {
 	return func(b *bench) string {
 		testnet.NeedCommand(b, "ethtool", "install ethtool")
-		frames := craft()
-		want := map[string]uint64{}
-		times := b.of(100, 2000)
-		var ip uint64
-		for _, f := range frames {
-			want[f.class] += uint64(times)
-			ip += uint64(times * f.ip)
-		}
-		for _, is := range []string{"on", "off"} {
+		times := b.of(50, 2000)
+		frames, bytes := uint64(0), uint64(0)
+		for _, state := range []string{"on", "off"} {
 			here, there := testnet.NewPair(b)
 			for n, i := range map[*testnet.Namespace]string{here: "mon0", there: "in0"} {
-				n.Run(fmt.Sprintf("ethtool -K %s rxvlan %[2]s txvlan %[2]s rx-vlan-stag-hw-parse %[2]s tx-vlan-stag-hw-insert %[2]s gro %[2]s gso %[2]s tso %[2]s sg %[2]s rx %[2]s tx %[2]s", i, is))
+				n.Run(fmt.Sprintf("ethtool -K %s rxvlan %[2]s txvlan %[2]s rx-vlan-stag-hw-parse %[2]s tx-vlan-stag-hw-insert %[2]s "+
+					"gro %[2]s gso %[2]s tso %[2]s sg %[2]s rx %[2]s tx %[2]s", i, state))
 			}
 			d := b.start(here, "GONETMON_CIDR=192.168.2.0/24,2001:db8:2::/64")
 			s := testnet.NewSender(there, "in0")
-			for range times {
-				for _, f := range frames {
-					s.Send(f.data)
+			want := map[string]uint64{} // frames by class, and bytes of IP
+			for i, kind := range kinds {
+				sendCrafted(s, kind(), times, want)
+				d.waitCounted(s.Sent)
+				got, frameBytes := d.classes()
+				if diff := cmp.Diff(want, got); diff != "" || frameBytes != s.Bytes {
+					b.Errorf("offloads %s, kind %d: %d bytes of frames, want %d; frames by class and bytes of IP (-want +got):\n%s",
+						state, i+1, frameBytes, s.Bytes, diff)
 				}
 			}
-			d.settled(s.Sent)
-			m := d.Metrics()
-			for _, class := range wireClasses {
-				if got := uint64(m[fmt.Sprintf(`gonetmon_frames_total{class="%s"}`, class)]); got != want[class] {
-					b.Errorf("offloads %s: %d frames of class %s, want %d", is, got, class, want[class])
-				}
-			}
-			var frameBytes uint64
-			for _, class := range wireClasses {
-				frameBytes += uint64(m[fmt.Sprintf(`gonetmon_frame_bytes_total{class="%s"}`, class)])
-			}
-			if got := uint64(m["network_bytes_total"]); got != ip || frameBytes != s.Bytes {
-				b.Errorf("offloads %s: %d bytes of IP, want %d; %d bytes of frames, want %d", is, got, ip, frameBytes, s.Bytes)
-			}
-			d.end(s.Sent)
+			d.finish(s.Sent)
+			frames, bytes = s.Sent, want["ip bytes"]
 		}
-		return fmt.Sprintf("%d kinds of frames, %d frames and %d bytes of IP, twice", len(frames), len(frames)*times, ip)
+		return fmt.Sprintf("%d frames and %d bytes of IP, twice", frames, bytes)
 	}
 }
 
-// home4 and home6 are IP packets from a host here to one elsewhere, without a link header.
-func home4(payload int) []byte { return testnet.UDP(wireHome4, away, payload)[14:] }
-func home6(payload int) []byte { return testnet.UDP(wireHome6, away6, payload)[14:] }
+// sendCrafted sends all frames so many times, and adds what must be counted for them.
+func sendCrafted(s *testnet.Sender, frames []crafted, times int, want map[string]uint64) {
+	for range times {
+		for _, f := range frames {
+			s.Send(f.data)
+			want[f.class]++
+			want["ip bytes"] += uint64(f.ip)
+		}
+	}
+}
 
-// ethernet is a frame with a payload of a type, behind other headers if there are any.
+// classes returns what is counted: frames by class and bytes of IP, as sendCrafted adds them, and the bytes of all frames.
+func (d *daemon) classes() (got map[string]uint64, frameBytes uint64) {
+	d.b.Helper()
+	m := d.Metrics()
+	got = map[string]uint64{"ip bytes": uint64(m["network_bytes_total"])}
+	for _, class := range wireClasses {
+		if n := uint64(m[fmt.Sprintf(`gonetmon_frames_total{class="%s"}`, class)]); n > 0 {
+			got[class] = n
+		}
+		frameBytes += uint64(m[fmt.Sprintf(`gonetmon_frame_bytes_total{class="%s"}`, class)])
+	}
+	return got, frameBytes
+}
+
+// home4 and home6 return IP packets from a local host to a remote one, without a link header.
+func home4(payload int) []byte { return testnet.UDP(known4, away, payload)[14:] }
+func home6(payload int) []byte { return testnet.UDP(known6, away6, payload)[14:] }
+
+// ethernet returns a frame with a payload of a type, behind other headers if any are given.
 func ethernet(typ uint16, payload []byte, before ...[]byte) []byte {
 	b := slices.Concat([]byte{2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1}, slices.Concat(before...))
 	return append(binary.BigEndian.AppendUint16(b, typ), payload...)
 }
 
-// both are the frames that a function makes of an IPv4 and an IPv6 packet, which it gets with their Ethernet types.
+// both returns the frames that a func makes of IPv4 and IPv6 packets, which it gets with their Ethernet types.
 func both(frame func(typ uint16, packet []byte) []byte) (all []crafted) {
 	for _, payload := range []int{20, 500, 1400} {
 		four, six := home4(payload), home6(payload)

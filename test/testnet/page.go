@@ -12,10 +12,19 @@ import (
 // ParseMetrics reads a page as Prometheus does: the values by series, written as name{label="value",…} in the order of the page.
 func ParseMetrics(tb testing.TB, body string) map[string]float64 {
 	tb.Helper()
+	values, err := ReadMetrics(body)
+	if err != nil {
+		tb.Fatalf("metrics: %v\n%s", err, body)
+	}
+	return values
+}
+
+// ReadMetrics is ParseMetrics for goroutines that must not end a test.
+func ReadMetrics(body string) (map[string]float64, error) {
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(body))
 	if err != nil {
-		tb.Fatalf("page does not parse: %v\n%s", err, body)
+		return nil, err
 	}
 	values := map[string]float64{}
 	for name, f := range families {
@@ -29,15 +38,15 @@ func ParseMetrics(tb testing.TB, body string) map[string]float64 {
 				series += "{" + strings.Join(labels, ",") + "}"
 			}
 			if _, twice := values[series]; twice {
-				tb.Errorf("%s stands on the page twice", series)
+				return nil, fmt.Errorf("%s is on the page twice", series)
 			}
 			values[series] = m.Counter.GetValue() + m.Gauge.GetValue() + m.Untyped.GetValue()
 		}
 	}
-	return values
+	return values, nil
 }
 
-// SplitSeries takes a series apart, as ParseMetrics writes it.
+// SplitSeries returns the name and the labels of a series, as ParseMetrics writes it.
 func SplitSeries(series string) (name string, labels map[string]string) {
 	name, rest, _ := strings.Cut(strings.TrimSuffix(series, "}"), "{")
 	labels = map[string]string{}
@@ -51,17 +60,17 @@ func SplitSeries(series string) (name string, labels map[string]string) {
 	return name, labels
 }
 
-// AccountedBytes says how many bytes the devices and those that are none have, and how many they should have by what was on the network:
-// between two hosts of the LAN a packet counts for both.
-func AccountedBytes(page map[string]float64) (have, want float64) {
-	have = page["gonetmon_overflow_bytes_total"] + page["gonetmon_waiting_bytes"] + page["gonetmon_forgotten_bytes_total"]
+// AccountedBytes returns the bytes of the devices and of what is no device, and what they must add up to by the network's counters:
+// a packet between two local hosts counts for both.
+func AccountedBytes(page map[string]float64) (got, want float64) {
+	got = page["gonetmon_overflow_bytes_total"] + page["gonetmon_waiting_bytes"] + page["gonetmon_forgotten_bytes_total"]
 	for series, v := range page {
 		switch name, labels := SplitSeries(series); name {
 		case "node_bytes_total":
-			have += v
+			got += v
 		case "gonetmon_network_bytes_total":
 			want += v * map[string]float64{"internet": 1, "lan": 2, "multicast": 1, "other": 0}[labels["scope"]]
 		}
 	}
-	return have, want
+	return got, want
 }
