@@ -66,7 +66,7 @@ lint: ## run golangci-lint, with the floors of the house
 	golangci-lint run ./...
 
 env: ## write .env.example, README's table of variables and the manual's list of them anew
-	$(GO) test ./app/cmd/gonetmon -run Documented -update
+	$(GO) test ./app/config -run Documented -update
 
 licences: ## check the licences of what is linked into the binary, and THIRD_PARTY_NOTICES
 	cd test/licences && $(GO) test -count=1 ./...

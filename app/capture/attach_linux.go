@@ -103,7 +103,7 @@ func (r *Ring) because(why string) {
 		log.Info("listening")
 	case "stopped":
 	case "no such interface":
-		log.Warn("interface does not exist, waiting for it", "existing", strings.Join(Interfaces(), " "))
+		log.Warn("interface does not exist, waiting for it", "existing", strings.Join(existingInterfaces(), " "))
 	case down:
 		if r.stuck != nil {
 			log = log.With("advice", "gonetmon brings an interface up only when it starts and has CAP_NET_ADMIN; else whoever made it must: ip link set "+r.cfg.Interface+" up", "error", r.stuck)

@@ -1,13 +1,9 @@
 package capture
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
-	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -70,8 +66,8 @@ func bringUp(fd int, name string, flags uint16) error {
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr)
 }
 
-// Interfaces returns the names of the interfaces that exist now.
-func Interfaces() []string {
+// existingInterfaces returns the names of the interfaces that exist now.
+func existingInterfaces() []string {
 	all, err := net.Interfaces()
 	if err != nil {
 		return nil
@@ -81,60 +77,4 @@ func Interfaces() []string {
 		names[i] = all[i].Name
 	}
 	return names
-}
-
-// DefaultInterface is the interface of the default route: of IPv4, or else of IPv6 (proc(5), /proc/net/route, /proc/net/ipv6_route);
-// "" when there is none.
-func DefaultInterface() string {
-	if name := routeInterface("/proc/net/route", func(f []string) (string, bool) {
-		return f[0], len(f) > 7 && f[1] == "00000000" && f[7] == "00000000"
-	}); name != "" {
-		return name
-	}
-	return routeInterface("/proc/net/ipv6_route", func(f []string) (string, bool) {
-		last := f[len(f)-1]
-		return last, len(f) > 9 && strings.Trim(f[0], "0") == "" && f[1] == "00" && last != "lo"
-	})
-}
-
-// routeInterface returns the interface of the first line that is a default route.
-func routeInterface(path string, parse func(fields []string) (name string, ok bool)) string {
-	file, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer func() { _ = file.Close() }()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		if fields := strings.Fields(lines.Text()); len(fields) > 0 {
-			if name, ok := parse(fields); ok {
-				return name
-			}
-		}
-	}
-	return ""
-}
-
-// Prefixes returns the prefixes of an interface's addresses. A link-local IPv6 address stands for all of fe80::/10 (RFC 4291);
-// loopback is left out. An interface that does not exist has none.
-func Prefixes(name string) []netip.Prefix {
-	i, err := net.InterfaceByName(name)
-	if err != nil {
-		return nil
-	}
-	addrs, err := i.Addrs()
-	if err != nil {
-		return nil
-	}
-	var prefixes []netip.Prefix
-	for _, a := range addrs {
-		p, err := netip.ParsePrefix(a.String())
-		if err != nil || p.Addr().IsLoopback() {
-			continue
-		}
-		if p = p.Masked(); p.Addr().Is6() && p.Addr().IsLinkLocalUnicast() {
-			p = netip.MustParsePrefix("fe80::/10")
-		}
-		prefixes = append(prefixes, p)
-	}
-	return prefixes
 }

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"gonetmon/test/testnet"
@@ -14,23 +14,15 @@ import (
 // The test binary is gonetmon itself when this is set: so the tests run the whole program, race detector included.
 const beGonetmon = "TEST_BE_GONETMON"
 
-// And so many descriptors it has then, if this is set.
-const descriptors = "TEST_DESCRIPTORS"
-
 func TestMain(m *testing.M) {
 	if os.Getenv(beGonetmon) == "1" {
-		if n, err := strconv.ParseUint(os.Getenv(descriptors), 10, 64); err == nil {
-			if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: n, Max: n}); err != nil {
-				panic(err)
-			}
-		}
 		main()
 		os.Exit(testnet.FindLeaks())
 	}
 	testnet.Main(m)
 }
 
-// gonetmon is the command that runs gonetmon with these variables and no other of its own, in the namespace if there is one.
+// gonetmon returns the command that runs gonetmon with these variables and no others of its own, in the namespace if there is one.
 func gonetmon(n *testnet.Namespace, variables []string, args ...string) *exec.Cmd {
 	args = append([]string{os.Args[0]}, args...)
 	cmd := exec.Command(args[0], args[1:]...)
@@ -47,18 +39,107 @@ func start(t *testing.T, n *testnet.Namespace, variables ...string) *testnet.Dae
 	return testnet.StartDaemon(t, n, gonetmon(n, append(usual(), variables...)))
 }
 
-// usual are the variables of most tests. The last of several wins, so that a test may choose others.
+// usual returns the variables of most tests. The last of several values of a variable counts, so that a test may choose others.
 func usual() []string {
 	return []string{"GONETMON_PORT=0", "GONETMON_INTERFACE=mon0", "GONETMON_CIDR=192.168.2.0/24", "GONETMON_DNS_SERVERS=none"}
 }
 
-// promtool has a page checked by Prometheus's own tool.
-func promtool(t *testing.T, page string) {
-	t.Helper()
-	testnet.NeedCommand(t, "promtool", "go install the promtool of Prometheus 3")
-	cmd := exec.Command("promtool", "check", "metrics")
-	cmd.Stdin = strings.NewReader(page)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("promtool check metrics: %v\n%s", err, out)
+// The main job: frames on a wire, names from a DNS server, and the page says which device moved how much.
+func TestDaemon_NamesDevices(t *testing.T) {
+	t.Parallel()
+	here, there := testnet.NewPair(t)
+	dns := testnet.NamespaceDNS(t, here, true, nil)
+	name := func(addr, name string) {
+		dns.Set(netip.MustParseAddr(addr), testnet.Answer{Names: []string{name}, TTL: 3600})
+	}
+	name("192.168.2.7", "alexakitchen.")
+	name("192.168.2.8", "Roku.Lan.")
+	name("192.168.2.9", "unseen.lan.")
+	p := start(t, here, "GONETMON_DNS_SERVERS=127.0.0.1", "GONETMON_REPORT_INTERVAL=1s")
+	away := netip.MustParseAddr("198.51.100.1")
+	s := testnet.NewSender(there, "in0")
+	for _, last := range []byte{7, 8, 10} {
+		host := netip.AddrFrom4([4]byte{192, 168, 2, last})
+		for range 100 {
+			s.Send(testnet.UDP(host, away, 972))
+			s.Send(testnet.UDP(away, host, 72))
+		}
+	}
+	var m map[string]float64
+	p.Until("three devices and the unseen one on the page", func() bool {
+		m = p.Metrics()
+		_, ok := m[`node_bytes_total{device="unseen.lan"}`]
+		return ok && m[`node_bytes_total{device="192.168.2.10"}`] > 0
+	})
+	for series, want := range map[string]float64{
+		`node_bytes_total{device="alexakitchen"}`: 110000, `node_bytes_total{device="roku.lan"}`: 110000,
+		`node_bytes_total{device="192.168.2.10"}`: 110000, `node_bytes_total{device="unseen.lan"}`: 0,
+		`gonetmon_device_bytes_total{device="alexakitchen",direction="out",scope="internet"}`: 100000,
+		`gonetmon_device_bytes_total{device="alexakitchen",direction="in",scope="internet"}`:  10000,
+		`gonetmon_device_packets_total{device="alexakitchen",direction="in",scope="lan"}`:     0,
+		`gonetmon_hosts_limit`: 4096, `gonetmon_capture_up{interface="mon0"}`: 1,
+	} {
+		if got, ok := m[series]; !ok || got != want {
+			t.Errorf("%s is %v (%v), want %v", series, got, ok, want)
+		}
+	}
+	if _, page := p.Get(""); !strings.Contains(page, "alexakitchen") || !strings.Contains(page, "192.168.2.7") {
+		t.Error("the page does not show alexakitchen and its address")
+	}
+	p.Until("a report with alexakitchen", func() bool { return strings.Contains(p.Out.String(), "alexakitchen") })
+	if status, out, log := testnet.Run(t, gonetmon(here, []string{"GONETMON_PORT=" + p.Port()}, "healthcheck")); status != 0 {
+		t.Errorf("healthcheck: status %d, %s%s", status, out, log)
+	}
+	if status, body := p.Get("readyz"); status != 200 {
+		t.Errorf("readyz: %d %s", status, body)
+	}
+}
+
+// Without configuration the interface and the prefixes are those of the default route; prefixes that change are followed. A
+// mirror port, which has no address, has the prefixes of the default-route interface.
+func TestDaemon_ChoosesInterfaceAndPrefixes(t *testing.T) {
+	t.Parallel()
+	here, there := testnet.NewPair(t)
+	here.IP("addr add 192.168.7.2/24 dev mon0")
+	here.IP("route add default via 192.168.7.1")
+	p := start(t, here, "GONETMON_INTERFACE=", "GONETMON_CIDR=")
+	away := netip.MustParseAddr("198.51.100.1")
+	s := testnet.NewSender(there, "in0")
+	counts := func(host string) func() bool {
+		return func() bool {
+			s.Send(testnet.UDP(netip.MustParseAddr(host), away, 100))
+			return p.Metrics()[fmt.Sprintf(`node_bytes_total{device="%s"}`, host)] > 0
+		}
+	}
+	p.Until("a host of the interface's prefix counted", counts("192.168.7.9"))
+	here.IP("addr add 10.9.0.2/16 dev mon0")
+	p.Until("a host of the new prefix counted", counts("10.9.1.1"))
+	if p.Metrics()[`node_bytes_total{device="192.168.7.9"}`] == 0 {
+		t.Error("what was counted before is gone")
+	}
+
+	testnet.Veth(there, "in1", here, "mirror0")
+	s = testnet.NewSender(there, "in1")
+	p = start(t, here, "GONETMON_INTERFACE=mirror0", "GONETMON_CIDR=")
+	p.Until("a host of the default route's prefix counted on the mirror port", counts("192.168.7.9"))
+}
+
+// Each interface of a list counts into the same devices.
+func TestDaemon_TwoInterfaces(t *testing.T) {
+	t.Parallel()
+	here, there := testnet.NewPair(t)
+	testnet.Veth(there, "in1", here, "mon1")
+	p := start(t, here, "GONETMON_INTERFACE=mon0,mon1")
+	home, away := netip.MustParseAddr("192.168.2.7"), netip.MustParseAddr("198.51.100.1")
+	for i, in := range []string{"in0", "in1"} {
+		s := testnet.NewSender(there, in)
+		for range 100 * (i + 1) {
+			s.Send(testnet.UDP(home, away, 72))
+		}
+	}
+	p.Until("both counted into one device", func() bool { return p.Metrics()[`node_bytes_total{device="192.168.2.7"}`] == 30000 })
+	m := p.Metrics()
+	if a, b := m[`gonetmon_capture_packets_total{interface="mon0"}`], m[`gonetmon_capture_packets_total{interface="mon1"}`]; a != 100 || b != 200 {
+		t.Errorf("%v and %v frames, want 100 and 200", a, b)
 	}
 }

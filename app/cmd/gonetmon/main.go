@@ -6,134 +6,156 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"net/netip"
 	"os"
 	"os/signal"
 	"runtime"
-	"strconv"
-	"strings"
+	"slices"
 	"syscall"
 	"time"
+
+	"gonetmon/app/config"
+	"gonetmon/app/daemon"
+	"gonetmon/app/usage"
 )
 
-const usage = `gonetmon counts what every device in a network sends and receives.
+const help = `gonetmon counts what every device in a network sends and receives.
 
-  gonetmon                  listen, count and serve the page and the metrics
+  gonetmon                  capture, count, and serve the web page and the metrics
   gonetmon replay FILE...   count capture files (pcap, pcapng; also gzipped) and print the devices
          --json             print all counts of each file as JSON instead
          --metrics          print them as the Prometheus page instead
          --devices          print every device with its addresses, MAC and vendor; with --json as JSON
-  gonetmon healthcheck      ask the running gonetmon whether it is well: exit status 0 if it is
+  gonetmon healthcheck      ask the running gonetmon whether it is healthy: exit status 0 if it is
   gonetmon config           print every variable, its value and its meaning
          --markdown         as a table
   gonetmon version          print the version
 
-It is configured by GONETMON_* variables of the environment alone.
+It is configured by GONETMON_* environment variables alone.
 `
 
 // Exit statuses.
 const (
 	exitFailed = 1 // something went wrong
-	exitWrong  = 2 // the command line, the configuration or the rights are wrong: the same call will fail again
+	exitUsage  = 2 // a person has to correct the command line, the configuration, a file or the privileges first
 )
 
-// wrong marks an error that the user has to mend.
-type wrong struct{ error }
-
-func (w wrong) Unwrap() error { return w.error }
-
 func main() {
-	err := command(os.Args[1:], os.Stdout)
+	err := run(os.Args[1:], os.Stdout)
 	if err == nil {
 		return
 	}
 	fmt.Fprintf(os.Stderr, "gonetmon: %s\n", err)
-	var w wrong
-	if errors.As(err, &w) {
-		os.Exit(exitWrong)
+	var u usage.Error
+	if errors.As(err, &u) {
+		os.Exit(exitUsage)
 	}
 	os.Exit(exitFailed)
 }
 
-// command does what the arguments say.
-func command(args []string, stdout io.Writer) error {
+// run runs the command that the arguments name.
+func run(args []string, stdout io.Writer) error {
 	name := ""
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
 	}
-	switch name {
-	case "help", "-h", "--help":
-		_, err := io.WriteString(stdout, usage)
-		return err
-	case "version", "-v", "--version":
-		if len(args) > 0 {
-			return unexpected(args[0])
-		}
-		v, revision := version()
-		_, err := fmt.Fprintf(stdout, "gonetmon %s (%s, %s, %s/%s)\n", v, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-		return err
-	case "", "run", "replay", "healthcheck", "config":
-	default:
-		return unexpected(name)
+	commands := map[string]func(args []string, stdout io.Writer) error{
+		"": runDaemon, "run": runDaemon, "replay": runReplay, "healthcheck": runHealthcheck, "config": runConfig,
+		"version": runVersion, "-v": runVersion, "--version": runVersion, "help": runHelp, "-h": runHelp, "--help": runHelp,
 	}
-	c, err := loadConfig()
-	if err != nil {
-		return wrong{err}
+	command, known := commands[name]
+	switch {
+	case !known:
+		return unknownArgument(name)
+	case slices.Contains(args, "-h"), slices.Contains(args, "--help"):
+		return runHelp(nil, stdout)
 	}
-	switch name {
-	case "replay":
-		return replay(c, args, stdout)
-	case "config":
-		switch {
-		case len(args) == 0:
-			return c.print(stdout)
-		case len(args) == 1 && args[0] == "--markdown":
-			return c.markdown(stdout)
-		}
-	case "healthcheck":
-		if len(args) == 0 {
-			return healthcheck(c)
-		}
-	default:
-		if len(args) == 0 {
-			ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-			defer stop()
-			context.AfterFunc(ctx, stop)   // a second signal ends the process at once
-			signal.Ignore(syscall.SIGPIPE) // who reads the log may go away: that must not end the counting
-			return run(ctx, c, stdout)
-		}
-	}
-	return unexpected(args[0])
+	return command(args, stdout)
 }
 
-func unexpected(arg string) error {
-	return wrong{fmt.Errorf("%q: no such command or argument; `gonetmon help` lists them", arg)}
+func unknownArgument(arg string) error {
+	return usage.Errorf("%q: no such command or argument; `gonetmon help` lists them", arg)
 }
 
-// healthcheck asks the daemon of the same configuration.
-func healthcheck(c *config) error {
-	addr := c.Addr.Addr
-	if addr.IsUnspecified() {
-		addr = netip.IPv6Loopback()
-		if c.Addr.Is4() {
-			addr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-		}
-	}
-	url := "http://" + net.JoinHostPort(addr.String(), strconv.Itoa(int(c.Port))) + "/healthz"
-	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
-	answer, err := client.Get(url)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, 4096))
-	if err != nil {
-		return fmt.Errorf("%s: %w", url, err)
-	}
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s: %s", url, answer.Status, strings.TrimSpace(string(text)))
+// noArguments refuses arguments.
+func noArguments(args []string) error {
+	if len(args) > 0 {
+		return unknownArgument(args[0])
 	}
 	return nil
+}
+
+func runHelp(_ []string, stdout io.Writer) error {
+	_, err := io.WriteString(stdout, help)
+	return err
+}
+
+func runVersion(args []string, stdout io.Writer) error {
+	if err := noArguments(args); err != nil {
+		return err
+	}
+	v, revision := version()
+	_, err := fmt.Fprintf(stdout, "gonetmon %s (%s, %s, %s/%s)\n", v, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+// loadConfig reads the environment.
+func loadConfig() (*config.Config, error) {
+	c, err := config.Load()
+	if err != nil {
+		return nil, usage.Errorf("%w", err)
+	}
+	return c, nil
+}
+
+func runConfig(args []string, stdout io.Writer) error {
+	c, err := loadConfig()
+	if err != nil {
+		return err
+	}
+	if len(args) == 1 && args[0] == "--markdown" {
+		return c.Markdown(stdout)
+	}
+	if err := noArguments(args); err != nil {
+		return err
+	}
+	return c.Print(stdout)
+}
+
+// runDaemon runs the daemon until a signal ends it.
+func runDaemon(args []string, stdout io.Writer) error {
+	c, err := loadConfig()
+	if err != nil {
+		return err
+	}
+	if err := noArguments(args); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)   // a second signal ends the process at once
+	signal.Ignore(syscall.SIGPIPE) // the reader of the log may go away: that must not end the counting
+	v, revision := version()
+	return daemon.New(daemon.Config{
+		Interfaces:     c.Interface,
+		Prefixes:       c.CIDR,
+		Addr:           c.Addr.Addr,
+		Port:           uint16(c.Port),
+		HostNames:      c.HostNames,
+		DNSServers:     c.DNSServers.List,
+		NoLookups:      c.DNSServers.None,
+		Names:          c.Names,
+		NamesFile:      string(c.NamesFile),
+		StripDomains:   c.StripDomain.List,
+		FullNames:      c.StripDomain.None,
+		ReportInterval: time.Duration(c.ReportInterval),
+		MaxHosts:       int(c.MaxHosts),
+		ForgetAfter:    time.Duration(c.ForgetAfter),
+		RingSize:       int(c.RingSize),
+		KeepPrivileges: bool(c.KeepPrivileges),
+		LogLevel:       c.LogLevel.Level,
+		Version:        v,
+		Revision:       revision,
+		Reports:        stdout,
+		Log:            os.Stderr,
+	}).Run(ctx)
 }

@@ -75,7 +75,7 @@ func FuzzArrivingName(f *testing.F) {
 	clean := regexp.MustCompile(`^[a-z0-9._-]{1,253}$`)
 	f.Fuzz(func(t *testing.T, way uint8, raw []byte) {
 		raw = raw[:min(len(raw), 1200)]
-		lan := traffic.NewPrefixes([]netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), linkLocal})
+		lan := traffic.NewPrefixes([]netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("fe80::/10")})
 		table := traffic.NewTable(lan, 100)
 		registry := device.NewRegistry(device.Config{Tables: []*traffic.Table{table}, Limit: 100})
 		hear(registry, testnet.ARPRequest(namedMAC, namedAddr, netip.MustParseAddr("192.168.2.1")))

@@ -1,9 +1,10 @@
-package main
+package replay_test
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net/netip"
@@ -15,10 +16,22 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"gonetmon/app/replay"
 	"gonetmon/app/report"
 	"gonetmon/test/captures"
 	"gonetmon/test/testnet"
 )
+
+// output returns what replay prints of a file.
+func output(t *testing.T, c replay.Config, file string) string {
+	t.Helper()
+	var out bytes.Buffer
+	c.Out, c.Warnings = &out, io.Discard
+	if err := replay.Run(c, []string{file}); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
 
 // What replay prints of each shared capture is, to the byte, what the oracle says.
 func TestReplayIsOracle(t *testing.T) {
@@ -26,16 +39,12 @@ func TestReplayIsOracle(t *testing.T) {
 	dir, tallies := captures.Expected(t)
 	for name, tally := range tallies {
 		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			c := &config{CIDR: tally.CIDRs, MaxHosts: 65536}
-			if err := replay(c, []string{"--json", filepath.Join(dir, name)}, &out); err != nil {
-				t.Fatal(err)
-			}
+			got := output(t, replay.Config{Format: replay.Tallies, Prefixes: tally.CIDRs, MaxHosts: 4096}, filepath.Join(dir, name))
 			want, err := os.ReadFile(filepath.Join(dir, "expected", name+".json"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(string(want), out.String()); d != "" {
+			if d := cmp.Diff(string(want), got); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})
@@ -86,8 +95,8 @@ func TestReplayIsOracleMutated(t *testing.T) {
 	packets := uint64(0)
 	for i, want := range captures.Oracle(t, dir, asked) {
 		var out bytes.Buffer
-		c := &config{CIDR: want.CIDRs, MaxHosts: 65536}
-		if err := replay(c, []string{"--json", asked[i].Path}, &out); err != nil {
+		c := replay.Config{Format: replay.Tallies, Prefixes: want.CIDRs, MaxHosts: 4096, Out: &out, Warnings: io.Discard}
+		if err := replay.Run(c, []string{asked[i].Path}); err != nil {
 			if want.File.Status != "bad" {
 				t.Errorf("%v: %v, the oracle says %s", asked[i], err, want.File.Status)
 			}
@@ -111,12 +120,8 @@ func TestReplayMetrics(t *testing.T) {
 	dir, tallies := captures.Expected(t)
 	for name, tally := range tallies {
 		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			c := &config{CIDR: tally.CIDRs, MaxHosts: 65536}
-			if err := replay(c, []string{"--metrics", filepath.Join(dir, name)}, &out); err != nil {
-				t.Fatal(err)
-			}
-			m := testnet.ParseMetrics(t, out.String())
+			page := output(t, replay.Config{Format: replay.Metrics, Prefixes: tally.CIDRs, MaxHosts: 4096}, filepath.Join(dir, name))
+			m := testnet.ParseMetrics(t, page)
 			var devices, hosts float64
 			for series, v := range m {
 				if strings.HasPrefix(series, "node_bytes_total{") {
@@ -132,7 +137,7 @@ func TestReplayMetrics(t *testing.T) {
 			if got, want := m["network_bytes_total"], float64(tally.Totals.IPBytes); got != want {
 				t.Errorf("%.0f bytes in all, want %.0f", got, want)
 			}
-			if strings.Contains(out.String(), "process_") || strings.Contains(out.String(), "gonetmon_capture") {
+			if strings.Contains(page, "process_") || strings.Contains(page, "gonetmon_capture") {
 				t.Error("the page of a file tells of a process or an interface")
 			}
 		})

@@ -1,9 +1,9 @@
-package main
+package testnet
 
 import "runtime/debug"
 
-// raceDetector says whether this was built with -race.
-func raceDetector() bool {
+// RaceDetector reports whether the test was built with -race.
+func RaceDetector() bool {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return false

@@ -1,4 +1,4 @@
-package main
+package device_test
 
 import (
 	"context"
@@ -16,12 +16,14 @@ import (
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
 	"gonetmon/app/discovery"
+	"gonetmon/app/localnet"
 	"gonetmon/app/mac"
 	"gonetmon/app/meter"
 	"gonetmon/app/names"
 	"gonetmon/app/report"
 	"gonetmon/app/traffic"
 	"gonetmon/test/captures"
+	"gonetmon/test/testnet"
 )
 
 // Whatever is learned and forgotten in between, in whatever order and at whatever time: what all devices have moved together is
@@ -31,7 +33,7 @@ func TestDevicesSum(t *testing.T) {
 	t.Parallel()
 	dir, tallies := captures.Expected(t)
 	work := 200_000 // frames to count of each capture
-	if testing.Short() || raceDetector() {
+	if testing.Short() || testnet.RaceDetector() {
 		work /= 20
 	}
 	var seen happened
@@ -161,7 +163,7 @@ func newUpset(t *testing.T, random *rand.Rand, tally *report.Tally, seen *happen
 		}
 	}
 	u.calls = slices.DeleteFunc(u.calls, func(name string) bool { _, ok := names.Canonical(name); return !ok })
-	u.lans = []*traffic.Prefixes{traffic.NewPrefixes(tally.CIDRs), traffic.NewPrefixes(append(slices.Clone(tally.CIDRs), privateRanges...)), traffic.NewPrefixes(tally.CIDRs[:1])}
+	u.lans = []*traffic.Prefixes{traffic.NewPrefixes(tally.CIDRs), traffic.NewPrefixes(append(slices.Clone(tally.CIDRs), localnet.Private...)), traffic.NewPrefixes(tally.CIDRs[:1])}
 
 	cfg := device.Config{Limit: []int{1, 3, 8, 30, 1024, 1024}[u.IntN(6)], AwaitNames: u.IntN(3) > 0, Forget: []time.Duration{0, 0, 10 * time.Minute, time.Hour}[u.IntN(4)]}
 	if u.IntN(2) == 0 {
@@ -435,4 +437,12 @@ func tallyOf(n traffic.Totals) report.TallyHost {
 	tally := report.NewTally(nil)
 	tally.Host(netip.Addr{}, &traffic.Delta{Totals: n})
 	return tally.Hosts[netip.Addr{}]
+}
+
+func addTally(a, b report.TallyHost) report.TallyHost {
+	return report.TallyHost{
+		InBytes: a.InBytes + b.InBytes, InLANBytes: a.InLANBytes + b.InLANBytes, InPackets: a.InPackets + b.InPackets,
+		InWireBytes: a.InWireBytes + b.InWireBytes, OutBytes: a.OutBytes + b.OutBytes, OutLANBytes: a.OutLANBytes + b.OutLANBytes,
+		OutMulticastBytes: a.OutMulticastBytes + b.OutMulticastBytes, OutPackets: a.OutPackets + b.OutPackets, OutWireBytes: a.OutWireBytes + b.OutWireBytes,
+	}
 }

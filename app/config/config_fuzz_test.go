@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -6,12 +6,11 @@ import (
 	"testing"
 )
 
-// FuzzConfig sets each variable to anything. Either that is a good value, which is printed as one that means the same, or an error in
-// one line names the variable and the value, without blanks around it and without a comment behind it.
+// FuzzConfig sets each variable to anything. Either the value is good, and is printed as one that means the same, or the error is one
+// line that names the variable and the value, without blanks around it and without a comment after it.
 func FuzzConfig(f *testing.F) {
 	all := variableNames()
-	standards := (&config{}).variables()
-	for i, v := range standards {
+	for i, v := range (&Config{}).variables() {
 		for _, value := range []string{v.standard, v.example, v.standard + "," + v.example, v.example + "0", "-" + v.example, "", "0", " 0", v.example + " # why", "none", "\f#", "None 0", "AUTO", ".None"} {
 			f.Add(uint8(i), value)
 		}
@@ -21,11 +20,11 @@ func FuzzConfig(f *testing.F) {
 			return // no environment has that
 		}
 		name := all[int(which)%len(all)]
-		environment(t, name+"="+value)
-		c, err := loadConfig()
+		setEnvironment(t, name+"="+value)
+		c, err := Load()
 		if err != nil {
 			text := err.Error()
-			bare := strings.TrimSpace(uncommented(value))
+			bare := strings.TrimSpace(withoutComment(value))
 			if !strings.HasPrefix(text, fmt.Sprintf("%s=%q: ", name, bare)) || !strings.Contains(text, "; for example "+name+"=") ||
 				strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 				t.Errorf("%s=%q: error %q", name, value, text)
@@ -40,8 +39,8 @@ func FuzzConfig(f *testing.F) {
 				t.Errorf("%s=%q makes %s %q", name, value, v.name, v.value)
 			}
 		}
-		environment(t, name+"="+printed)
-		again, err := loadConfig()
+		setEnvironment(t, name+"="+printed)
+		again, err := Load()
 		if err != nil {
 			t.Fatalf("%s=%q is printed as %q: %v", name, value, printed, err)
 		}

@@ -1,0 +1,134 @@
+package config
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// setEnvironment makes these variables the only ones of gonetmon.
+func setEnvironment(t *testing.T, variables ...string) {
+	t.Helper()
+	for _, v := range os.Environ() {
+		if name, value, _ := strings.Cut(v, "="); strings.HasPrefix(name, prefix+"_") {
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.Setenv(name, value) })
+		}
+	}
+	for _, v := range variables {
+		name, value, _ := strings.Cut(v, "=")
+		t.Setenv(name, value)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		variables []string
+		want      map[string]string // what differs from the defaults
+	}{
+		{"nothing set", nil, nil},
+		{"all empty, as compose passes them", []string{"GONETMON_INTERFACE=", "GONETMON_CIDR= ", "GONETMON_PORT=", "GONETMON_DNS_SERVERS=", "GONETMON_RING_SIZE="}, nil},
+		{"another program's variables", []string{"PORT=1", "CIDR=x"}, nil},
+		{"lists", []string{"GONETMON_INTERFACE=eth1, eth2", "GONETMON_CIDR=192.168.2.17/24 fe80::/10", "GONETMON_DNS_SERVERS=192.168.2.1,[::1]:5353,fe80::1%eth0"},
+			map[string]string{"GONETMON_INTERFACE": "eth1,eth2", "GONETMON_CIDR": "192.168.2.0/24,fe80::/10", "GONETMON_DNS_SERVERS": "192.168.2.1:53,[::1]:5353,[fe80::1%eth0]:53"}},
+		{"numbers", []string{"GONETMON_ADDR=[::]", "GONETMON_PORT= 81 ", "GONETMON_REPORT_INTERVAL=90m", "GONETMON_MAX_HOSTS=5", "GONETMON_RING_SIZE=1024 KiB"},
+			map[string]string{"GONETMON_ADDR": "::", "GONETMON_PORT": "81", "GONETMON_REPORT_INTERVAL": "1h30m", "GONETMON_MAX_HOSTS": "5", "GONETMON_RING_SIZE": "1MiB"}},
+		{"off", []string{"GONETMON_DNS_SERVERS=none", "GONETMON_REPORT_INTERVAL=0", "GONETMON_NAMES_FILE=none", "GONETMON_STRIP_DOMAIN=none", "GONETMON_FORGET_AFTER=0"},
+			map[string]string{"GONETMON_DNS_SERVERS": "none", "GONETMON_REPORT_INTERVAL": "0s", "GONETMON_STRIP_DOMAIN": "none", "GONETMON_FORGET_AFTER": "0s"}},
+		{"comments after values, as systemd passes them",
+			[]string{"GONETMON_INTERFACE=eth1 # the mirror", "GONETMON_CIDR=192.168.2.0/24\t# ours", "GONETMON_PORT= # as it is", "GONETMON_NAMES_FILE=/etc/a#b", "GONETMON_ADDR=\f# found by FuzzConfig"},
+			map[string]string{"GONETMON_INTERFACE": "eth1", "GONETMON_CIDR": "192.168.2.0/24", "GONETMON_NAMES_FILE": "/etc/a#b"}},
+		{"host names", []string{"GONETMON_HOST_NAMES=Gonetmon.Example.org., nas.fritz.box"}, map[string]string{"GONETMON_HOST_NAMES": "gonetmon.example.org,nas.fritz.box"}},
+		{"names", []string{"GONETMON_NAMES=mdns, file", "GONETMON_NAMES_FILE= /etc/hosts", "GONETMON_STRIP_DOMAIN=.Lan,home.arpa"},
+			map[string]string{"GONETMON_NAMES": "mdns,file", "GONETMON_NAMES_FILE": "/etc/hosts", "GONETMON_STRIP_DOMAIN": "lan,home.arpa"}},
+		{"age in days", []string{"GONETMON_FORGET_AFTER=90d"}, map[string]string{"GONETMON_FORGET_AFTER": "90d"}},
+		{"age in hours", []string{"GONETMON_FORGET_AFTER=36h"}, map[string]string{"GONETMON_FORGET_AFTER": "36h"}},
+		{"age in hours that are days", []string{"GONETMON_FORGET_AFTER=720h"}, nil},
+		{"words in capitals", []string{"GONETMON_INTERFACE=Auto", "GONETMON_DNS_SERVERS=NONE", "GONETMON_HOST_NAMES=None", "GONETMON_KEEP_PRIVILEGES=True", "GONETMON_LOG_LEVEL=WARN"},
+			map[string]string{"GONETMON_DNS_SERVERS": "none", "GONETMON_KEEP_PRIVILEGES": "true", "GONETMON_LOG_LEVEL": "warn"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			setEnvironment(t, tt.variables...)
+			c, err := Load()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got map[string]string
+			for _, v := range c.variables() {
+				if v.value != v.standard {
+					if got == nil {
+						got = map[string]string{}
+					}
+					got[v.name] = v.value
+				}
+			}
+			if d := cmp.Diff(tt.want, got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// A value that cannot be used is refused in one line that names the variable, the value and an example.
+func TestLoad_Refuses(t *testing.T) {
+	for variable, values := range map[string][]string{
+		"INTERFACE":       {"averylonginterface", "eth1,#eth2", "eth0:1", "../eth0", ",", "auto,eth1", "eth1,eth1"},
+		"CIDR":            {"192.168.2.1", "192.168.2.0/33", "::ffff:192.168.2.0/120", "192.168.2.0/24,auto", "192.168.2.1/24,192.168.2.0/24"},
+		"ADDR":            {"localhost", "192.168.2.0/24"},
+		"PORT":            {"http", "65536", "-1"},
+		"HOST_NAMES":      {"nas.fritz.box:8080", "none,nas.fritz.box", "None 0", "nas.example,NAS.example"},
+		"DNS_SERVERS":     {"dns.lan", "1.1.1.1:0", "none,1.1.1.1", "1.1.1.1,1.1.1.1:53"},
+		"NAMES":           {"ptr,netbios"},
+		"STRIP_DOMAIN":    {"my domain!", ".auto", "auto,lan", "lan,.Lan."},
+		"REPORT_INTERVAL": {"60", "10ms", "-1m"},
+		"FORGET_AFTER":    {"xd", "30", "-1d"},
+		"MAX_HOSTS":       {"0", "1048577", "many"},
+		"RING_SIZE":       {"8MB", "1", "9999999999GiB", "-18014398509480960KiB"}, // which would be 1 MiB after an overflow
+		"KEEP_PRIVILEGES": {"yes"},
+		"LOG_LEVEL":       {"loud"},
+	} {
+		name := "GONETMON_" + variable
+		for _, value := range values {
+			t.Run(name+"="+value, func(t *testing.T) {
+				setEnvironment(t, name+"="+value)
+				_, err := Load()
+				wantError(t, err, name+"=", value, "; for example "+name+"=")
+			})
+		}
+	}
+}
+
+func wantError(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, part := range parts {
+		if !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("error %q, want one line with %q", err, part)
+		}
+	}
+}
+
+func TestLoad_RefusesUnknownVariable(t *testing.T) {
+	for variable, want := range map[string]string{"GONETMON_INTERFAC=eth1": "GONETMON_INTERFACE?", "GONETMON_CIDRS=": "GONETMON_CIDR?"} {
+		setEnvironment(t, variable)
+		_, err := Load()
+		name, value, _ := strings.Cut(variable, "=")
+		wantError(t, err, name+`="`+value+`"`, "did you mean "+want)
+		if err := os.Unsetenv(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestLoad_RefusesUnusedNamesFile(t *testing.T) {
+	setEnvironment(t, "GONETMON_NAMES=dhcp,mdns", "GONETMON_NAMES_FILE=/etc/hosts")
+	_, err := Load()
+	wantError(t, err, `GONETMON_NAMES_FILE="/etc/hosts"`, "for example GONETMON_NAMES=file,dhcp,mdns")
+}

@@ -1,0 +1,161 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// port is a TCP port.
+type port uint16
+
+func (v *port) Decode(value string) error {
+	n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 16)
+	if err != nil {
+		return errors.New("not a port number (0 to 65535)")
+	}
+	*v = port(n)
+	return nil
+}
+
+// interval is a duration of at least a second; 0 means never.
+type interval time.Duration
+
+func (v *interval) Decode(value string) error {
+	d, err := time.ParseDuration(strings.TrimSpace(value))
+	switch {
+	case err != nil:
+		return errors.New("not a duration (a number with s, m or h)")
+	case d != 0 && d < time.Second:
+		return errors.New("shorter than 1s")
+	}
+	*v = interval(d)
+	return nil
+}
+
+func (v interval) String() string {
+	s := time.Duration(v).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// age is a duration that may be given in days; 0 means forever.
+type age time.Duration
+
+const day = 24 * time.Hour
+
+func (v *age) Decode(value string) error {
+	value = strings.TrimSpace(value)
+	if days, ok := strings.CutSuffix(value, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 15)
+		if err != nil {
+			return errors.New("not a number of days")
+		}
+		*v = age(time.Duration(n) * day)
+		return nil
+	}
+	var i interval
+	if err := i.Decode(value); err != nil {
+		return errors.New("neither 0 nor a duration of at least 1s (a number with d, h, m or s)")
+	}
+	*v = age(i)
+	return nil
+}
+
+func (v age) String() string {
+	if d := time.Duration(v); d != 0 && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
+	return interval(v).String()
+}
+
+// hosts is a number of hosts.
+type hosts int
+
+const maxHosts = 1 << 20
+
+func (v *hosts) Decode(value string) error {
+	n, err := strconv.Atoi(strings.TrimSpace(value))
+	if err != nil || n < 1 || n > maxHosts {
+		return fmt.Errorf("not a number from 1 to %d", maxHosts)
+	}
+	*v = hosts(n)
+	return nil
+}
+
+// size is a number of bytes.
+type size int
+
+const (
+	minRing = 512 << 10
+	maxRing = 1 << 30
+)
+
+var sizeUnits = []struct {
+	name  string
+	bytes int
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
+
+func (v *size) Decode(value string) error {
+	number, unit := strings.TrimSpace(value), 1
+	for _, u := range sizeUnits {
+		if rest, ok := strings.CutSuffix(number, u.name); ok {
+			number, unit = strings.TrimSpace(rest), u.bytes
+			break
+		}
+	}
+	n, err := strconv.Atoi(number)
+	switch {
+	case err != nil:
+		return errors.New("not a size (a number with KiB, MiB or GiB)")
+	case n < 0 || n > maxRing/unit || n*unit < minRing:
+		return fmt.Errorf("not between %s and %s", size(minRing), size(maxRing))
+	}
+	*v = size(n * unit)
+	return nil
+}
+
+func (v size) String() string {
+	for _, u := range sizeUnits {
+		if n := int(v); n >= u.bytes && n%u.bytes == 0 {
+			return strconv.Itoa(n/u.bytes) + u.name
+		}
+	}
+	return strconv.Itoa(int(v))
+}
+
+// toggle is true or false.
+type toggle bool
+
+func (v *toggle) Decode(value string) error {
+	switch strings.ToLower(strings.TrimSpace(value)) {
+	case "true":
+		*v = true
+	case "false":
+		*v = false
+	default:
+		return errors.New("neither true nor false")
+	}
+	return nil
+}
+
+// level is the minimum level to log.
+type level struct{ slog.Level }
+
+func (v *level) Decode(value string) error {
+	switch s := strings.ToLower(strings.TrimSpace(value)); s {
+	case "debug", "info", "warn", "error":
+		return v.UnmarshalText([]byte(s))
+	}
+	return errors.New("not debug, info, warn or error")
+}
+
+func (v level) String() string { return strings.ToLower(v.Level.String()) }

@@ -1,0 +1,209 @@
+// Package daemon captures on interfaces and counts until it is told to stop: it opens what needs privileges, drops them, runs all parts
+// beside each other, and reports how it does. It knows neither the environment nor the command line.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"gonetmon/app/device"
+	"gonetmon/app/httpd"
+	"gonetmon/app/localnet"
+	"gonetmon/app/metrics"
+	"gonetmon/app/names"
+	"gonetmon/app/rdns"
+	"gonetmon/app/report"
+	"gonetmon/app/sloglimit"
+	"gonetmon/app/traffic"
+)
+
+// Config says what a Daemon does.
+type Config struct {
+	Interfaces     []string         // to capture on; none: that of the default route
+	Prefixes       []netip.Prefix   // that are local; none: those of the interfaces
+	Addr           netip.Addr       // of the page
+	Port           uint16           // of the page; 0: any free one
+	HostNames      []string         // more names by which the page may be requested
+	DNSServers     []netip.AddrPort // none: those of resolv.conf
+	NoLookups      bool             // no reverse lookups at all
+	Names          []string         // sources of names, best first
+	NamesFile      string           // "": none
+	StripDomains   []string         // to remove from names; none: the search domains of resolv.conf
+	FullNames      bool             // remove no domain
+	ReportInterval time.Duration    // 0: no reports
+	MaxHosts       int              // addresses that are counted individually
+	ForgetAfter    time.Duration    // that a device was not seen; 0: never
+	RingSize       int              // bytes, per interface
+	KeepPrivileges bool
+	LogLevel       slog.Level
+
+	Version, Revision string    // of this program
+	Reports, Log      io.Writer // where the reports and the log go
+}
+
+// A Daemon is everything that runs.
+type Daemon struct {
+	cfg      Config
+	log      *slog.Logger
+	taps     []*tap
+	lan      *localnet.Tracker
+	ptr      *rdns.Resolver   // nil: no lookups
+	resolv   *rdns.ResolvFile // whose servers it asks; nil: those of the configuration
+	hosts    *names.HostsFile // nil: none
+	registry *device.Registry
+	report   *report.Report
+	process  *metrics.Process
+	server   *httpd.Server
+	notifier *notifier
+}
+
+// New returns a daemon that does nothing until Run.
+func New(cfg Config) *Daemon { return &Daemon{cfg: cfg} }
+
+// Run captures and counts until ctx ends. Then every frame that has arrived is counted, and the last report printed.
+func (d *Daemon) Run(ctx context.Context) error {
+	limitMemory(d.cfg.MaxHosts)
+	book := sloglimit.NewHandler(slog.NewTextHandler(d.cfg.Log, &slog.HandlerOptions{Level: d.cfg.LogLevel}))
+	defer book.Flush()
+	d.log = slog.New(book)
+	log.SetFlags(0) // of libraries that log there
+	log.SetOutput(sloglimit.Writer(func(text string) { d.log.Warn("library", "error", text) }))
+	defer d.close()
+	if err := d.open(); err != nil {
+		return err
+	}
+	if err := d.dropPrivileges(); err != nil {
+		return err
+	}
+	if err := d.readNamesFile(); err != nil {
+		return err
+	}
+	return d.serve(ctx)
+}
+
+// serve runs everything until ctx ends or a part fails. The meters stop first; what reads their counts goes on until these are final.
+func (d *Daemon) serve(ctx context.Context) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopReading()
+
+	var meters, readers sync.WaitGroup
+	for _, t := range d.taps {
+		meters.Go(func() {
+			if err := t.meter.Run(ctx); err != nil {
+				fail(err)
+			}
+		})
+		meters.Go(func() {
+			if err := t.watcher.Run(ctx); err != nil {
+				d.log.Warn("neighbor discovery stopped", "interface", t.name, "error", err)
+			}
+		})
+	}
+	runs := []func(context.Context) error{d.server.Run, d.registry.Run, d.refreshLAN}
+	if d.cfg.ReportInterval > 0 {
+		runs = append(runs, d.report.Run)
+	}
+	if d.hosts != nil {
+		runs = append(runs, d.hosts.Run)
+	}
+	if d.resolv != nil {
+		runs = append(runs, d.resolv.Run)
+	}
+	if d.ptr != nil {
+		runs = append(runs, d.ptr.Run)
+		d.sweep(d.lan.Current())
+	}
+	for _, run := range runs {
+		readers.Go(func() {
+			if err := run(reading); err != nil {
+				fail(err)
+			}
+		})
+	}
+	d.log.Info("started", "page", d.server.URL(), "interfaces", strings.Join(d.interfaces(), " "), "local", d.lan.String())
+	readers.Go(func() { d.notifier.run(ctx, d.loops, d.summary) })
+
+	<-ctx.Done()
+	meters.Wait()
+	stopReading()
+	readers.Wait()
+	d.registry.Update(time.Now())
+	if d.cfg.ReportInterval > 0 {
+		d.report.Print(time.Now())
+	}
+	d.logTotals()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// refreshLAN follows the addresses of the interfaces until ctx ends.
+func (d *Daemon) refreshLAN(ctx context.Context) error {
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			d.lan.Refresh(now)
+		}
+	}
+}
+
+// setLAN tells everyone concerned which addresses are ours.
+func (d *Daemon) setLAN(lan *traffic.Prefixes) {
+	for _, t := range d.taps {
+		t.table.SetPrefixes(lan)
+	}
+	d.sweep(lan)
+}
+
+// setServers changes the DNS servers.
+func (d *Daemon) setServers(servers []netip.AddrPort) {
+	d.ptr.SetServers(servers)
+	d.sweep(d.lan.Current())
+}
+
+// sweep looks up the names of all addresses in small prefixes, before they are seen.
+func (d *Daemon) sweep(lan *traffic.Prefixes) {
+	if d.ptr == nil {
+		return
+	}
+	for _, p := range lan.List() {
+		d.ptr.Sweep(p)
+	}
+}
+
+// logTotals logs the final counts.
+func (d *Daemon) logTotals() {
+	for _, s := range d.status() {
+		d.log.Info("stopped", "interface", s.Interface, "frames", s.Frames, "drops", s.Drops)
+	}
+	total := d.registry.Snapshot().Network.Total()
+	d.log.Info("counted", "bytes", total.Bytes, "packets", total.Packets)
+}
+
+func (d *Daemon) close() {
+	for _, t := range d.taps {
+		if err := t.close(); err != nil {
+			d.log.Warn("close ring", "interface", t.name, "error", err)
+		}
+	}
+	if d.process != nil {
+		_ = d.process.Close()
+	}
+	if err := d.notifier.close(); err != nil {
+		d.log.Warn("close notify socket", "error", err)
+	}
+}

@@ -1,0 +1,78 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"gonetmon/app/usage"
+	"gonetmon/test/testnet"
+)
+
+func TestMain(m *testing.M) { testnet.Main(m) }
+
+// Each loop of a daemon shows signs of life when it runs, and none when it does not.
+func TestDaemon_Loops(t *testing.T) {
+	a, b := testnet.NewNamespace(t), testnet.NewNamespace(t)
+	testnet.Veth(a, "mon0", b, "peer0")
+	d := New(Config{
+		Interfaces: []string{"mon0"}, Prefixes: []netip.Prefix{netip.MustParsePrefix("192.168.2.0/24")}, Addr: netip.MustParseAddr("127.0.0.1"),
+		NoLookups: true, MaxHosts: 100, RingSize: 1 << 20,
+	})
+	d.log = slog.New(slog.DiscardHandler)
+	var err error
+	a.Do(func() { err = d.open() })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	defer func() {
+		cancel()
+		running.Wait()
+		d.close()
+	}()
+	runs := []func(context.Context) error{d.taps[0].meter.Run, d.taps[0].watcher.Run, d.registry.Run}
+	for i, want := range []string{"capture on mon0", "capture of control frames on mon0", "counting", ""} {
+		before := d.loops()
+		testnet.Until(t, fmt.Sprintf("with %d of %d running %q is the first that is stalled", i, len(runs), want), func() bool {
+			return stalled(before, d.loops()) == want // a sign comes once a second
+		})
+		if i < len(runs) {
+			running.Go(func() {
+				if err := runs[i](ctx); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	if err := d.healthy(); err != nil {
+		t.Error(err)
+	}
+}
+
+// An error of the listener says which variable to change, and whether the same start may succeed later.
+func TestDaemon_ExplainsListenErrors(t *testing.T) {
+	d := New(Config{Addr: netip.MustParseAddr("192.0.2.1"), Port: 80})
+	for cause, want := range map[error]struct {
+		text  string
+		usage bool
+	}{
+		syscall.EADDRINUSE:    {"GONETMON_PORT=80: address already in use; choose another, for example GONETMON_PORT=81", true},
+		syscall.EADDRNOTAVAIL: {"GONETMON_ADDR=192.0.2.1: cannot assign requested address", false},
+		os.ErrPermission:      {"GONETMON_PORT=80: permission denied", true},
+	} {
+		err := d.explainListen(cause)
+		var u usage.Error
+		if errors.As(err, &u) != want.usage || !strings.HasPrefix(err.Error(), want.text) || !strings.Contains(err.Error(), "for example GONETMON_") {
+			t.Errorf("%v: %v, want %s", cause, err, want.text)
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"gonetmon/app/device"
+	"gonetmon/app/discovery"
+	"gonetmon/app/httpd"
+	"gonetmon/app/localnet"
+	"gonetmon/app/metrics"
+	"gonetmon/app/names"
+	"gonetmon/app/rdns"
+	"gonetmon/app/report"
+	"gonetmon/app/usage"
+	"gonetmon/app/web"
+)
+
+// open makes all parts, and opens what needs privileges or may be refused.
+func (d *Daemon) open() error {
+	n, err := openNotifier(d.log)
+	if err != nil {
+		return err
+	}
+	d.notifier = n
+	if err := d.openLAN(); err != nil {
+		return err
+	}
+	resolv := rdns.NewResolvFile("/etc/resolv.conf", d.log, d.setServers)
+	servers, search := resolv.Load()
+	d.makeRegistry(resolv, servers, search)
+	if d.process, err = metrics.OpenProcess(); err != nil {
+		d.log.Warn("no metrics of the process", "error", err)
+	}
+	listener, err := passedListener()
+	if err != nil {
+		return err
+	}
+	d.server = d.newServer(listener, ownNames(search))
+	if err := d.server.Listen(); err != nil {
+		return d.explainListen(err)
+	}
+	for _, t := range d.taps {
+		if err := t.open(); err != nil {
+			return explainOpen(err)
+		}
+	}
+	return nil
+}
+
+// openLAN finds out where to capture and which addresses are ours.
+func (d *Daemon) openLAN() error {
+	interfaces := d.cfg.Interfaces
+	if len(interfaces) == 0 {
+		name, err := localnet.ChooseInterface()
+		if err != nil { // there may be one at the next start
+			return fmt.Errorf("GONETMON_INTERFACE=auto: %w; name one, for example GONETMON_INTERFACE=eth1", err)
+		}
+		interfaces = []string{name}
+	}
+	lan := localnet.Config{Prefixes: d.cfg.Prefixes, Changed: d.setLAN, Log: d.log}
+	lan.Announced = !slices.ContainsFunc(lan.Prefixes, func(p netip.Prefix) bool { return p.Addr().Is6() })
+	if len(lan.Prefixes) == 0 {
+		lan.Interfaces = interfaces
+	}
+	d.lan = localnet.NewTracker(lan)
+	for _, name := range interfaces {
+		d.taps = append(d.taps, d.newTap(name))
+	}
+	return nil
+}
+
+// makeRegistry makes the registry, and what finds names for it.
+func (d *Daemon) makeRegistry(resolv *rdns.ResolvFile, servers []netip.AddrPort, search []string) {
+	if len(d.cfg.DNSServers) > 0 {
+		servers, resolv = d.cfg.DNSServers, nil
+	}
+	if d.cfg.FullNames || len(d.cfg.StripDomains) > 0 {
+		search = d.cfg.StripDomains
+	}
+	registry := device.Config{
+		Order: d.cfg.Names, Strip: search, Limit: d.cfg.MaxHosts, AwaitNames: true, Forget: d.cfg.ForgetAfter, Start: time.Now(),
+	}
+	for _, t := range d.taps {
+		registry.Tables = append(registry.Tables, t.table)
+	}
+	if slices.Contains(d.cfg.Names, names.SourcePTR) && !d.cfg.NoLookups {
+		d.ptr = rdns.NewResolver(rdns.Config{Servers: servers, Limit: d.cfg.MaxHosts, Log: d.log})
+		d.resolv, registry.Names = resolv, d.ptr
+		if len(servers) == 0 {
+			d.log.Warn("no DNS servers known, no reverse lookups; set GONETMON_DNS_SERVERS")
+		}
+	}
+	d.registry = device.NewRegistry(registry)
+	d.report = report.NewReport(d.cfg.Reports, d.cfg.ReportInterval, func() *device.Snapshot {
+		d.registry.Update(time.Now()) // now, so that an interval is as long as it says
+		return d.registry.Snapshot()
+	})
+}
+
+// newServer returns the server of the page and the metrics: on the listener, if there is one, and under this machine's own names too.
+func (d *Daemon) newServer(listener net.Listener, ownNames []string) *httpd.Server {
+	if listener != nil {
+		d.log.Info("serving on the socket passed by systemd; GONETMON_ADDR and GONETMON_PORT are not used", "address", listener.Addr())
+	}
+	var stats func() rdns.Stats
+	if d.ptr != nil {
+		stats = d.ptr.Stats
+	}
+	var process func() (metrics.ProcessStats, error)
+	if d.process != nil {
+		process = d.process.Stats
+	}
+	return httpd.NewServer(httpd.Config{
+		Addr:     net.JoinHostPort(d.cfg.Addr.String(), strconv.Itoa(int(d.cfg.Port))),
+		Listener: listener,
+		Metrics: metrics.NewExposition(metrics.Config{
+			Snapshot: d.registry.Snapshot, LastUpdate: d.registry.LastUpdate, Meters: d.status, Names: stats, Control: d.facts, Process: process,
+			Version: d.cfg.Version, Revision: d.cfg.Revision,
+		}),
+		Web: web.NewPage(web.Config{
+			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: func() discovery.Stats { return d.facts().Stats },
+			ControlDrops: d.controlDrops, Prefixes: func() []netip.Prefix { return d.lan.Current().List() }, Version: d.cfg.Version,
+		}),
+		Healthy:     d.healthy,
+		Ready:       d.ready,
+		HostNames:   slices.Concat(d.cfg.HostNames, ownNames),
+		Connections: connections(len(d.taps)),
+		Log:         d.log,
+	})
+}
+
+// readNamesFile reads the file of names with the privileges with which it will be read again when it changes.
+func (d *Daemon) readNamesFile() error {
+	name := d.cfg.NamesFile
+	if name == "" {
+		return nil
+	}
+	d.hosts = names.NewHostsFile(name, d.log, d.registry.SetHosts)
+	switch err := d.hosts.Load(); {
+	case errors.Is(err, os.ErrPermission):
+		return usage.Errorf("GONETMON_NAMES_FILE=%s: %w; user %d must be able to read it and to enter its folders: chmod o+r %[1]s", name, err, os.Geteuid())
+	case err != nil:
+		return usage.Errorf("GONETMON_NAMES_FILE=%s: %w; it must be a readable file in the format of /etc/hosts, for example GONETMON_NAMES_FILE=/etc/hosts", name, err)
+	}
+	return nil
+}
+
+// explainOpen adds to an error of a ring how to grant the privilege that it lacks.
+func explainOpen(err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return usage.Errorf("%w: CAP_NET_RAW is missing; run as root (sudo), or `sudo setcap cap_net_raw+ep PATH/TO/gonetmon`, or in a container `cap_add: [NET_RAW, SETUID, SETGID]`", err)
+	}
+	return err
+}
+
+// explainListen adds to an error of the listener which variable to change.
+func (d *Daemon) explainListen(err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return usage.Errorf("GONETMON_PORT=%d: %w; choose another, for example GONETMON_PORT=%d", d.cfg.Port, err, d.cfg.Port+1)
+	case errors.Is(err, syscall.EADDRNOTAVAIL): // an interface may get it later
+		return fmt.Errorf("GONETMON_ADDR=%s: %w; no interface has this address, for example GONETMON_ADDR=0.0.0.0", d.cfg.Addr, err)
+	case errors.Is(err, os.ErrPermission):
+		return usage.Errorf("GONETMON_PORT=%d: %w; ports below 1024 need CAP_NET_BIND_SERVICE, for example GONETMON_PORT=8080", d.cfg.Port, err)
+	}
+	return err
+}

@@ -1,0 +1,85 @@
+package daemon
+
+import (
+	"errors"
+	"time"
+
+	"gonetmon/app/capture"
+	"gonetmon/app/discovery"
+	"gonetmon/app/meter"
+	"gonetmon/app/metrics"
+	"gonetmon/app/traffic"
+)
+
+// A tap is one interface: one ring whose frames are all counted, and one for control frames, from which facts are learned.
+type tap struct {
+	name    string
+	ring    *capture.Ring
+	table   *traffic.Table
+	meter   *meter.Meter
+	control *capture.Ring
+	decoder *discovery.Decoder
+	watcher *discovery.Watcher
+}
+
+func (d *Daemon) newTap(name string) *tap {
+	t := &tap{name: name, table: traffic.NewTable(d.lan.Current(), d.cfg.MaxHosts), decoder: discovery.NewDecoder()}
+	t.ring = capture.NewRing(capture.RingConfig{Interface: name, Size: d.cfg.RingSize, Log: d.log})
+	t.meter = meter.New(t.ring, t.table)
+	t.control = capture.NewRing(capture.RingConfig{Interface: name, Control: true, Log: d.log})
+	t.watcher = discovery.NewWatcher(t.control, t.decoder, d.learn)
+	return t
+}
+
+func (t *tap) open() error {
+	if err := t.ring.Open(); err != nil {
+		return err
+	}
+	return t.control.Open()
+}
+
+func (t *tap) close() error { return errors.Join(t.ring.Close(), t.control.Close()) }
+
+// learn takes the facts of a control frame.
+func (d *Daemon) learn(facts []discovery.Fact) {
+	now := time.Now()
+	for i := range facts {
+		if f := &facts[i]; f.Kind == discovery.OnLinkPrefix {
+			d.lan.Announce(now, f.Prefix, f.Lifetime)
+		}
+	}
+	d.registry.Learn(now, facts)
+}
+
+func (d *Daemon) status() []meter.Status {
+	all := make([]meter.Status, len(d.taps))
+	for i, t := range d.taps {
+		all[i] = meter.Status{Interface: t.name, Stats: t.ring.Stats(), Classes: t.meter.Classes()}
+	}
+	return all
+}
+
+// facts counts what control frames have told so far.
+func (d *Daemon) facts() (f metrics.ControlStats) {
+	for _, t := range d.taps {
+		f.Add(t.decoder.Stats())
+		s := t.control.Stats()
+		f.Taps = append(f.Taps, metrics.ControlTap{Interface: t.name, Frames: s.Frames, Drops: s.Drops})
+	}
+	return f
+}
+
+func (d *Daemon) controlDrops() (n uint64) {
+	for _, t := range d.taps {
+		n += t.control.Stats().Drops
+	}
+	return n
+}
+
+func (d *Daemon) interfaces() []string {
+	all := make([]string, len(d.taps))
+	for i, t := range d.taps {
+		all[i] = t.name
+	}
+	return all
+}

@@ -1,0 +1,170 @@
+// Package replay counts capture files as the daemon counts an interface, and prints what they hold. What a control frame says is valid
+// from that frame on; all times are those of the files.
+package replay
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"gonetmon/app/capture"
+	"gonetmon/app/device"
+	"gonetmon/app/discovery"
+	"gonetmon/app/localnet"
+	"gonetmon/app/meter"
+	"gonetmon/app/metrics"
+	"gonetmon/app/names"
+	"gonetmon/app/report"
+	"gonetmon/app/traffic"
+	"gonetmon/app/usage"
+)
+
+// A Format is what Run prints.
+type Format int
+
+// The formats. Tallies are of each file by itself; the others count all files as if one followed the other.
+const (
+	Table       Format = iota // the devices with their traffic
+	Devices                   // every device with its addresses, MAC and vendor
+	DevicesJSON               // the same as JSON
+	Metrics                   // the Prometheus page
+	Tallies                   // all counts of each file as JSON
+)
+
+// Config says how files are counted.
+type Config struct {
+	Format       Format
+	Prefixes     []netip.Prefix // local, and no others; none: the private ranges and what routers announce
+	Names        []string       // sources of names, best first
+	Hosts        *names.Hosts   // the user's names; may be nil
+	StripDomains []string       // to remove from names
+	MaxHosts     int            // addresses that are counted individually
+
+	Version, Revision string    // of this program
+	Out, Warnings     io.Writer // for what is printed, and for lines about what is wrong with a file
+}
+
+// Run counts the files and prints what they hold.
+func Run(cfg Config, files []string) error {
+	r := newReplayer(cfg)
+	for _, name := range files {
+		if err := r.count(name); err != nil {
+			return err
+		}
+	}
+	r.registry.Update(r.last)
+	r.registry.FlushPending()
+	s := r.registry.Snapshot()
+	r.overflow.Add(&s.Overflow)
+	if n := r.overflow.Sent().Bytes + r.overflow.Received().Bytes; n > 0 {
+		_, _ = fmt.Fprintf(cfg.Warnings, "gonetmon: %d bytes belong to hosts over GONETMON_MAX_HOSTS=%d\n", n, cfg.MaxHosts)
+	}
+	switch cfg.Format {
+	case Table:
+		report.WriteTable(cfg.Out, s)
+	case Devices:
+		report.WriteDevices(cfg.Out, s)
+	case DevicesJSON:
+		return report.WriteDevicesJSON(cfg.Out, s)
+	case Metrics:
+		metrics.NewExposition(metrics.Config{
+			Snapshot: r.registry.Snapshot, Meters: func() []meter.Status { return []meter.Status{{Classes: r.classes}} },
+			Control: func() metrics.ControlStats { return metrics.ControlStats{Stats: r.decoder.Stats()} },
+			Version: cfg.Version, Revision: cfg.Revision, OmitGoMetrics: true,
+		}).WritePrometheus(cfg.Out)
+	}
+	return nil
+}
+
+// A replayer holds what was counted so far.
+type replayer struct {
+	cfg      Config
+	lan      *localnet.Tracker
+	table    *traffic.Table
+	decoder  *discovery.Decoder
+	registry *device.Registry
+	classes  meter.Classes
+	overflow traffic.Totals
+	last     time.Time // of the latest frame
+}
+
+func newReplayer(cfg Config) *replayer {
+	r := &replayer{cfg: cfg, decoder: discovery.NewDecoder()}
+	lan := localnet.Config{Prefixes: cfg.Prefixes, Changed: func(lan *traffic.Prefixes) { r.table.SetPrefixes(lan) }}
+	if len(cfg.Prefixes) == 0 {
+		lan.Prefixes, lan.Announced = localnet.Private, true
+	}
+	r.lan = localnet.NewTracker(lan)
+	r.table = traffic.NewTable(r.lan.Current(), cfg.MaxHosts)
+	r.registry = device.NewRegistry(device.Config{Tables: []*traffic.Table{r.table}, Order: cfg.Names, Strip: cfg.StripDomains, Limit: cfg.MaxHosts})
+	if cfg.Hosts != nil {
+		r.registry.SetHosts(cfg.Hosts)
+	}
+	return r
+}
+
+// count counts one file.
+func (r *replayer) count(name string) error {
+	file, err := capture.OpenFile(name)
+	if err != nil {
+		return usage.Errorf("%w", err)
+	}
+	defer func() { _ = file.Close() }()
+	if r.cfg.Format == Tallies {
+		return r.tally(file, name)
+	}
+	_, err = r.run(file, name, meter.New(&controlTap{File: file, replayer: r}, r.table))
+	return err
+}
+
+// tally counts one file by itself, and prints its tally.
+func (r *replayer) tally(file *capture.File, name string) error {
+	tally := report.NewTally(r.lan.Current().List())
+	m := meter.New(&linkCounter{file, tally.File.LinkTypes}, r.table)
+	m.OnNonIP = tally.CountNonIP
+	info, err := r.run(file, name, m)
+	if err != nil {
+		return err
+	}
+	network := r.table.Drain(func(_ int, host netip.Addr, n *traffic.Delta) {
+		if !host.IsValid() {
+			r.overflow.Add(&n.Totals)
+			return
+		}
+		tally.Host(host, n)
+	})
+	classes := m.Classes()
+	tally.Finish(info, &network, &classes)
+	return tally.Write(r.cfg.Out)
+}
+
+// run runs a meter to the end of the file.
+func (r *replayer) run(file *capture.File, name string, m *meter.Meter) (capture.Info, error) {
+	if err := m.Run(context.Background()); err != nil {
+		return capture.Info{}, fmt.Errorf("%s: %w", name, err)
+	}
+	info := file.Info()
+	if info.Damage != "" {
+		_, _ = fmt.Fprintf(r.cfg.Warnings, "gonetmon: %s: %s; everything before that is counted\n", name, info.Damage)
+	}
+	if info.Last.After(r.last) {
+		r.last = info.Last
+	}
+	for i, n := range m.Classes() {
+		r.classes[i].Frames += n.Frames
+		r.classes[i].Bytes += n.Bytes
+	}
+	return info, nil
+}
+
+// learn takes the facts of a frame.
+func (r *replayer) learn(now time.Time, facts []discovery.Fact) {
+	for i := range facts {
+		if f := &facts[i]; f.Kind == discovery.OnLinkPrefix {
+			r.lan.Announce(now, f.Prefix, f.Lifetime)
+		}
+	}
+	r.registry.Learn(now, facts)
+}
