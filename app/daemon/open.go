@@ -23,6 +23,14 @@ import (
 	"gonetmon/app/web"
 )
 
+// Descriptors that are not available to clients.
+const (
+	// Standard input, output and error, the two of the runtime, the listener, a connection that is being accepted, 8 DNS queries, files
+	// that are read, sockets to ask for interfaces and addresses; and some to spare.
+	ownDescriptors = 32
+	tapDescriptors = 4 // two rings, and the netlink socket of each
+)
+
 // open makes all parts, and opens what needs privileges or may be refused.
 func (d *Daemon) open() error {
 	n, err := openNotifier(d.log)
@@ -43,7 +51,7 @@ func (d *Daemon) open() error {
 	if err != nil {
 		return err
 	}
-	d.server = d.newServer(listener, ownNames(search))
+	d.server = d.newServer(listener, httpd.OwnNames(search))
 	if err := d.server.Listen(); err != nil {
 		return d.explainListen(err)
 	}
@@ -132,7 +140,7 @@ func (d *Daemon) newServer(listener net.Listener, ownNames []string) *httpd.Serv
 		Healthy:     d.healthy,
 		Ready:       d.ready,
 		HostNames:   slices.Concat(d.cfg.HostNames, ownNames),
-		Connections: connections(len(d.taps)),
+		Connections: httpd.ConnectionLimit(ownDescriptors + tapDescriptors*len(d.taps)),
 		Log:         d.log,
 	})
 }
