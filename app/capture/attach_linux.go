@@ -9,12 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// check looks at the interface, binds the ring to it if it is not bound to the one that bears the name now, and reads the
-// kernel's statistics. The removal of an interface gives no error and may give no wake-up, so this also runs when nothing happens.
-func (r *Ring) check(now time.Time) {
+// checkInterface looks at the interface, binds the ring to the one that has the configured name now, and reads the kernel's
+// statistics. It also runs when nothing happens, as the removal of an interface causes no error and perhaps no wake-up.
+func (r *Ring) checkInterface(now time.Time) {
 	r.checked = now
-	r.account()
-	// When its interface is removed the kernel unbinds the socket.
+	r.readStatistics()
+	// The kernel unbinds the socket when the interface is removed.
 	if name, err := unix.Getsockname(r.fd); err == nil && r.bound.index != 0 {
 		if ll, ok := name.(*unix.SockaddrLinklayer); ok && ll.Ifindex != r.bound.index {
 			r.bound = nic{}
@@ -22,24 +22,24 @@ func (r *Ring) check(now time.Time) {
 	}
 	n, err := lookUp(r.fd, r.cfg.Interface)
 	switch {
-	case errors.Is(err, ErrNoInterface) && r.bound.index != 0:
-		r.because("") // it bears another name now, and is still the one that was meant
+	case errors.Is(err, errNoInterface) && r.bound.index != 0:
+		r.setReason("") // the interface was renamed; it is still the right one
 		return
-	case errors.Is(err, ErrNoInterface):
-		r.because("no such interface")
+	case errors.Is(err, errNoInterface):
+		r.setReason(ReasonNoInterface)
 		return
 	case err != nil:
-		r.because(err.Error())
+		r.setReason(err.Error())
 		return
 	}
 	if n.index != r.bound.index {
 		if n.flags&unix.IFF_UP == 0 && !r.cfg.Control {
-			if r.stuck = bringUp(r.fd, r.cfg.Interface, n.flags); r.stuck == nil {
+			if r.bringUpErr = bringUp(r.fd, r.cfg.Interface, n.flags); r.bringUpErr == nil {
 				r.cfg.Log.Info("interface brought up", "interface", r.cfg.Interface)
 			}
 		}
 		if err := r.attach(n); err != nil {
-			r.because(err.Error())
+			r.setReason(err.Error())
 			return
 		}
 		if now, err := lookUp(r.fd, r.cfg.Interface); err == nil {
@@ -48,16 +48,16 @@ func (r *Ring) check(now time.Time) {
 	}
 	switch {
 	case n.flags&unix.IFF_UP == 0:
-		r.because(down)
+		r.setReason(ReasonDown)
 	case n.flags&unix.IFF_RUNNING == 0:
-		r.because("interface has no carrier (is the cable plugged in?)")
+		r.setReason(ReasonNoCarrier)
 	default:
-		r.because("")
+		r.setReason("")
 	}
 }
 
-// attach binds the ring to the interface and makes the interface promiscuous for as long as the socket lives. No capability is
-// needed for it: a socket that was opened with the right to may be bound again without.
+// attach binds the ring to the interface and makes the interface promiscuous for as long as the socket is open. It needs no
+// capability: a packet socket may be bound again after the capability that opened it was dropped.
 func (r *Ring) attach(n nic) error {
 	if r.bound.index != 0 {
 		promiscuous := unix.PacketMreq{Ifindex: int32(r.bound.index), Type: unix.PACKET_MR_PROMISC}
@@ -67,7 +67,7 @@ func (r *Ring) attach(n nic) error {
 	if err := setFilter(r.fd, filterFor(n.link(), r.cfg.Control)); err != nil {
 		return err
 	}
-	// On a loopback interface each frame would be seen when it is sent and again when it arrives.
+	// On a loopback interface each frame would be seen twice: when it is sent and when it arrives.
 	ignore := 0
 	if n.flags&unix.IFF_LOOPBACK != 0 {
 		ignore = 1
@@ -89,27 +89,29 @@ func (r *Ring) attach(n nic) error {
 	return nil
 }
 
-const down = "interface is down"
+// stopped is the reason after a stop. It is not logged.
+const stopped = "stopped"
 
-// because notes why the ring hears nothing, "" if it does, and says so when that changes.
-func (r *Ring) because(why string) {
-	if was := *r.why.Load(); was == why {
+// setReason stores why the ring is not capturing ("" if it is), and logs changes.
+func (r *Ring) setReason(reason string) {
+	if *r.reason.Load() == reason {
 		return
 	}
-	r.why.Store(&why)
+	r.reason.Store(&reason)
 	log := r.cfg.Log.With("interface", r.cfg.Interface)
-	switch why {
+	switch reason {
 	case "":
 		log.Info("listening")
-	case "stopped":
-	case "no such interface":
+	case stopped:
+	case ReasonNoInterface:
 		log.Warn("interface does not exist, waiting for it", "existing", strings.Join(existingInterfaces(), " "))
-	case down:
-		if r.stuck != nil {
-			log = log.With("advice", "gonetmon brings an interface up only when it starts and has CAP_NET_ADMIN; else whoever made it must: ip link set "+r.cfg.Interface+" up", "error", r.stuck)
+	case ReasonDown:
+		if r.bringUpErr != nil {
+			log = log.With("error", r.bringUpErr, "advice", "gonetmon can bring an interface up only at its start and with "+
+				"CAP_NET_ADMIN; run: ip link set "+r.cfg.Interface+" up")
 		}
-		log.Warn("not listening", "reason", why)
+		log.Warn("not listening", "reason", reason)
 	default:
-		log.Warn("not listening", "reason", why)
+		log.Warn("not listening", "reason", reason)
 	}
 }

@@ -6,27 +6,27 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// controlFilter keeps the control frames, whole, and nothing else: ARP, neighbour and router discovery (RFC 4861), DHCP, DHCPv6
-// and mDNS, behind two tags at most, besides the one that the kernel takes out. Of UDP either port will do: a relay's or an
-// older client's datagram has only one of these. What is cut short before it has told what it is, is not kept.
+// controlFilter keeps control frames, uncut, and nothing else: ARP, neighbour and router discovery (RFC 4861), DHCP, DHCPv6 and
+// mDNS, behind at most two tags besides the one that the kernel removes. Either UDP port is enough, as datagrams of relays and
+// older clients have only one of them. A frame that is too short to tell is rejected.
 func controlFilter() []bpf.Instruction {
-	// Where to jump to. X is how much further back than in a frame without tags all lies.
-	const tag, kind, six, udp, ports, reject, accept = 10, 12, 23, 29, 30, 44, 45
+	// Jump targets. X holds the number of bytes by which VLAN tags shift the headers.
+	const tag, ethertype, ipv6, udp6, ports, reject, accept = 10, 12, 23, 29, 30, 44, 45
 	return []bpf.Instruction{
 		0:  bpf.LoadConstant{Dst: bpf.RegX, Val: 0},
 		1:  bpf.LoadAbsolute{Off: 12, Size: 2},
 		2:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x8100, SkipTrue: 5 - 3},
 		3:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x88a8, SkipTrue: 5 - 4},
-		4:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x9100, SkipFalse: kind - 5},
+		4:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x9100, SkipFalse: ethertype - 5},
 		5:  bpf.LoadConstant{Dst: bpf.RegX, Val: 4},
 		6:  bpf.LoadAbsolute{Off: 16, Size: 2},
 		7:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x8100, SkipTrue: tag - 8},
 		8:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x88a8, SkipTrue: tag - 9},
-		9:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x9100, SkipFalse: kind - 10},
+		9:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x9100, SkipFalse: ethertype - 10},
 		10: bpf.LoadConstant{Dst: bpf.RegX, Val: 8},
 		11: bpf.LoadAbsolute{Off: 20, Size: 2},
 		12: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x0806, SkipTrue: accept - 13},
-		13: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x86dd, SkipTrue: six - 14},
+		13: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x86dd, SkipTrue: ipv6 - 14},
 		14: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x0800, SkipFalse: reject - 15},
 		15: bpf.LoadIndirect{Off: 14 + 9, Size: 1},
 		16: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 17, SkipFalse: reject - 17},
@@ -37,7 +37,7 @@ func controlFilter() []bpf.Instruction {
 		21: bpf.ALUOpConstant{Op: bpf.ALUOpShiftLeft, Val: 2},
 		22: bpf.Jump{Skip: ports - 23},
 		23: bpf.LoadIndirect{Off: 14 + 6, Size: 1},
-		24: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 17, SkipTrue: udp - 25},
+		24: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 17, SkipTrue: udp6 - 25},
 		25: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 58, SkipFalse: reject - 26},
 		26: bpf.LoadIndirect{Off: 14 + 40, Size: 1},
 		27: bpf.JumpIf{Cond: bpf.JumpLessThan, Val: 133, SkipTrue: reject - 28},
@@ -62,7 +62,7 @@ func controlFilter() []bpf.Instruction {
 	}
 }
 
-// controlVM runs controlFilter here. It keeps nothing between two frames, so all goroutines may share it.
+// controlVM runs controlFilter in this process. It has no state, so goroutines may share it.
 var controlVM = sync.OnceValue(func() *bpf.VM {
 	vm, err := bpf.NewVM(controlFilter())
 	if err != nil {
@@ -71,9 +71,9 @@ var controlVM = sync.OnceValue(func() *bpf.VM {
 	return vm
 })
 
-// Control says whether a ring for control frames would hear f, which is one of a capture file: the very filter decides that. Of
-// link types other than Ethernet it lets every frame pass. Any goroutine may call it, and it does not allocate.
-func Control(f *Frame) bool {
+// IsControl reports whether a ring for control frames would capture f, a frame of a capture file. It runs the same filter. For
+// link types other than Ethernet it is always true. Any goroutine may call it, and it does not allocate.
+func IsControl(f *Frame) bool {
 	if f.Link != linkEthernet {
 		return true
 	}

@@ -58,7 +58,7 @@ func icmp6(typ uint8) []byte {
 	return testnet.ICMPv6(testnet.Ends{SrcMAC: someone, Src: six, Dst: six}, 255, typ, make([]byte, 20))
 }
 
-func heard(data []byte) bool { return Control(&Frame{Data: data, Wire: len(data), Link: linkEthernet}) }
+func heard(data []byte) bool { return IsControl(&Frame{Data: data, Wire: len(data), Link: linkEthernet}) }
 
 // What is a control frame is heard, as soon as it is long enough to tell and behind two tags at most, and nothing else is.
 func TestControl(t *testing.T) {
@@ -159,7 +159,7 @@ func TestControlNumbers(t *testing.T) {
 // Frames of other link types are for their reader to judge.
 func TestControlOtherLinks(t *testing.T) {
 	for _, link := range []uint16{0, linkRaw, 113, linkRadiotap, 276, linkUnknown} {
-		if !Control(&Frame{Link: link}) {
+		if !IsControl(&Frame{Link: link}) {
 			t.Errorf("a frame of link type %d does not pass", link)
 		}
 	}
@@ -201,8 +201,8 @@ func TestFilterFor(t *testing.T) {
 func TestControlDoesNotAllocate(t *testing.T) {
 	for _, frame := range [][]byte{testnet.ARPRequest(someone, four, four), datagram(six, 40000, 5353), datagram(four, 40000, 443)} {
 		f := Frame{Data: behind(frame, 0x8100, 0x8100), Link: linkEthernet}
-		if n := testing.AllocsPerRun(1000, func() { Control(&f) }); n != 0 {
-			t.Errorf("Control: %v allocations", n)
+		if n := testing.AllocsPerRun(1000, func() { IsControl(&f) }); n != 0 {
+			t.Errorf("IsControl: %v allocations", n)
 		}
 	}
 }
@@ -237,7 +237,7 @@ func BenchmarkControl(b *testing.B) {
 			f := Frame{Data: bench.frame, Link: linkEthernet}
 			b.ReportAllocs()
 			for b.Loop() {
-				Control(&f)
+				IsControl(&f)
 			}
 		})
 	}

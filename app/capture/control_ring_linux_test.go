@@ -112,7 +112,7 @@ func TestControlRingFrames(t *testing.T) {
 	batch := make([]capture.Frame, 8)
 	for n, err := r.Next(batch); err == nil; n, err = r.Next(batch) {
 		for i := range batch[:n] {
-			if f := &batch[i]; f.Link != 1 || !capture.Control(f) {
+			if f := &batch[i]; f.Link != 1 || !capture.IsControl(f) {
 				t.Errorf("frame %+v", f)
 			}
 			tags = append(tags, batch[i].Tag)

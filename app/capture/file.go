@@ -3,6 +3,8 @@ package capture
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
+	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,74 +17,78 @@ import (
 )
 
 const (
-	// maxStored is the largest number of stored bytes that a record may claim: MAXIMUM_SNAPLEN of libpcap.
+	// maxStored is the largest captured length that a record may have: MAXIMUM_SNAPLEN of libpcap.
 	maxStored = 262144
 
-	// fileBuffer holds the largest record whole, and as much again, so that most refills of the buffer move little.
+	// fileBuffer is twice the size of the largest record, so that most refills of the buffer move few bytes.
 	fileBuffer = 2 * maxStored
 )
 
-// ErrNoCapture says that a file has no readable header of a capture: it is something else, or empty, or a pcap file of
-// fewer than 24 bytes.
+// gzipMagic is the first bytes of a gzip file, RFC 1952 section 2.3.1.
+var gzipMagic = []byte{0x1f, 0x8b}
+
+// ErrNoCapture is the error for a file without a readable capture header: something else, an empty file, or a pcap file of fewer
+// than 24 bytes.
 var ErrNoCapture = errors.New("not a pcap or pcapng file")
 
-// Info is what a File knows of itself.
+// Info describes a File.
 type Info struct {
 	// Format is "pcap-us", "pcap-ns", "pcap-modified" or "pcapng", and "unknown" when there is none.
 	Format string
 
-	// Status is "ok"; "cut" when the last record is cut short; "corrupt" when the reading ended at something that
-	// cannot be true; "bad" when there is no capture at all. The records before that point count.
+	// Status is "ok"; "cut" if the last record is cut short; "corrupt" if reading ended at invalid data; "bad" if the file is
+	// no capture at all. The records before that point are valid.
 	Status string
 
-	// Interfaces is how many interfaces were described so far, in all sections together; 1 in a pcap file.
+	// Interfaces is the number of interfaces described so far, in all sections together; 1 for a pcap file.
 	Interfaces int
 
 	// First and Last are the times of the earliest and the latest record; zero if no record has a time.
 	First, Last time.Time
 
-	// Damage says to people what is wrong and where, in one phrase; it is "" when Status is "ok". Bytes are counted
-	// from 0 and, in a gzip file, in the unpacked data; records are counted from 1.
+	// Damage is one phrase for people about what is wrong and where; "" if Status is "ok". Bytes are counted from 0, in a gzip
+	// file in the uncompressed data; records are counted from 1.
 	Damage string
 }
 
-// A File lends the frames of a capture file, in memory of fixed size, however long the file or a length in it.
+// A File reads the frames of a capture file. It uses a fixed amount of memory, whatever the length of the file or the lengths in
+// it.
 //
 // It reads pcap (draft-ietf-opsawg-pcap: microseconds, nanoseconds, and the modified form with 24-byte record headers)
-// and pcapng (draft-ietf-opsawg-pcapng: any number of sections and interfaces, enhanced, simple and obsolete packet
-// blocks; other blocks are passed over), of either byte order, and either of them as a whole in gzip (RFC 1952: any
-// number of members, zeros between and after them). The name of the file plays no part.
+// and pcapng (draft-ietf-opsawg-pcapng: any number of sections and interfaces; enhanced, simple and obsolete packet
+// blocks; other blocks are skipped), of either byte order. Both may be compressed with gzip (RFC 1952). The format is told by the
+// first bytes; the name of the file does not matter.
 //
-// The first thing that cannot be true ends the reading: a captured length above 262,144; in pcapng also a block length
-// below the minimum of its type, not a multiple of four or unlike its copy at the block's end, an interface that was
-// not described, a version other than 1.0 and 1.2, and more than 65,536 interfaces in a section. What came before counts, also
-// in a gzip file that is damaged: then it is "cut" or "corrupt" too.
+// Reading ends at the first invalid value: a captured length above 262,144; in pcapng also a block length that is below the
+// minimum of its type, not a multiple of four or different from its copy at the end of the block, an interface that was
+// not described, a version other than 1.0 and 1.2, and more than 65,536 interfaces in a section. The frames before that point
+// are returned, also from a damaged gzip file, which is "cut" or "corrupt" too.
 type File struct {
 	name    string
-	in      *bufio.Reader // unpacked
-	file    *os.File      // what Close closes; nil of NewFile
+	in      *bufio.Reader // uncompressed
+	file    *os.File      // closed by Close; nil if made by NewFile
 	stopped atomic.Bool
 
 	info Info
 	span span
-	end  error // what Next returns from now on
-	lent bool  // this call of Next has lent memory of in, which may not be refilled now
+	end  error // returned by Next from now on
+	lent bool  // this call of Next has filled frames that point into the buffer of in, so it must not be refilled
 	big  bool  // numbers are big-endian
-	pos  int64 // of the record or block that is to be read, in unpacked bytes
+	pos  int64 // of the next record or block, in uncompressed bytes
 
 	// pcap
 	link    uint16
-	header  int    // bytes in front of each record's data
-	ticks   uint64 // in a second
+	header  int    // length of a record header
+	ticks   uint64 // per second
 	records int64  // read so far
 
 	// pcapng
-	interfaces []pcapngInterface // of this section
-	long       []byte            // the head of a block that does not fit into in
+	interfaces []pcapngInterface // of the current section
+	long       []byte            // beginning and end of a block that does not fit into the buffer
 }
 
-// OpenFile opens the capture file at path and reads its header. Its errors are those of os, as "open a.pcap: no such
-// file or directory", and "notes.txt: not a pcap or pcapng file", which wraps ErrNoCapture.
+// OpenFile opens the capture file at path and reads its header. Its errors are those of package os ("open a.pcap: no such
+// file or directory"), and "notes.txt: not a pcap or pcapng file", which wraps ErrNoCapture.
 func OpenFile(path string) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -97,35 +103,35 @@ func OpenFile(path string) (*File, error) {
 	return f, nil
 }
 
-// NewFile reads the header of the capture that r gives, which messages call name. It reads ahead of the frames by up to
-// 512 KiB, but never waits for more than the frame that it returns next. Close does not close r.
+// NewFile reads a capture and its header from r; name is used in messages. It reads up to 512 KiB ahead, but never waits for
+// more data than the next frame needs. Close does not close r.
 func NewFile(r io.Reader, name string) (*File, error) {
 	f := &File{name: name, info: Info{Format: "unknown", Status: "ok"}, in: bufio.NewReaderSize(r, fileBuffer)}
 	if b, _ := f.in.Peek(len(gzipMagic)); bytes.Equal(b, gzipMagic) {
-		z, err := newGunzip(f.in)
+		z, err := gzip.NewReader(f.in)
 		if err != nil {
-			return nil, f.refuse(err)
+			return nil, f.headerError(err)
 		}
 		f.in = bufio.NewReaderSize(z, fileBuffer)
 	}
 	b, err := f.in.Peek(4)
 	if err != nil {
-		return nil, f.refuse(err)
+		return nil, f.headerError(err)
 	}
 	if binary.BigEndian.Uint32(b) == sectionHeader {
 		f.info.Format = "pcapng"
 		return f, nil
 	}
 	if err := f.openPcap(b); err != nil {
-		return nil, f.refuse(err)
+		return nil, f.headerError(err)
 	}
 	return f, nil
 }
 
-// Next lends the next frames of the file: at least one, and as many more as fit into batch and are in memory already.
-// Their Data is valid until the next call to Next. At the end of what can be read it returns 0 and io.EOF, and Info
-// says whether that is the end of the file; an error of the reader below it returns as "read a.pcap: ...". It does not
-// allocate. Only one goroutine may call Next, with a batch that is not empty.
+// Next fills batch with the next frames: at least one, and as many more as fit and are already in memory. Their Data is valid
+// until the next call to Next. At the end of the readable part it returns 0 and io.EOF; Info tells whether that is the end of
+// the file. Read errors are returned as "read a.pcap: ...". Next does not allocate. It must be called by one goroutine, with a
+// batch that is not empty.
 func (f *File) Next(batch []Frame) (int, error) {
 	for n := range batch {
 		f.lent = n > 0
@@ -140,10 +146,10 @@ func (f *File) Next(batch []Frame) (int, error) {
 	return len(batch), nil
 }
 
-// More says that Next would not have to wait, which of a file nobody knows.
+// More reports whether Next would not block, which is not known of a file.
 func (f *File) More() bool { return false }
 
-// read fills in one frame. When it does not, the file is at its end, or the next frame needs memory that is lent.
+// read fills in one frame. It returns false at the end of the file, or if the buffer would have to be refilled while lent.
 func (f *File) read(frame *Frame) bool {
 	if f.stopped.Load() {
 		f.end = io.EOF
@@ -157,16 +163,16 @@ func (f *File) read(frame *Frame) bool {
 	return f.readRecord(frame)
 }
 
-// Stop makes the next call to Next return io.EOF; any goroutine may call it, at any time, more than once. It also wakes a
-// Next that waits for a pipe which OpenFile opened.
+// Stop makes the next call to Next return io.EOF. It also wakes a Next that waits for a pipe opened by OpenFile. Any goroutine
+// may call it, at any time and more than once.
 func (f *File) Stop() {
 	f.stopped.Store(true)
 	if f.file != nil {
-		_ = f.file.SetReadDeadline(time.Now()) // An ordinary file has no deadlines, and needs none.
+		_ = f.file.SetReadDeadline(time.Now()) // fails for regular files, which need no deadline
 	}
 }
 
-// Close closes what OpenFile opened. Only who calls Next may call it.
+// Close closes the file that OpenFile opened. It must not be called during Next.
 func (f *File) Close() error {
 	if f.file == nil {
 		return nil
@@ -174,8 +180,8 @@ func (f *File) Close() error {
 	return f.file.Close()
 }
 
-// Info tells what was found so far; it is final when Next has returned io.EOF. It is for who calls Next. A nil File,
-// which is what OpenFile and NewFile return with an error, has Format "unknown" and Status "bad".
+// Info returns what is known so far. It is final when Next has returned io.EOF, and must not be called during Next. A nil File,
+// which OpenFile and NewFile return with an error, has Format "unknown" and Status "bad".
 func (f *File) Info() Info {
 	if f == nil {
 		return Info{Format: "unknown", Status: "bad", Damage: ErrNoCapture.Error()}
@@ -185,26 +191,26 @@ func (f *File) Info() Info {
 	return info
 }
 
-// peek shows the next n bytes, or ends the reading if there are none such. It shows nothing and ends nothing when that
-// would take memory away that is lent.
+// peek returns the next n bytes. If there are fewer, it ends the reading and returns false. If the buffer would have to be
+// refilled while lent, it only returns false.
 func (f *File) peek(n int) ([]byte, bool) {
 	if f.lent && n > f.in.Buffered() {
 		return nil, false
 	}
 	b, err := f.in.Peek(n)
 	if err != nil {
-		f.broken(len(b) == 0, err)
+		f.fail(len(b) == 0, err)
 		return nil, false
 	}
 	return b, true
 }
 
-// skip passes over n bytes, or ends the reading if there are fewer. It ends nothing when n bytes were peeked at.
+// skip discards n bytes, or ends the reading and returns false if there are fewer. It cannot fail for bytes that were peeked at.
 func (f *File) skip(n int64) bool {
 	for n > 0 {
 		d, err := f.in.Discard(int(min(n, math.MaxInt32)))
 		if err != nil {
-			f.broken(false, err)
+			f.fail(false, err)
 			return false
 		}
 		n -= int64(d)
@@ -212,8 +218,8 @@ func (f *File) skip(n int64) bool {
 	return true
 }
 
-// broken ends the reading because of err, which came from the reader below, in the midst of a record or between two.
-func (f *File) broken(between bool, err error) {
+// fail ends the reading because of the read error err; between tells that it happened between two records.
+func (f *File) fail(between bool, err error) {
 	switch {
 	case f.stopped.Load(), between && errors.Is(err, io.EOF):
 		f.end = io.EOF
@@ -230,14 +236,21 @@ func (f *File) broken(between bool, err error) {
 	}
 }
 
-// damage ends the reading and notes why.
+// isGzipDamage reports whether err means corrupt gzip data, rather than a failing reader.
+func isGzipDamage(err error) bool {
+	_, corrupt := errors.AsType[flate.CorruptInputError](err)
+	_, internal := errors.AsType[flate.InternalError](err)
+	return corrupt || internal || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum)
+}
+
+// damage ends the reading and records why.
 func (f *File) damage(status, format string, args ...any) {
 	f.info.Status = status
 	f.info.Damage = fmt.Sprintf(format, args...)
 	f.end = io.EOF
 }
 
-// where names the record or block that is to be read.
+// where returns the position of the next record or block in words.
 func (f *File) where() string {
 	if f.info.Format == "pcapng" {
 		return fmt.Sprintf("block at byte %d", f.pos)
@@ -245,8 +258,8 @@ func (f *File) where() string {
 	return fmt.Sprintf("record %d at byte %d", f.records+1, f.pos)
 }
 
-// refuse makes the error for a file whose header can't be read.
-func (f *File) refuse(err error) error {
+// headerError returns the error for a file whose header cannot be read.
+func (f *File) headerError(err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("%s: %w", f.name, ErrNoCapture)
@@ -256,7 +269,7 @@ func (f *File) refuse(err error) error {
 	return f.readError(err)
 }
 
-// readError wraps an error of the reader below; what os says of the operation and the path would only say it twice.
+// readError wraps a read error. It strips the operation and the path that package os adds, as they would appear twice.
 func (f *File) readError(err error) error {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		err = path.Err
@@ -278,8 +291,8 @@ func (f *File) u32(b []byte) uint32 {
 	return binary.LittleEndian.Uint32(b)
 }
 
-// wireLength is the length on the wire of a record that claims wire and stores n bytes. Where an int has 32 bits, a
-// claim of 2 GiB and more becomes the largest int.
+// wireLength returns the length on the wire of a record that claims wire bytes and has n captured ones. If an int has 32 bits,
+// 2 GiB and more become the largest int.
 func wireLength(wire uint32, n int) int {
 	return max(n, int(min(uint64(wire), math.MaxInt)))
 }

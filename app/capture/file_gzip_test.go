@@ -2,7 +2,6 @@ package capture_test
 
 import (
 	"bytes"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,12 +9,10 @@ import (
 
 // gzipWays packs a file in all ways that are whole.
 func gzipWays(b []byte) map[string][]byte {
-	half, zeros := len(b)/2, make([]byte, 700)
+	half := len(b) / 2
 	return map[string][]byte{
-		" in one member":     gzipped(b),
-		" in members":        gzipped(b[:half], b[half:half+1], nil, b[half+1:]),
-		" with zeros behind": append(gzipped(b), zeros...),
-		" with zeros in it":  slices.Concat(gzipped(b[:1]), zeros, gzipped(b[1:half]), zeros, gzipped(b[half:])),
+		" in one member": gzipped(b),
+		" in members":    gzipped(b[:half], b[half:half+1], nil, b[half+1:]),
 	}
 }
 

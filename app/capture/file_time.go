@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// A span is the time from the earliest to the latest record that has a time, in nanoseconds since 1970.
+// A span is the time from the earliest to the latest record, in nanoseconds since 1970.
 type span struct {
 	first, last int64
-	any         bool
+	valid       bool // at least one record had a time
 }
 
-// add notes a record's time: ticks since 1970, of which there are perSecond in a second, and seconds to be added to that.
-// A time beyond the year 2262, which only a broken file has, is left out.
+// add adds the time of a record: ticks since 1970, with perSecond ticks in a second, plus offset seconds. It ignores times after
+// the year 2262, which only broken files have.
 func (s *span) add(ticks, perSecond uint64, offset int64) {
 	if perSecond == 0 {
 		return
@@ -21,19 +21,19 @@ func (s *span) add(ticks, perSecond uint64, offset int64) {
 	seconds := ticks / perSecond
 	hi, lo := bits.Mul64(ticks%perSecond, 1e9)
 	nanoseconds, _ := bits.Div64(hi, lo, perSecond) // the remainder is below perSecond, so this can't overflow
-	const most = math.MaxInt64/1_000_000_000 - 1
-	if seconds > most || offset > most || offset < -most || int64(seconds)+offset > most {
+	const maxSeconds = math.MaxInt64/1_000_000_000 - 1
+	if seconds > maxSeconds || offset > maxSeconds || offset < -maxSeconds || int64(seconds)+offset > maxSeconds {
 		return
 	}
 	at := (int64(seconds)+offset)*1e9 + int64(nanoseconds)
-	if !s.any {
-		s.first, s.last, s.any = at, at, true
+	if !s.valid {
+		s.first, s.last, s.valid = at, at, true
 	}
 	s.first, s.last = min(s.first, at), max(s.last, at)
 }
 
 func (s *span) times() (first, last time.Time) {
-	if !s.any {
+	if !s.valid {
 		return first, last
 	}
 	return time.Unix(0, s.first), time.Unix(0, s.last)
@@ -42,11 +42,11 @@ func (s *span) times() (first, last time.Time) {
 // Options of an interface description block (draft-ietf-opsawg-pcapng, section 4.2).
 const (
 	optionEnd        = 0
-	optionResolution = 9  // of times: 10 to the power of minus it, or of 2 if its highest bit is set
-	optionOffset     = 14 // seconds to be added to times
+	optionResolution = 9  // of times: 10 to the power of minus this, or 2 if the highest bit is set
+	optionOffset     = 14 // seconds to add to times
 )
 
-// clock reads what the options of an interface say of its times: ticks in a second, 0 if there can't be so many, and an offset.
+// clock reads the clock of an interface from its options: ticks per second, 0 if that does not fit, and an offset in seconds.
 func (f *File) clock(options []byte) (perSecond uint64, offset int64) {
 	perSecond = 1e6
 	for len(options) >= 4 {
@@ -73,7 +73,7 @@ func (f *File) clock(options []byte) (perSecond uint64, offset int64) {
 
 func resolution(v byte) uint64 {
 	if v&0x80 != 0 {
-		return 1 << (v & 0x7f) // 0 from 64 on
+		return 1 << (v & 0x7f) // 0 if 64 or more
 	}
 	if v > 19 {
 		return 0

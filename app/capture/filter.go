@@ -2,15 +2,15 @@ package capture
 
 import "golang.org/x/net/bpf"
 
-// What the kernel copies into the ring of each frame. Copying is what capture costs, so a frame whose IP header lies where it
-// nearly always does is cut behind its headers: 128 bytes hold Ethernet, the longest IPv4 header and the TCP header that
-// tells how long the headers of merged segments are. Where the header may lie anywhere, the frame is kept whole.
+// How many bytes of a frame the kernel copies into the ring. Copying is the main cost of capturing, so frames are cut after
+// their headers where the IP header is at the usual place: 96 bytes hold Ethernet, a tag, the longest IPv4 header and enough of
+// the TCP header to tell how long the headers of merged segments are. If the header may be anywhere, the whole frame is kept.
 const (
 	keepHeaders = 96
 	keepAll     = 1 << 18
 )
 
-// filterFor is the filter for the frames of a link type: for all of them or for the control frames, which only Ethernet has.
+// filterFor returns the filter for a link type: for all frames, or for control frames only, which only Ethernet has.
 func filterFor(link uint16, control bool) []bpf.Instruction {
 	switch {
 	case link != linkEthernet && control:
@@ -23,34 +23,34 @@ func filterFor(link uint16, control bool) []bpf.Instruction {
 	return ethernetFilter()
 }
 
-// ethernetFilter keeps every frame, and of it as much as finding its IP header may need. It must not read behind the end of a
-// frame: the kernel would throw the frame away, unseen and uncounted. An Ethernet frame always has its 14 bytes.
+// ethernetFilter keeps every frame, and as much of it as may be needed to find its IP header. It must not read past the end of
+// a frame, or the kernel would discard the frame uncounted. An Ethernet frame always has its 14 header bytes.
 func ethernetFilter() []bpf.Instruction {
-	const tag, mpls, other = 10, 16, 15
+	const tag, whole, headers = 10, 16, 15
 	f := []bpf.Instruction{
 		0:  bpf.LoadAbsolute{Off: 12, Size: 2},
-		1:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x0800, SkipTrue: other - 2},
-		2:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x86dd, SkipTrue: other - 3},
-		3:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x8864, SkipTrue: other - 4},
+		1:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x0800, SkipTrue: headers - 2},
+		2:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x86dd, SkipTrue: headers - 3},
+		3:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x8864, SkipTrue: headers - 4},
 		4:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x8100, SkipTrue: tag - 5},
 		5:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x88a8, SkipTrue: tag - 6},
 		6:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x9100, SkipTrue: tag - 7},
-		7:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x8847, SkipTrue: mpls - 8},
-		8:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x8848, SkipTrue: mpls - 9},
-		9:  bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: 1500, SkipTrue: other - 10, SkipFalse: mpls - 10}, // a length: LLC follows
+		7:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x8847, SkipTrue: whole - 8},
+		8:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x8848, SkipTrue: whole - 9},
+		9:  bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: 1500, SkipTrue: headers - 10, SkipFalse: whole - 10}, // an 802.3 length: LLC follows
 		10: bpf.LoadExtension{Num: bpf.ExtLen},
-		11: bpf.JumpIf{Cond: bpf.JumpLessThan, Val: 18, SkipTrue: mpls - 12},
+		11: bpf.JumpIf{Cond: bpf.JumpLessThan, Val: 18, SkipTrue: whole - 12},
 		12: bpf.LoadAbsolute{Off: 16, Size: 2},
-		13: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x0800, SkipTrue: other - 14},
-		14: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x86dd, SkipTrue: other - 15, SkipFalse: mpls - 15},
+		13: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x0800, SkipTrue: headers - 14},
+		14: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x86dd, SkipTrue: headers - 15, SkipFalse: whole - 15},
 		15: bpf.RetConstant{Val: keepHeaders},
 		16: bpf.RetConstant{Val: keepAll},
 	}
 	return f
 }
 
-// rawFilter is for interfaces whose frames begin with the IP header.
+// rawFilter is the filter for interfaces whose frames begin with the IP header.
 func rawFilter() []bpf.Instruction { return []bpf.Instruction{bpf.RetConstant{Val: keepHeaders}} }
 
-// rejectFilter lets nothing in.
+// rejectFilter rejects every frame.
 func rejectFilter() []bpf.Instruction { return []bpf.Instruction{bpf.RetConstant{Val: 0}} }

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setFilter puts a filter onto a socket, in the place of the one that was there (socket(7), SO_ATTACH_FILTER).
+// setFilter attaches a filter to a socket and replaces the previous one (socket(7), SO_ATTACH_FILTER).
 func setFilter(fd int, program []bpf.Instruction) error {
 	raw, err := bpf.Assemble(program)
 	if err != nil {

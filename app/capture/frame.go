@@ -1,29 +1,29 @@
-// Package capture is where frames come from: a ring of the kernel (Ring) or a capture file (File), both of which lend
-// frames in batches, and the filters that the kernel runs for it. It knows nothing of addresses, hosts or metrics.
+// Package capture reads frames in batches: from a ring shared with the kernel (Ring) or from a capture file (File). It also has
+// the filters that the kernel runs for a ring. It knows nothing of addresses, hosts or metrics.
 package capture
 
-// A Frame is what one tap or file record lends. Data is valid until the next call to Next.
+// A Frame is one frame of a Ring or File. Data is valid until the next call to Next.
 type Frame struct {
-	// Data holds the stored bytes, link header first. The kernel may have taken out the outer VLAN tag: then Tag is 4.
+	// Data holds the captured bytes, link header first. The kernel may have removed the outer VLAN tag: then Tag is 4.
 	Data []byte
-	// Wire is the length on the wire in bytes without FCS, the taken-out tag included.
+	// Wire is the length on the wire in bytes, without FCS and including a removed tag.
 	Wire int
-	// Tag is how many bytes of the outer VLAN tag are counted in Wire but not stored in Data: 0 or 4.
+	// Tag is the size of the removed tag: 0 or 4. Its bytes are counted in Wire but missing in Data.
 	Tag int
 	// Link is the LINKTYPE number, https://www.tcpdump.org/linktypes.html.
 	Link uint16
-	// GSO tells of segmentation offload; it is zero for a frame as it was on the wire.
+	// GSO describes segmentation offload. It is zero for a frame as it was on the wire.
 	GSO GSO
 }
 
-// GSO tells of segments that the interface or the kernel merged into one frame, from struct virtio_net_hdr
+// GSO describes the segments that the interface or the kernel merged into one frame, as struct virtio_net_hdr does
 // (linux/virtio_net.h).
 type GSO struct {
 	Type uint8  // VIRTIO_NET_HDR_GSO_*; 0 is none
 	Size uint16 // payload bytes of each segment but the last
 }
 
-// LINKTYPE numbers of what an interface hands over.
+// LINKTYPE numbers of interfaces.
 const (
 	linkEthernet = 1
 	linkRaw      = 101

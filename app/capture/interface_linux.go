@@ -8,17 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNoInterface says that an interface does not exist (yet).
-var ErrNoInterface = errors.New("no such interface")
+var errNoInterface = errors.New("no such interface")
 
-// nic is what the kernel says of an interface at one moment.
+// A nic is the state of an interface at one moment.
 type nic struct {
 	index    int
 	flags    uint16
 	hardware uint16 // ARPHRD_*
 }
 
-// link is the LINKTYPE of the frames that a SOCK_RAW packet socket reads from it.
+// link returns the LINKTYPE of the frames that a SOCK_RAW packet socket reads from the interface.
 func (n nic) link() uint16 {
 	switch n.hardware {
 	case unix.ARPHRD_ETHER, unix.ARPHRD_LOOPBACK:
@@ -31,7 +30,7 @@ func (n nic) link() uint16 {
 	return linkUnknown
 }
 
-// lookUp asks for an interface by name (netdevice(7)); fd may be any socket.
+// lookUp finds an interface by name (netdevice(7)); fd may be any socket. It returns errNoInterface if there is none.
 func lookUp(fd int, name string) (n nic, err error) {
 	var ifr *unix.Ifreq
 	for _, request := range []uint{unix.SIOCGIFINDEX, unix.SIOCGIFFLAGS, unix.SIOCGIFHWADDR} {
@@ -40,7 +39,7 @@ func lookUp(fd int, name string) (n nic, err error) {
 		}
 		if err = unix.IoctlIfreq(fd, request, ifr); err != nil {
 			if errors.Is(err, unix.ENODEV) {
-				err = ErrNoInterface
+				err = errNoInterface
 			}
 			return n, err
 		}
@@ -56,7 +55,7 @@ func lookUp(fd int, name string) (n nic, err error) {
 	return n, nil
 }
 
-// bringUp sets IFF_UP, for which CAP_NET_ADMIN is needed.
+// bringUp sets IFF_UP, which needs CAP_NET_ADMIN.
 func bringUp(fd int, name string, flags uint16) error {
 	ifr, err := unix.NewIfreq(name)
 	if err != nil {

@@ -3,7 +3,7 @@ package capture
 import "io"
 
 // openPcap reads the header of a pcap file that begins with magic (draft-ietf-opsawg-pcap, section 4). The third magic
-// is that of Kuznetsov's patch, which libpcap still reads (sf-pcap.c): each record header has eight bytes more.
+// is that of Kuznetsov's patch, which libpcap still reads (sf-pcap.c): its record headers are eight bytes longer.
 func (f *File) openPcap(magic []byte) error {
 	for _, f.big = range []bool{false, true} {
 		switch f.u32(magic) {
@@ -20,7 +20,7 @@ func (f *File) openPcap(magic []byte) error {
 		if err != nil {
 			return err
 		}
-		f.link = uint16(f.u32(b[20:])) // The upper half holds the length of an FCS and reserved bits.
+		f.link = uint16(f.u32(b[20:])) // the upper half holds the FCS length and reserved bits
 		f.info.Interfaces = 1
 		f.pos = 24
 		f.skip(24)
@@ -29,7 +29,7 @@ func (f *File) openPcap(magic []byte) error {
 	return io.EOF
 }
 
-// readRecord lends the next record, or ends the reading (draft-ietf-opsawg-pcap, section 5).
+// readRecord reads the next record, or ends the reading (draft-ietf-opsawg-pcap, section 5).
 func (f *File) readRecord(frame *Frame) bool {
 	b, ok := f.peek(f.header)
 	if !ok {

@@ -7,7 +7,7 @@ import (
 
 // Block types of draft-ietf-opsawg-pcapng, section 4 and appendix A (the obsolete packet block).
 const (
-	sectionHeader  = 0x0a0d0d0a // reads the same in both byte orders
+	sectionHeader  = 0x0a0d0d0a // the same in both byte orders
 	interfaceBlock = 1
 	packetBlock    = 2
 	simpleBlock    = 3
@@ -17,23 +17,23 @@ const (
 const (
 	byteOrderMagic = 0x1a2b3c4d
 
-	// maxInterfaces of a section is what the 16-bit number in a packet block can tell apart; it bounds the table.
+	// maxInterfaces is the maximum number of interfaces in a section. The interface ID of obsolete packet blocks has 16 bits.
 	maxInterfaces = 1 << 16
 
-	// longHead is as much of a block as can matter: type, length, the fixed fields of an enhanced packet block, data.
+	// longHead is the part of a block that can matter: type, length, the fixed fields of an enhanced packet block, data.
 	longHead = 28 + maxStored
 )
 
-// A pcapngInterface is what packets need to know of an interface description block.
+// A pcapngInterface is the part of an interface description block that packets depend on.
 type pcapngInterface struct {
 	link uint16
-	snap uint32 // longest stored data; 0 is no limit
+	snap uint32 // maximum captured length; 0: no limit
 
-	ticks  uint64 // of its clock in a second
-	offset int64  // seconds to be added to what its clock says
+	ticks  uint64 // of its clock per second
+	offset int64  // seconds to add to its clock
 }
 
-// readBlock passes over blocks up to the next packet and lends that, or ends the reading.
+// readBlock reads the next packet and skips other blocks before it, or ends the reading.
 func (f *File) readBlock(frame *Frame) bool {
 	for !f.stopped.Load() {
 		b, size, ok := f.peekBlock()
@@ -54,7 +54,7 @@ func (f *File) readBlock(frame *Frame) bool {
 		}
 		f.pos += int64(size)
 		if size > fileBuffer {
-			size = 4 // Only the copy of the length is left of it.
+			size = 4 // skipLong has left only the copy of the length
 		}
 		f.skip(int64(size))
 		if packet {
@@ -65,8 +65,8 @@ func (f *File) readBlock(frame *Frame) bool {
 	return false
 }
 
-// peekBlock shows the next block up to the copy of its length, which is checked; of a block that does not fit into the
-// buffer only the head.
+// peekBlock returns the next block without the copy of its length at the end, which it checks. Of a block that does not fit into
+// the buffer it returns only the head.
 func (f *File) peekBlock() (b []byte, size uint32, ok bool) {
 	if b, ok = f.peek(12); !ok {
 		return nil, 0, false
@@ -83,7 +83,7 @@ func (f *File) peekBlock() (b []byte, size uint32, ok bool) {
 		f.damage("corrupt", "%s: length %d is not a multiple of four", f.where(), size)
 		return nil, 0, false
 	case size > fileBuffer:
-		b, ok = f.passLong(size)
+		b, ok = f.skipLong(size)
 	default:
 		b, ok = f.peek(int(size))
 	}
@@ -98,8 +98,8 @@ func (f *File) peekBlock() (b []byte, size uint32, ok bool) {
 	return b[:end], size, true
 }
 
-// passLong keeps the head of a long block, followed by the copy of its length, and passes over the block up to there.
-func (f *File) passLong(size uint32) ([]byte, bool) {
+// skipLong skips a long block up to the copy of its length, and returns its head followed by that copy.
+func (f *File) skipLong(size uint32) ([]byte, bool) {
 	if f.lent {
 		return nil, false
 	}
@@ -113,37 +113,37 @@ func (f *File) passLong(size uint32) ([]byte, bool) {
 	}
 	b, err := f.in.Peek(4)
 	if err != nil {
-		f.broken(false, err)
+		f.fail(false, err)
 		return nil, false
 	}
 	f.long = append(f.long, b...)
 	return f.long, true
 }
 
-// startSection takes the byte order of a section from order, and forgets the interfaces of the one before. A block that
-// has to wait for lent memory starts its section once more, which does no harm.
+// startSection reads the byte order of a section from order, and drops the interfaces of the previous one. It may be called twice
+// for a section, if its block has to wait for a refill, which is harmless.
 func (f *File) startSection(order []byte) bool {
 	f.big = order[0] == byteOrderMagic>>24
 	if f.u32(order) != byteOrderMagic {
-		f.damage("corrupt", "%s: a section without byte order", f.where())
+		f.damage("corrupt", "%s: section without a byte-order magic", f.where())
 		return false
 	}
 	f.interfaces = f.interfaces[:0]
 	return true
 }
 
-// checkSection ends the reading at a section of an unknown version. Version 1.2 is what some writers said for 1.0.
+// checkSection ends the reading at a section of an unknown version. Some writers wrote 1.2 instead of 1.0.
 func (f *File) checkSection(b []byte, size uint32) {
-	if !f.atLeast(28, size) {
+	if !f.checkSize(28, size) {
 		return
 	}
 	if major, minor := f.u16(b[12:]), f.u16(b[14:]); major != 1 || minor != 0 && minor != 2 {
-		f.damage("corrupt", "%s: a section of version %d.%d", f.where(), major, minor)
+		f.damage("corrupt", "%s: unknown section version %d.%d", f.where(), major, minor)
 	}
 }
 
 func (f *File) addInterface(b []byte, size uint32) {
-	if !f.atLeast(20, size) {
+	if !f.checkSize(20, size) {
 		return
 	}
 	if len(f.interfaces) == maxInterfaces {
@@ -156,11 +156,11 @@ func (f *File) addInterface(b []byte, size uint32) {
 	f.info.Interfaces++
 }
 
-// packet lends the packet of a block of one of the three kinds.
+// packet reads the packet of a block of one of the three kinds.
 func (f *File) packet(frame *Frame, kind uint32, b []byte, size uint32) bool {
-	var number, stored, wire, start uint32
+	var id, stored, wire, start uint32
 	if kind == simpleBlock {
-		if !f.atLeast(16, size) {
+		if !f.checkSize(16, size) {
 			return false
 		}
 		start, wire = 12, f.u32(b[8:])
@@ -169,17 +169,17 @@ func (f *File) packet(frame *Frame, kind uint32, b []byte, size uint32) bool {
 			stored = min(stored, f.interfaces[0].snap)
 		}
 	} else {
-		if !f.atLeast(32, size) {
+		if !f.checkSize(32, size) {
 			return false
 		}
-		start, number, stored, wire = 28, f.u32(b[8:]), f.u32(b[20:]), f.u32(b[24:])
+		start, id, stored, wire = 28, f.u32(b[8:]), f.u32(b[20:]), f.u32(b[24:])
 		if kind == packetBlock {
-			number = uint32(f.u16(b[8:])) // The other half counts drops.
+			id = uint32(f.u16(b[8:])) // the other half counts drops
 		}
 	}
 	switch {
-	case number >= uint32(len(f.interfaces)):
-		f.damage("corrupt", "%s: interface %d was not described", f.where(), number)
+	case id >= uint32(len(f.interfaces)):
+		f.damage("corrupt", "%s: interface %d was not described", f.where(), id)
 		return false
 	case stored > maxStored:
 		f.damage("corrupt", "%s: captured length %d is above %d", f.where(), stored, maxStored)
@@ -188,7 +188,7 @@ func (f *File) packet(frame *Frame, kind uint32, b []byte, size uint32) bool {
 		f.damage("corrupt", "%s: captured length %d in a block of %d bytes", f.where(), stored, size)
 		return false
 	}
-	i := &f.interfaces[number]
+	i := &f.interfaces[id]
 	if kind != simpleBlock {
 		f.span.add(uint64(f.u32(b[12:]))<<32|uint64(f.u32(b[16:])), i.ticks, i.offset)
 	}
@@ -197,10 +197,10 @@ func (f *File) packet(frame *Frame, kind uint32, b []byte, size uint32) bool {
 	return true
 }
 
-// atLeast ends the reading at a block that is too short for its type.
-func (f *File) atLeast(least, size uint32) bool {
-	if size < least {
-		f.damage("corrupt", "%s: length %d is below %d", f.where(), size, least)
+// checkSize ends the reading and returns false at a block that is too short for its type.
+func (f *File) checkSize(minSize, size uint32) bool {
+	if size < minSize {
+		f.damage("corrupt", "%s: length %d is below %d", f.where(), size, minSize)
 		return false
 	}
 	return true

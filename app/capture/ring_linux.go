@@ -16,82 +16,82 @@ import (
 
 // RingConfig says what a Ring listens to.
 type RingConfig struct {
-	Interface string // its name; it need not exist yet
-	Size      int    // bytes of the ring, kernel memory; rounded to eight blocks of whole pages
-	Control   bool   // hear only control frames, whole: ARP, NDP, DHCP and mDNS; none if the interface isn't Ethernet
+	Interface string // name of the interface; it need not exist yet
+	Size      int    // size of the ring in bytes of kernel memory; rounded to eight blocks of whole pages
+	Control   bool   // capture only control frames (ARP, NDP, DHCP, mDNS), uncut; none if the interface is not Ethernet
 	Log       *slog.Logger
 }
 
 const (
-	ringBlocks   = 8
-	retire       = 60 * time.Millisecond // how long a block with a few frames in it may stay with the kernel
-	checkEvery   = time.Second           // how often the interface is looked at when nothing happens
-	stopAtMost   = 2 * time.Second       // how long a stop may wait for frames that the kernel has counted
-	vnetHeader   = 10                    // sizeof(struct virtio_net_hdr), in front of each frame
-	frameSize    = 2048                  // only a number that the kernel wants to divide by
-	smallestRing = ringBlocks * 64 << 10
+	ringBlocks    = 8
+	blockTimeout  = 60 * time.Millisecond // the kernel hands over a block that is not full after this time (retire_blk_tov of struct tpacket_req3)
+	checkInterval = time.Second           // how often to look at the interface when nothing happens
+	maxStopWait   = 2 * time.Second       // how long a stop waits for frames that the kernel has counted
+	vnetHeader    = 10                    // sizeof(struct virtio_net_hdr), in front of each frame
+	frameSize     = 2048                  // TPACKET_V3 does not use it, but the kernel checks that it divides the block size
+	minRingSize   = ringBlocks * 64 << 10
 )
 
 // A Ring reads frames from an interface through a ring that it shares with the kernel: an AF_PACKET socket with TPACKET_V3
-// (packet(7), Documentation/networking/packet_mmap.rst). It needs CAP_NET_RAW to open, and CAP_NET_ADMIN only if it shall bring
-// an interface up that is down.
+// (packet(7), Documentation/networking/packet_mmap.rst). Opening it needs CAP_NET_RAW. Bringing up an
+// interface that is down needs CAP_NET_ADMIN as well.
 //
-// It stays with its interface through all that can happen to it: absent at first, down, up, renamed, deleted and made anew. It
-// is never the reader of other interfaces' frames. Every frame that reached the socket is handed over or counted as a drop.
+// A ring follows its interface, which may be absent at first, go down and up, be renamed, deleted and recreated. It never reads
+// frames of other interfaces. Every frame that reaches the socket is returned by Next or counted as a drop.
 //
-// A ring for control frames stands beside another one on the same interface, and leaves it to that to bring the interface up and
-// to log. Frames that aren't for it never reach its socket.
+// A ring for control frames runs beside a ring for all frames on the same interface. It leaves bringing up the interface and
+// logging to that one. Its kernel filter rejects all other frames.
 //
-// One goroutine calls Open, Next and Close; Stop and Stats are for any.
+// Open, Next and Close must be called by one goroutine. Stop and Stats may be called by any.
 type Ring struct {
-	cfg   RingConfig
-	fd    int      // the packet socket
-	file  *os.File // the same, for the runtime's poller
-	conn  syscall.RawConn
-	woken func(uintptr) bool // wakeUp, made once
-	asked bool               // wakeUp has been, in this sleep
-	links *linkEvents        // nil without
+	cfg    RingConfig
+	fd     int      // the packet socket
+	file   *os.File // the same, for the runtime's poller
+	conn   syscall.RawConn
+	wake   func(uintptr) bool // shouldWake as a func value, so that sleep does not allocate
+	polled bool               // shouldWake was called in this sleep
+	links  *linkEvents        // nil if they are not available
 
 	memory    []byte
 	blockSize int
-	block     int            // the block that is read, or will be next
-	held      bool           // it is ours
-	at        unsafe.Pointer // the next frame's header in it
-	left      int            // frames to come in it
-	vnet      bool           // each frame has a virtio header in front
+	block     int            // index of the current block, or of the next one
+	owned     bool           // the current block is ours, not the kernel's
+	next      unsafe.Pointer // header of the next frame in the current block
+	remaining int            // frames from next on
+	vnet      bool           // each frame is preceded by a virtio header
 
-	bound     nic    // index 0: to no interface
-	stuck     error  // why the interface could not be brought up, if it was down
-	linkType  uint16 // of the bound interface
-	checked   time.Time
-	rejecting time.Time // when the stop began, for the reader; zero before
+	bound      nic    // index 0: not bound
+	bringUpErr error  // why the interface could not be brought up, if it was down
+	linkType   uint16 // of the bound interface
+	checked    time.Time
+	rejecting  time.Time // when the stop began; zero before
 
 	stopping atomic.Bool
-	changed  atomic.Bool // an interface has
-	frames   atomic.Uint64
-	packets  atomic.Uint64 // that the kernel says reached the socket, drops included
+	changed  atomic.Bool   // an interface has changed
+	frames   atomic.Uint64 // returned by Next, or about to be
+	packets  atomic.Uint64 // that reached the socket according to the kernel, drops included
 	drops    atomic.Uint64
 	attached atomic.Uint64
-	why      atomic.Pointer[string]
+	reason   atomic.Pointer[string] // see Stats
 	epoch    time.Time
-	beat     atomic.Int64 // the latest sign of life, since the epoch: a clock that is set must not look like a stop
+	active   atomic.Int64 // nanoseconds since epoch, on the monotonic clock: setting the wall clock must not look like a stall
 }
 
-var starting = "not opened yet"
+var notOpened = "not opened yet"
 
-// NewRing returns a ring that is not open.
+// NewRing returns a ring that is not open yet.
 func NewRing(cfg RingConfig) *Ring {
 	if cfg.Control {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	r := &Ring{cfg: cfg, fd: -1, epoch: time.Now()}
-	r.woken = r.wakeUp
-	r.why.Store(&starting)
+	r.wake = r.shouldWake
+	r.reason.Store(&notOpened)
 	return r
 }
 
-// Open makes the socket and the ring. An interface that does not exist is no error: it is waited for. The error wraps EPERM when
-// the right to do so is missing.
+// Open opens the socket and maps the ring. It is not an error if the interface does not exist: the ring waits for it. The error
+// wraps EPERM if the capability is missing.
 func (r *Ring) Open() (err error) {
 	defer func() {
 		if err != nil {
@@ -99,7 +99,7 @@ func (r *Ring) Open() (err error) {
 			_ = r.Close()
 		}
 	}()
-	// No protocol yet: a socket that is not bound must not hear all interfaces.
+	// Protocol 0: a socket that is not bound yet must not receive frames of all interfaces.
 	if r.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0); err != nil {
 		return fmt.Errorf("socket: %w", err)
 	}
@@ -107,24 +107,24 @@ func (r *Ring) Open() (err error) {
 	if r.conn, err = r.file.SyscallConn(); err != nil {
 		return fmt.Errorf("socket: %w", err)
 	}
-	// Without them the look once a second must do.
+	// Without link events the periodic check has to do.
 	r.links, _ = openLinkEvents(func() {
 		r.changed.Store(true)
-		r.poke()
+		r.interrupt()
 	})
 	if err := unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
 		return fmt.Errorf("TPACKET_V3: %w", err)
 	}
-	// Before the ring is made. Without it (a kernel that lacks it) merged segments count as the one frame that the tap sees.
+	// This must come before the ring. On a kernel without it, merged segments count as the one frame that the socket sees.
 	r.vnet = unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1) == nil
 	page := os.Getpagesize()
-	r.blockSize = max(r.cfg.Size, smallestRing) / ringBlocks / page * page
+	r.blockSize = max(r.cfg.Size, minRingSize) / ringBlocks / page * page
 	request := unix.TpacketReq3{
 		Block_size:     uint32(r.blockSize),
 		Block_nr:       ringBlocks,
 		Frame_size:     frameSize,
 		Frame_nr:       uint32(r.blockSize / frameSize * ringBlocks),
-		Retire_blk_tov: uint32(retire.Milliseconds()),
+		Retire_blk_tov: uint32(blockTimeout.Milliseconds()),
 	}
 	if err := unix.SetsockoptTpacketReq3(r.fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &request); err != nil {
 		return fmt.Errorf("ring of %d bytes: %w", r.blockSize*ringBlocks, err)
@@ -133,157 +133,157 @@ func (r *Ring) Open() (err error) {
 		return fmt.Errorf("map ring of %d bytes: %w", r.blockSize*ringBlocks, err)
 	}
 	now := time.Now()
-	r.beat.Store(now.UnixNano())
-	r.check(now)
+	r.active.Store(int64(now.Sub(r.epoch)))
+	r.checkInterface(now)
 	return nil
 }
 
-// Next fills the batch with frames and says with how many. It waits for the first one, however long. After Stop it hands over
-// the frames that had reached the socket before, and then returns io.EOF. Any other error is one of the accounts: frames that the
-// kernel counted never came. It does not allocate.
+// Next fills batch and returns the number of frames. It blocks until there is at least one. After Stop it returns the frames that
+// had reached the socket before, and then io.EOF. Any other error means that frames which the kernel had counted never arrived.
+// Next does not allocate.
 func (r *Ring) Next(batch []Frame) (int, error) {
-	for r.left == 0 {
-		r.release()
+	for r.remaining == 0 {
+		r.releaseBlock()
 		if err := r.wait(); err != nil {
 			return 0, err
 		}
 	}
-	n := min(len(batch), r.left)
-	p := r.at
+	n := min(len(batch), r.remaining)
+	p := r.next
 	for i := range batch[:n] {
 		h := (*unix.Tpacket3Hdr)(p)
 		f := &batch[i]
 		mac := unsafe.Add(p, uintptr(h.Mac))
 		f.Data = unsafe.Slice((*byte)(mac), h.Snaplen)
 		f.Wire, f.Tag = int(h.Len), 0
-		if h.Status&unix.TP_STATUS_VLAN_VALID != 0 { // the kernel took the outer tag out
+		if h.Status&unix.TP_STATUS_VLAN_VALID != 0 { // the kernel removed the outer tag
 			f.Wire, f.Tag = f.Wire+4, 4
 		}
 		f.Link, f.GSO = r.linkType, GSO{}
 		if r.vnet {
 			v := (*[vnetHeader]byte)(unsafe.Add(mac, -vnetHeader))
-			f.GSO.Type, f.GSO.Size = v[1], *(*uint16)(unsafe.Pointer(&v[4])) // in the machine's byte order
+			f.GSO.Type, f.GSO.Size = v[1], *(*uint16)(unsafe.Pointer(&v[4])) // in host byte order
 		}
 		p = unsafe.Add(p, uintptr(h.Next_offset))
 	}
-	r.at, r.left = p, r.left-n
+	r.next, r.remaining = p, r.remaining-n
 	return n, nil
 }
 
-// release gives the block back to the kernel.
-func (r *Ring) release() {
-	if r.held {
+// releaseBlock returns the current block to the kernel.
+func (r *Ring) releaseBlock() {
+	if r.owned {
 		atomic.StoreUint32(r.status(), unix.TP_STATUS_KERNEL)
 		r.block = (r.block + 1) % ringBlocks
-		r.held = false
+		r.owned = false
 	}
 }
 
-// header is the block's struct tpacket_hdr_v1, which lies behind version and offset_to_priv of struct tpacket_block_desc.
+// header returns the block's struct tpacket_hdr_v1, which follows version and offset_to_priv in struct tpacket_block_desc.
 func (r *Ring) header() *unix.TpacketHdrV1 {
 	return (*unix.TpacketHdrV1)(unsafe.Pointer(&r.memory[r.block*r.blockSize+8]))
 }
 
 func (r *Ring) status() *uint32 { return &r.header().Block_status }
 
-// ready says whether the kernel is done with the next block.
+// ready reports whether the kernel has handed over the next block.
 func (r *Ring) ready() bool { return atomic.LoadUint32(r.status())&unix.TP_STATUS_USER != 0 }
 
-// take takes the next block if the kernel is done with it.
-func (r *Ring) take() bool {
+// acquireBlock takes over the next block if it is ready.
+func (r *Ring) acquireBlock() bool {
 	if !r.ready() {
 		return false
 	}
 	h := r.header()
-	r.held, r.left = true, int(h.Num_pkts)
-	r.at = unsafe.Pointer(&r.memory[r.block*r.blockSize+int(h.Offset_to_first_pkt)])
+	r.owned, r.remaining = true, int(h.Num_pkts)
+	r.next = unsafe.Pointer(&r.memory[r.block*r.blockSize+int(h.Offset_to_first_pkt)])
 	r.frames.Add(uint64(h.Num_pkts))
 	return true
 }
 
-// wait returns with a block taken, or io.EOF after a stop.
+// wait blocks until a block is acquired. After a stop it returns io.EOF.
 func (r *Ring) wait() error {
 	for {
 		now := time.Now()
-		r.beat.Store(int64(now.Sub(r.epoch)))
+		r.active.Store(int64(now.Sub(r.epoch)))
 		if r.stopping.Load() {
-			if done, err := r.stop(now); done {
+			if done, err := r.drain(now); done {
 				return err
 			}
-		} else if r.changed.Swap(false) || now.Sub(r.checked) >= checkEvery {
-			r.check(now)
+		} else if r.changed.Swap(false) || now.Sub(r.checked) >= checkInterval {
+			r.checkInterface(now)
 		}
-		if r.take() {
+		if r.acquireBlock() {
 			return nil
 		}
 		if r.rejecting.IsZero() {
-			r.sleep(max(0, checkEvery-now.Sub(r.checked)))
+			r.sleep(max(0, checkInterval-now.Sub(r.checked)))
 		} else {
-			time.Sleep(retire / 4)
+			time.Sleep(blockTimeout / 4)
 		}
 	}
 }
 
-// sleep waits for a block, a change of interfaces, a stop, or the time to pass. It waits in the runtime's poller: a thread that
-// sits in poll(2) instead keeps the runtime's own watchdog awake, which doubles what idling costs.
-func (r *Ring) sleep(atMost time.Duration) {
-	_ = r.file.SetReadDeadline(time.Now().Add(atMost))
-	r.asked = false
-	err := r.conn.Read(r.woken)
+// sleep waits for a block, a change of an interface, a stop, or until the timeout. It waits in the runtime's poller: a thread
+// blocked in poll(2) would keep the runtime's system monitor busy, which doubles the cost of idling.
+func (r *Ring) sleep(timeout time.Duration) {
+	_ = r.file.SetReadDeadline(time.Now().Add(timeout))
+	r.polled = false
+	err := r.conn.Read(r.wake)
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		if r.ready() {
 			return
 		}
 	}
-	// The interface may have gone down or away (ENETDOWN). Reading the error clears it; left unread it would wake every poll.
+	// The interface may be down or gone (ENETDOWN). Reading the error clears it; otherwise it would end every poll at once.
 	if code, err := unix.GetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_ERROR); err == nil && code != 0 {
 		r.changed.Store(true)
 	}
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		// After an event that was nothing but an error the runtime's poller takes no more orders until the next one.
+		// After an event that was only an error the runtime's poller does not wait again until the next event.
 		fds := [...]unix.PollFd{{Fd: int32(r.fd), Events: unix.POLLIN}}
-		_, _ = unix.Poll(fds[:], int(min(atMost, 100*time.Millisecond).Milliseconds()))
+		_, _ = unix.Poll(fds[:], int(min(timeout, 100*time.Millisecond).Milliseconds()))
 	}
 }
 
-// wakeUp is what conn.Read asks at once and after each event: true ends the sleep.
-func (r *Ring) wakeUp(uintptr) bool {
-	if r.asked {
+// shouldWake ends a sleep by returning true. conn.Read calls it at once and after each event.
+func (r *Ring) shouldWake(uintptr) bool {
+	if r.polled {
 		return true
 	}
-	r.asked = true
+	r.polled = true
 	return r.ready() || r.stopping.Load() || r.changed.Load()
 }
 
-// poke ends a sleep, or the next one before it begins. Any goroutine may.
-func (r *Ring) poke() { _ = r.file.SetReadDeadline(time.Unix(1, 0)) }
+// interrupt ends the current sleep, or else the next one. Any goroutine may call it.
+func (r *Ring) interrupt() { _ = r.file.SetReadDeadline(time.Unix(1, 0)) }
 
-// stop makes the socket deaf and then waits until all that it had heard has been handed over.
-func (r *Ring) stop(now time.Time) (done bool, err error) {
+// drain makes the socket reject new frames, and reports done when all earlier ones have been returned.
+func (r *Ring) drain(now time.Time) (done bool, err error) {
 	if r.rejecting.IsZero() {
 		r.rejecting = now
 		if err := setFilter(r.fd, rejectFilter()); err != nil {
 			return true, err
 		}
 	}
-	// A block that is not full comes when the retire time has passed. A processor may have been in the old filter till now.
-	if now.Sub(r.rejecting) < retire || r.ready() {
+	// A block that is not full arrives after blockTimeout. Until then another CPU may still have been running the old filter.
+	if now.Sub(r.rejecting) < blockTimeout || r.ready() {
 		return false, nil
 	}
-	r.account()
+	r.readStatistics()
 	missing := int64(r.packets.Load()) - int64(r.drops.Load()) - int64(r.frames.Load())
 	if missing == 0 {
-		r.because("stopped")
+		r.setReason(stopped)
 		return true, io.EOF
 	}
-	if now.Sub(r.rejecting) < stopAtMost {
+	if now.Sub(r.rejecting) < maxStopWait {
 		return false, nil
 	}
-	return true, fmt.Errorf("stop ring on %s: %d frames that the kernel counted did not come", r.cfg.Interface, missing)
+	return true, fmt.Errorf("stop ring on %s: %d frames that the kernel counted did not arrive", r.cfg.Interface, missing)
 }
 
-// account adds the kernel's statistics to ours. Reading clears them, so nobody else may; they are 32 bits wide.
-func (r *Ring) account() {
+// readStatistics adds the kernel's 32-bit statistics to ours. Reading clears them, so it is the only reader.
+func (r *Ring) readStatistics() {
 	s, err := unix.GetsockoptTpacketStatsV3(r.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 	if err != nil {
 		return
@@ -292,29 +292,29 @@ func (r *Ring) account() {
 	r.drops.Add(uint64(s.Drops))
 }
 
-// More says that frames are left of those that lay ready together, so that Next will not wait for them.
-func (r *Ring) More() bool { return r.left > 0 }
+// More reports whether the current block has more frames, so that Next would not block.
+func (r *Ring) More() bool { return r.remaining > 0 }
 
-// Stop ends the reading: Next hands over what had come, and then io.EOF.
+// Stop makes Next return the frames that have already arrived, and then io.EOF.
 func (r *Ring) Stop() {
 	r.stopping.Store(true)
-	r.poke()
+	r.interrupt()
 }
 
-// Stats says what the ring has done.
+// Stats returns the statistics of the ring.
 func (r *Ring) Stats() Stats {
-	why := *r.why.Load()
+	reason := *r.reason.Load()
 	return Stats{
 		Frames:     r.frames.Load(),
 		Drops:      r.drops.Load(),
 		Attached:   r.attached.Load(),
-		Up:         why == "",
-		Reason:     why,
-		LastActive: r.epoch.Add(time.Duration(r.beat.Load())),
+		Up:         reason == "",
+		Reason:     reason,
+		LastActive: r.epoch.Add(time.Duration(r.active.Load())),
 	}
 }
 
-// Close gives all back. Frames lent by Next are gone with it.
+// Close releases everything. Frames returned by Next become invalid.
 func (r *Ring) Close() error {
 	var errs []error
 	if r.memory != nil {

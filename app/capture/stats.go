@@ -2,12 +2,19 @@ package capture
 
 import "time"
 
-// Stats are what a Ring has done since it was opened. Any goroutine may ask for them.
+// Stats describe a Ring since it was opened.
 type Stats struct {
-	Frames     uint64    // handed over by the socket: the tap's frames, of which one may stand for several on the wire
-	Drops      uint64    // that reached the socket when the ring was full, as the kernel counts them
-	Attached   uint64    // times that the ring was bound to the interface
+	Frames     uint64    // frames read from the socket; one of them may stand for several on the wire (see GSO)
+	Drops      uint64    // frames that reached the socket while the ring was full, as counted by the kernel
+	Attached   uint64    // how often the ring was bound to the interface
 	Up         bool      // bound to an interface that is up and has a carrier
-	Reason     string    // why it is not, "" when it is
-	LastActive time.Time // when the reader last showed a sign of life, on the monotonic clock too
+	Reason     string    // why Up is false; "" if it is true
+	LastActive time.Time // when the reading goroutine was last active; has a monotonic clock reading
 }
+
+// Reasons in Stats. There are others: errors of the kernel, as text.
+const (
+	ReasonNoInterface = "no such interface"
+	ReasonDown        = "interface is down"
+	ReasonNoCarrier   = "interface has no carrier (is the cable plugged in?)"
+)

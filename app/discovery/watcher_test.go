@@ -312,7 +312,7 @@ func TestControlMissesNothing(t *testing.T) {
 					continue
 				}
 				frames++
-				heard := capture.Control(f)
+				heard := capture.IsControl(f)
 				if heard {
 					accepted++
 				}

@@ -45,7 +45,7 @@ func (c *controlTap) update() {
 
 // learnFrom learns from a control frame.
 func (c *controlTap) learnFrom(now time.Time, frame *capture.Frame) {
-	if !capture.Control(frame) {
+	if !capture.IsControl(frame) {
 		return
 	}
 	c.facts = c.facts[:0]
