@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
-	"sync"
 	"testing"
 
 	"golang.org/x/net/bpf"
@@ -19,12 +18,12 @@ var (
 	six     = netip.MustParseAddr("fe80::7")
 )
 
-// datagram makes a UDP frame over IPv4 or IPv6.
+// datagram returns a UDP frame over IPv4 or IPv6.
 func datagram(src netip.Addr, from, to uint16) []byte {
 	return testnet.Datagram(testnet.Ends{SrcMAC: someone, Src: src, Dst: src}, from, to, 64, make([]byte, 20))
 }
 
-// behind puts tags of these kinds in front of what a frame carries.
+// behind returns the frame with tags of these ethertypes.
 func behind(frame []byte, kinds ...uint16) []byte {
 	b := bytes.Clone(frame[:12])
 	for i, kind := range kinds {
@@ -34,14 +33,14 @@ func behind(frame []byte, kinds ...uint16) []byte {
 	return append(b, frame[12:]...)
 }
 
-// optioned puts n bytes of options into the IPv4 header, as many as it then says to have.
+// optioned returns the frame with n bytes of IPv4 options.
 func optioned(frame []byte, n int) []byte {
 	b := slices.Insert(bytes.Clone(frame), 34, bytes.Repeat([]byte{1}, n)...)
 	b[14] += byte(n / 4)
 	return b
 }
 
-// extended puts an IPv6 extension header in front of what a frame carries.
+// extended returns the frame with an IPv6 extension header.
 func extended(frame []byte, header byte) []byte {
 	b := slices.Insert(bytes.Clone(frame), 54, frame[20], 0, 0, 0, 0, 0, 0, 0)
 	b[20] = header
@@ -58,14 +57,17 @@ func icmp6(typ uint8) []byte {
 	return testnet.ICMPv6(testnet.Ends{SrcMAC: someone, Src: six, Dst: six}, 255, typ, make([]byte, 20))
 }
 
-func heard(data []byte) bool { return IsControl(&Frame{Data: data, Wire: len(data), Link: linkEthernet}) }
+// passes reports whether an Ethernet frame passes the control filter.
+func passes(data []byte) bool {
+	return IsControl(&Frame{Data: data, Wire: len(data), Link: linkEthernet})
+}
 
-// What is a control frame is heard, as soon as it is long enough to tell and behind two tags at most, and nothing else is.
-func TestControl(t *testing.T) {
+// Control frames pass if they are long enough to tell, behind at most two tags. Nothing else passes.
+func TestControlFilter_Frames(t *testing.T) {
 	tests := []struct {
 		name  string
 		frame []byte
-		needs int // bytes without tags that tell; 0 if it is none
+		needs int // minimum length without tags; 0 if it is not a control frame
 	}{
 		{"arp request", testnet.ARPRequest(someone, four, four), 14},
 		{"arp reply", testnet.ARPReply(someone, four, someone, four), 14},
@@ -117,7 +119,7 @@ func TestControl(t *testing.T) {
 				needs := tt.needs + 4*len(kinds)
 				for size := range len(frame) + 1 {
 					want := tt.needs > 0 && size >= needs && len(kinds) <= 2
-					if got := heard(frame[:size:size]); got != want {
+					if got := passes(frame[:size:size]); got != want {
 						t.Fatalf("behind %x: %v of %d bytes, want %v", kinds, got, size, want)
 					}
 				}
@@ -126,8 +128,8 @@ func TestControl(t *testing.T) {
 	}
 }
 
-// Each port and each type by itself.
-func TestControlNumbers(t *testing.T) {
+// All ports, ICMPv6 types and ethertypes.
+func TestControlFilter_Numbers(t *testing.T) {
 	for _, src := range []netip.Addr{four, six} {
 		at := len(datagram(src, 1, 1)) - 28
 		frame := datagram(src, 1, 1)
@@ -135,7 +137,7 @@ func TestControlNumbers(t *testing.T) {
 			want := slices.Contains([]int{67, 68, 546, 547, 5353}, port)
 			for _, off := range []int{at, at + 2} {
 				binary.BigEndian.PutUint16(frame[off:], uint16(port))
-				if got := heard(frame); got != want {
+				if got := passes(frame); got != want {
 					t.Errorf("from %s, port %d at %d: %v", src, port, off, got)
 				}
 				binary.BigEndian.PutUint16(frame[off:], 1)
@@ -144,28 +146,19 @@ func TestControlNumbers(t *testing.T) {
 	}
 	frame := icmp6(0)
 	for typ := range 256 {
-		if got, want := heard(with(frame, 54, byte(typ))), typ >= 133 && typ <= 136; got != want {
+		if got, want := passes(with(frame, 54, byte(typ))), typ >= 133 && typ <= 136; got != want {
 			t.Errorf("type %d: %v", typ, got)
 		}
 	}
-	for kind := range 1 << 16 { // in front of what could be anything
+	for kind := range 1 << 16 {
 		frame := with(make([]byte, 100), 12, byte(kind>>8), byte(kind))
-		if got, want := heard(frame), kind == 0x0806; got != want {
+		if got, want := passes(frame), kind == 0x0806; got != want {
 			t.Errorf("ethertype %#04x: %v", kind, got)
 		}
 	}
 }
 
-// Frames of other link types are for their reader to judge.
-func TestControlOtherLinks(t *testing.T) {
-	for _, link := range []uint16{0, linkRaw, 113, linkRadiotap, 276, linkUnknown} {
-		if !IsControl(&Frame{Link: link}) {
-			t.Errorf("a frame of link type %d does not pass", link)
-		}
-	}
-}
-
-// What the filter of an interface lets in, and how much of it.
+// Which frames the filter of a link type keeps, and how much of them.
 func TestFilterFor(t *testing.T) {
 	arp, udp := testnet.ARPRequest(someone, four, four), datagram(four, 40000, 443)
 	tests := []struct {
@@ -198,7 +191,11 @@ func TestFilterFor(t *testing.T) {
 	}
 }
 
-func TestControlDoesNotAllocate(t *testing.T) {
+// Frames of other link types always pass.
+func TestIsControl_DoesNotAllocate(t *testing.T) {
+	if !IsControl(&Frame{Link: linkRaw}) {
+		t.Error("IsControl is false for another link type")
+	}
 	for _, frame := range [][]byte{testnet.ARPRequest(someone, four, four), datagram(six, 40000, 5353), datagram(four, 40000, 443)} {
 		f := Frame{Data: behind(frame, 0x8100, 0x8100), Link: linkEthernet}
 		if n := testing.AllocsPerRun(1000, func() { IsControl(&f) }); n != 0 {
@@ -207,24 +204,7 @@ func TestControlDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// Many may ask at once; the race detector watches.
-func TestControlConcurrent(t *testing.T) {
-	arp, udp := testnet.ARPRequest(someone, four, four), datagram(four, 40000, 443)
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for range 1000 {
-				if !heard(arp) || heard(udp) {
-					t.Error("answers differ")
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-}
-
-func BenchmarkControl(b *testing.B) {
+func BenchmarkIsControl(b *testing.B) {
 	for _, bench := range []struct {
 		name  string
 		frame []byte

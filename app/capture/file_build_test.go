@@ -6,7 +6,7 @@ import (
 	"encoding/binary"
 )
 
-// A fileBuilder makes capture files by hand, in either byte order, and marks the end of each record and block.
+// A fileBuilder builds capture files in either byte order, and marks the end of each record and block.
 type fileBuilder struct {
 	order interface {
 		binary.ByteOrder
@@ -17,7 +17,7 @@ type fileBuilder struct {
 	marks    []fileMark
 }
 
-// A fileMark says what a file holds that ends here.
+// A fileMark is what a file contains up to length.
 type fileMark struct{ length, packets, interfaces int }
 
 func (f *fileBuilder) mark(packets, interfaces int) *fileBuilder {
@@ -67,7 +67,7 @@ func (f *fileBuilder) block(kind uint32, body []byte) *fileBuilder {
 	return f
 }
 
-// body is what fill appends, as the body of a block.
+// body returns what fill appends, followed by data.
 func (f *fileBuilder) body(fill func(*fileBuilder), data string) []byte {
 	g := &fileBuilder{order: f.order}
 	fill(g)
@@ -108,7 +108,7 @@ func (f *fileBuilder) other(kind uint32, body string) *fileBuilder {
 func littleFile() *fileBuilder { return &fileBuilder{order: binary.LittleEndian} }
 func bigFile() *fileBuilder    { return &fileBuilder{order: binary.BigEndian} }
 
-// append joins a section of another byte order.
+// append adds a section of another byte order.
 func (f *fileBuilder) append(g *fileBuilder) *fileBuilder {
 	last := f.marks[len(f.marks)-1]
 	for _, m := range g.marks {
@@ -118,7 +118,7 @@ func (f *fileBuilder) append(g *fileBuilder) *fileBuilder {
 	return f
 }
 
-// smallFiles are small captures that together hold everything a File reads.
+// smallFiles returns small captures that together have everything that a File reads.
 func smallFiles() map[string]*fileBuilder {
 	records := func(f *fileBuilder) *fileBuilder {
 		return f.record("first", 5).record("", 60).record("third record", 3).record("cut at its snap length", 1514)
@@ -141,7 +141,7 @@ func smallFiles() map[string]*fileBuilder {
 	}
 }
 
-// gzipped packs each part into a member of its own.
+// gzipped compresses each part into its own gzip member.
 func gzipped(parts ...[]byte) []byte {
 	var b bytes.Buffer
 	for _, part := range parts {

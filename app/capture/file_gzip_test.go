@@ -7,27 +7,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// gzipWays packs a file in all ways that are whole.
-func gzipWays(b []byte) map[string][]byte {
-	half := len(b) / 2
-	return map[string][]byte{
-		" in one member": gzipped(b),
-		" in members":    gzipped(b[:half], b[half:half+1], nil, b[half+1:]),
-	}
-}
-
-func TestFileGzip(t *testing.T) {
+func TestFile_ReadsGzip(t *testing.T) {
 	for name, file := range smallFiles() {
 		want := reference(file.b)
-		for way, b := range gzipWays(file.b) {
+		half := len(file.b) / 2
+		for way, b := range map[string][]byte{
+			"one member": gzipped(file.b), "several members": gzipped(file.b[:half], file.b[half:half+1], nil, file.b[half+1:]),
+		} {
 			if d := cmp.Diff(want, readBytes(t, b)); d != "" {
-				t.Errorf("%s%s (-want +got):\n%s", name, way, d)
+				t.Errorf("%s, %s (-want +got):\n%s", name, way, d)
 			}
 		}
 	}
 }
 
-func TestFileGzipDamage(t *testing.T) {
+func TestFile_ReportsGzipDamage(t *testing.T) {
 	pcap := littleFile().pcap(0xa1b2c3d4, 1).record("first", 5).record("second", 6)
 	whole := gzipped(pcap.b)
 	first := gzipped(pcap.b[:50])
@@ -40,10 +34,10 @@ func TestFileGzipDamage(t *testing.T) {
 	}{
 		{"cut in the trailer", "cut", "gzip data is cut short, in record 3 at byte 67", 2, whole[:len(whole)-1]},
 		{"wrong sum", "corrupt", "gzip data is corrupt, near record 3 at byte 67: gzip: invalid checksum", 2, sum},
-		{"something behind", "corrupt", "gzip data is corrupt, near record 3 at byte 67: gzip: invalid header", 2, append(bytes.Clone(whole), "behind"...)},
+		{"something behind", "corrupt", "gzip data is corrupt, near record 3 at byte 67: gzip: invalid header", 2, append(bytes.Clone(whole), "something else"...)},
 		{"ends with its first member", "cut", "record 2 at byte 45 is cut short", 1, first},
 		{"second member cut", "cut", "gzip data is cut short, in record 2 at byte 45", 1, append(bytes.Clone(first), 0x1f)},
-		{"second member corrupt", "corrupt", "gzip data is corrupt, near record 2 at byte 45: gzip: invalid header", 1, append(bytes.Clone(first), 0x1f, 0x8c)},
+		{"second member corrupt", "corrupt", "gzip data is corrupt, near record 2 at byte 45: gzip: invalid header", 1, append(bytes.Clone(first), "\x1f\x8c12345678"...)},
 		{"the capture corrupt", "corrupt", "record 1 at byte 24: captured length 4294967295 is above 262144", 0,
 			gzipped(littleFile().pcap(0xa1b2c3d4, 1).u32(1, 1, 0xffffffff, 1).b)},
 	} {
@@ -56,9 +50,9 @@ func TestFileGzipDamage(t *testing.T) {
 	}
 }
 
-// TestFileGzipCuts cuts packed files at each byte, and changes each byte: what counts is always a beginning of the
-// whole, and nothing passes for "ok" that is not whole.
-func TestFileGzipCuts(t *testing.T) {
+// Compressed files are cut at each byte, and each byte is changed: the frames are always the first ones of the file, and the
+// status is never "ok" if some are missing.
+func TestFile_DamagedGzipIsNeverOK(t *testing.T) {
 	for name, file := range smallFiles() {
 		want := map[int]uint32{} // the sum of so many packets
 		for _, m := range file.marks {

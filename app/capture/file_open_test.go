@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestFileInterfaces(t *testing.T) {
+func TestFile_BoundsInterfaces(t *testing.T) {
 	f := littleFile().section(1, 0)
 	for range 65536 {
 		f.iface(1, 0)
@@ -35,8 +35,8 @@ func TestFileInterfaces(t *testing.T) {
 	}
 }
 
-// TestFileBufferSized reads blocks about as long as the buffer, and the largest packets in them.
-func TestFileBufferSized(t *testing.T) {
+// Blocks about as long as the buffer are read, with the largest packets in them.
+func TestFile_ReadsBlocksAsLongAsBuffer(t *testing.T) {
 	data := strings.Repeat("0123456789abcdef", 262144/16)
 	for size := 524288 - 16; size <= 524288+16; size += 4 {
 		f := littleFile().section(1, 0).iface(1, 0).enhanced(0, "before", 60)
@@ -51,7 +51,7 @@ func TestFileBufferSized(t *testing.T) {
 	}
 }
 
-func TestFileOpen(t *testing.T) {
+func TestOpenFile(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string, b []byte) string {
 		path := filepath.Join(dir, name)
@@ -99,7 +99,7 @@ func TestFileOpen(t *testing.T) {
 	}
 }
 
-func TestFileReadError(t *testing.T) {
+func TestFile_ReturnsReadError(t *testing.T) {
 	b := smallFiles()["pcapng little"].b
 	for _, b := range [][]byte{b, gzipped(b)[:100]} {
 		f, err := capture.NewFile(io.MultiReader(bytes.NewReader(b), iotest.ErrReader(errors.New("input/output error"))), "disk")
@@ -115,7 +115,7 @@ func TestFileReadError(t *testing.T) {
 	}
 }
 
-func TestFileStop(t *testing.T) {
+func TestFile_StopReturnsEOF(t *testing.T) {
 	for _, name := range []string{"us little", "pcapng both"} {
 		f, err := capture.NewFile(bytes.NewReader(smallFiles()[name].b), "test")
 		if err != nil {
@@ -134,8 +134,8 @@ func TestFileStop(t *testing.T) {
 	}
 }
 
-// TestFileStopPassing stops a Next that passes over blocks without end.
-func TestFileStopPassing(t *testing.T) {
+// Stop ends a Next that skips blocks for ever.
+func TestFile_StopEndsSkipping(t *testing.T) {
 	file := littleFile().section(1, 0)
 	f, err := capture.NewFile(&endless{head: file.b, body: (&fileBuilder{order: file.order}).other(5, "statistics").b}, "test")
 	if err != nil {
@@ -150,8 +150,7 @@ func TestFileStopPassing(t *testing.T) {
 	}
 }
 
-// TestFileStopPipe stops a Next that waits for a pipe.
-func TestFileStopPipe(t *testing.T) {
+func TestFile_StopWakesPipeReader(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

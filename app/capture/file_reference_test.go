@@ -12,7 +12,7 @@ import (
 	"gonetmon/app/capture"
 )
 
-// A reading is what a capture file holds, short enough to compare.
+// A reading is a summary of the content of a capture file.
 type reading struct {
 	Format     string         `json:"format"`
 	Status     string         `json:"status"`
@@ -20,7 +20,7 @@ type reading struct {
 	Links      map[uint16]int `json:"linktypes"`
 	Packets    int            `json:"packets"`
 	WireBytes  int64          `json:"wire_bytes"`
-	Sum        uint32         `json:"sum"` // CRC-32 over link type, wire length, stored length and data of each frame
+	Sum        uint32         `json:"sum"` // CRC-32 over link type, wire length, captured length and data of each frame
 }
 
 func (r *reading) add(link uint16, data []byte, wire int64) {
@@ -38,7 +38,7 @@ func (r *reading) add(link uint16, data []byte, wire int64) {
 	r.Sum = crc32.Update(crc32.Update(r.Sum, crc32.IEEETable, b), crc32.IEEETable, data)
 }
 
-// readCapture reads r to its end with batches of n frames, and looks at the frames when each batch is full.
+// readCapture reads r to its end with batches of n frames. It looks at the frames of a batch when it is full.
 func readCapture(t testing.TB, r io.Reader, n int) (reading, string) {
 	t.Helper()
 	f, err := capture.NewFile(r, "test")
@@ -52,7 +52,7 @@ func readCapture(t testing.TB, r io.Reader, n int) (reading, string) {
 	var got reading
 	batch := make([]capture.Frame, n)
 	for i := range batch {
-		batch[i] = capture.Frame{Tag: 4, GSO: capture.GSO{Type: 1}} // Next has to clear it.
+		batch[i] = capture.Frame{Tag: 4, GSO: capture.GSO{Type: 1}} // Next must clear it
 	}
 	for {
 		n, err := f.Next(batch)
@@ -86,7 +86,7 @@ func readBytes(t testing.TB, b []byte) reading {
 	return got
 }
 
-// reference reads a capture that is not packed, with the rules of oracle.py and all of it in memory.
+// reference reads an uncompressed capture by the rules of oracle.py, all of it in memory.
 func reference(b []byte) reading {
 	if bytes.HasPrefix(b, []byte("\x0a\x0d\x0d\x0a")) {
 		return referencePcapng(b)

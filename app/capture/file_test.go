@@ -14,13 +14,10 @@ import (
 	"gonetmon/app/capture"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/layers"
-	"github.com/google/gopacket/pcapgo"
 )
 
-// TestFileSmall reads each small file frame by frame, as it was made.
-func TestFileSmall(t *testing.T) {
+// Each small file is read frame by frame.
+func TestFile_ReadsAllFormats(t *testing.T) {
 	type frame struct {
 		Data string
 		Wire int
@@ -56,7 +53,7 @@ func TestFileSmall(t *testing.T) {
 				t.Errorf("frames (-want +got):\n%s", d)
 			}
 			info := f.Info()
-			info.First, info.Last = time.Time{}, time.Time{} // tested by themselves
+			info.First, info.Last = time.Time{}, time.Time{} // see TestFile_Times
 			if d := cmp.Diff(capture.Info{Format: info.Format, Status: "ok", Interfaces: file.marks[len(file.marks)-1].interfaces}, info); d != "" {
 				t.Errorf("info (-want +got):\n%s", d)
 			}
@@ -64,63 +61,8 @@ func TestFileSmall(t *testing.T) {
 	}
 }
 
-// TestFilePcapgo reads what gopacket's writers write.
-func TestFilePcapgo(t *testing.T) {
-	packets := []string{"a packet", "", strings.Repeat("long ", 300)}
-	want := reading{Format: "pcap-us", Status: "ok", Interfaces: 1}
-	for _, p := range packets {
-		want.add(1, []byte(p), int64(len(p)+4))
-	}
-	write := func(w interface {
-		WritePacket(gopacket.CaptureInfo, []byte) error
-	}, link int) {
-		for _, p := range packets {
-			ci := gopacket.CaptureInfo{Timestamp: time.Unix(1, 2), CaptureLength: len(p), Length: len(p) + 4, InterfaceIndex: link}
-			if err := w.WritePacket(ci, []byte(p)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	for name, make := range map[string]func(io.Writer) *pcapgo.Writer{"pcap-us": pcapgo.NewWriter, "pcap-ns": pcapgo.NewWriterNanos} {
-		var b bytes.Buffer
-		w := make(&b)
-		if err := w.WriteFileHeader(65536, layers.LinkTypeEthernet); err != nil {
-			t.Fatal(err)
-		}
-		write(w, 0)
-		want.Format = name
-		if d := cmp.Diff(want, readBytes(t, b.Bytes())); d != "" {
-			t.Errorf("%s (-want +got):\n%s", name, d)
-		}
-	}
-	var b bytes.Buffer
-	w, err := pcapgo.NewNgWriter(&b, layers.LinkTypeEthernet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(w, 0)
-	intf := pcapgo.NgInterface{Name: "lo", Description: "second", LinkType: layers.LinkTypeRaw, TimestampResolution: 9}
-	if _, err := w.AddInterface(intf); err != nil {
-		t.Fatal(err)
-	}
-	write(w, 1)
-	if err := w.WriteInterfaceStats(1, pcapgo.NgInterfaceStatistics{PacketsReceived: 3}); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range packets {
-		want.add(101, []byte(p), int64(len(p)+4))
-	}
-	want.Format, want.Interfaces = "pcapng", 2
-	if d := cmp.Diff(want, readBytes(t, b.Bytes())); d != "" {
-		t.Errorf("pcapng (-want +got):\n%s", d)
-	}
-}
-
-// TestFilePrefixes cuts each small file at each byte: what ends before the cut counts.
-func TestFilePrefixes(t *testing.T) {
+// Each small file is cut at each byte: the frames before the cut are read.
+func TestFile_ReadsUpToCut(t *testing.T) {
 	for name, file := range smallFiles() {
 		header := 24
 		if strings.HasPrefix(name, "pcapng") {
@@ -159,8 +101,8 @@ func TestFilePrefixes(t *testing.T) {
 	}
 }
 
-// TestFileChanges changes each byte of each small file in some ways.
-func TestFileChanges(t *testing.T) {
+// Each byte of each small file is changed in several ways.
+func TestFile_AgreesWithReference(t *testing.T) {
 	for name, file := range smallFiles() {
 		for at := range file.b {
 			for _, to := range changes(file.b[at]) {
@@ -177,12 +119,12 @@ func TestFileChanges(t *testing.T) {
 	}
 }
 
-// changes are values that a byte may get by damage.
+// changes returns values that a damaged byte may have.
 func changes(b byte) []byte {
 	return []byte{0, 1, 4, 0xff, b ^ 0x80, b + 1, b - 1, b + 4, b - 4}
 }
 
-func TestFileDamage(t *testing.T) {
+func TestFile_ReportsDamage(t *testing.T) {
 	pcap := func() *fileBuilder { return bigFile().pcap(0xa1b2c3d4, 1).record("first", 60) }
 	ng := func() *fileBuilder { return littleFile().section(1, 0).iface(1, 0).enhanced(0, "first", 60) }
 	for _, c := range []struct {
@@ -206,9 +148,9 @@ func TestFileDamage(t *testing.T) {
 		{"interface of the section before", "corrupt", "block at byte 116: interface 0 was not described", 1, ng().section(1, 0).simple("x", 1).b},
 		{"stored above the block", "corrupt", "block at byte 88: captured length 5 in a block of 36 bytes", 1, ng().u32(6, 36, 0, 1, 1, 5, 5, 0, 36).b},
 		{"stored above all", "corrupt", "block at byte 88: captured length 4294967295 is above 262144", 1, ng().u32(6, 32, 0, 1, 1, 0xffffffff, 5, 32).b},
-		{"section version", "corrupt", "block at byte 88: a section of version 1.1", 1, ng().section(1, 1).b},
-		{"section order", "corrupt", "block at byte 88: a section without byte order", 1, ng().u32(0x0a0d0d0a, 28, 7).b},
-		{"first block", "corrupt", "block at byte 0: a section of version 2.0", 0, littleFile().section(2, 0).b},
+		{"section version", "corrupt", "block at byte 88: unknown section version 1.1", 1, ng().section(1, 1).b},
+		{"section order", "corrupt", "block at byte 88: section without a byte-order magic", 1, ng().u32(0x0a0d0d0a, 28, 7).b},
+		{"first block", "corrupt", "block at byte 0: unknown section version 2.0", 0, littleFile().section(2, 0).b},
 		{"only a magic", "cut", "block at byte 0 is cut short", 0, littleFile().u32(0x0a0d0d0a).b},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -223,8 +165,8 @@ func TestFileDamage(t *testing.T) {
 	}
 }
 
-// TestFileLent holds frames of a whole batch while the buffer would have to be filled again, from readers of all kinds.
-func TestFileLent(t *testing.T) {
+// The frames of a batch stay valid when the buffer would have to be refilled, with readers of all kinds.
+func TestFile_BatchStaysValid(t *testing.T) {
 	large := strings.Repeat("0123456789abcdef", 262144/16)
 	record := func(f *fileBuilder, i int) {
 		size := []int{i % 1500, 64, 9000, len(large)}[i%4]
@@ -267,13 +209,13 @@ func TestFileLent(t *testing.T) {
 	}
 }
 
-// A pieceReader gives 1,000 bytes at a time.
+// A pieceReader returns at most 1,000 bytes at a time.
 type pieceReader struct{ r io.Reader }
 
 func (p *pieceReader) Read(b []byte) (int, error) { return p.r.Read(b[:min(len(b), 1000)]) }
 
-// TestFileMemory claims large lengths: nothing is allocated for them.
-func TestFileMemory(t *testing.T) {
+// Large lengths in a file do not allocate memory.
+func TestFile_MemoryIsBounded(t *testing.T) {
 	zeros := func(n int64) io.Reader { return io.LimitReader(zeroReader{}, n) }
 	ng := func() *fileBuilder { return littleFile().section(1, 0).iface(1, 0) }
 	for _, c := range []struct {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestSpan(t *testing.T) {
+func TestSpan_Add(t *testing.T) {
 	at := time.Date(2026, 11, 23, 14, 0, 0, 500000000, time.UTC)
 	for _, tt := range []struct {
 		name             string
@@ -48,8 +48,8 @@ func TestResolution(t *testing.T) {
 	}
 }
 
-// The times of a file's records, in any order, of an interface whose clock has a resolution and an offset of its own.
-func TestFileTimes(t *testing.T) {
+// Info has the earliest and the latest time, for records in any order and a clock with its own resolution and offset.
+func TestFile_Times(t *testing.T) {
 	for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
 		block := func(kind uint32, body []byte) []byte {
 			b := order.AppendUint32(nil, kind)

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// The filter keeps every frame, of every length, and the whole of it where its IP header may lie anywhere.
-func TestEthernetFilter(t *testing.T) {
+// The filter keeps every frame, of every length, and all of it if its IP header may be anywhere.
+func TestEthernetFilter_KeepsHeaders(t *testing.T) {
 	vm, err := bpf.NewVM(ethernetFilter())
 	if err != nil {
 		t.Fatal(err)

@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linkEvents tells when an interface appears, changes or goes (rtnetlink(7), RTMGRP_LINK).
+// linkEvents reports when an interface appears, changes or disappears (rtnetlink(7), RTMGRP_LINK).
 type linkEvents struct {
 	file    *os.File
 	reading sync.WaitGroup
 }
 
-// openLinkEvents calls changed, from a goroutine of its own, after each event until close. What an event says does not matter:
-// what the kernel says then is asked for instead.
+// openLinkEvents calls changed after each event until close, from its own goroutine. The content of the events is not used: the
+// caller asks the kernel for the current state instead.
 func openLinkEvents(changed func()) (*linkEvents, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
@@ -35,7 +35,7 @@ func openLinkEvents(changed func()) (*linkEvents, error) {
 			switch {
 			case errors.Is(err, os.ErrClosed):
 				return
-			case err != nil && !errors.Is(err, unix.ENOBUFS): // an overflow is an event like any other
+			case err != nil && !errors.Is(err, unix.ENOBUFS): // an overflow counts as an event
 				time.Sleep(time.Second)
 			}
 			changed()
