@@ -20,7 +20,7 @@ import (
 	"gonetmon/app/mac"
 	"gonetmon/app/meter"
 	"gonetmon/app/names"
-	"gonetmon/app/report"
+	"gonetmon/app/replay"
 	"gonetmon/app/traffic"
 	"gonetmon/test/captures"
 	"gonetmon/test/testnet"
@@ -92,7 +92,7 @@ type upset struct {
 	t      *testing.T
 	seen   *happened
 	now    time.Time
-	tally  *report.Tally
+	tally  *replay.Tally
 	rest   []capture.Frame // to be counted
 	tables []*traffic.Table
 	names  *guesser // nil: none are looked up
@@ -140,7 +140,7 @@ func (g *guesser) Drain(found func(netip.Addr, string)) {
 
 func pick[T any](u *upset, from []T) T { return from[u.IntN(len(from))] }
 
-func newUpset(t *testing.T, random *rand.Rand, tally *report.Tally, seen *happened) *upset {
+func newUpset(t *testing.T, random *rand.Rand, tally *replay.Tally, seen *happened) *upset {
 	u := &upset{
 		Rand: random, t: t, seen: seen, tally: tally, now: time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC),
 		hosts: map[netip.Addr]traffic.Totals{}, last: map[string]traffic.Totals{}, lastSnap: &device.Snapshot{},
@@ -214,7 +214,7 @@ func (u *upset) run(frames []capture.Frame) {
 	if u.moves {
 		return // the oracle counted for another LAN
 	}
-	var sum report.TallyHost
+	var sum replay.TallyHost
 	for host, n := range u.tally.Hosts {
 		n.InWireBytes, n.OutWireBytes = 0, 0 // which devices are not told
 		sum = addTally(sum, n)
@@ -432,15 +432,17 @@ func minus(a, b traffic.Totals) traffic.Totals {
 	return a
 }
 
-// tallyOf is what the oracle would say of totals.
-func tallyOf(n traffic.Totals) report.TallyHost {
-	tally := report.NewTally(nil)
-	tally.Host(netip.Addr{}, &traffic.Delta{Totals: n})
-	return tally.Hosts[netip.Addr{}]
+// tallyOf returns totals as the oracle has them.
+func tallyOf(n traffic.Totals) replay.TallyHost {
+	in, out := n.Received(), n.Sent()
+	return replay.TallyHost{
+		InBytes: in.Bytes, InPackets: in.Packets, InLANBytes: n.In[traffic.ScopeLAN].Bytes, OutBytes: out.Bytes, OutPackets: out.Packets,
+		OutLANBytes: n.Out[traffic.ScopeLAN].Bytes, OutMulticastBytes: n.Out[traffic.ScopeMulticast].Bytes,
+	}
 }
 
-func addTally(a, b report.TallyHost) report.TallyHost {
-	return report.TallyHost{
+func addTally(a, b replay.TallyHost) replay.TallyHost {
+	return replay.TallyHost{
 		InBytes: a.InBytes + b.InBytes, InLANBytes: a.InLANBytes + b.InLANBytes, InPackets: a.InPackets + b.InPackets,
 		InWireBytes: a.InWireBytes + b.InWireBytes, OutBytes: a.OutBytes + b.OutBytes, OutLANBytes: a.OutLANBytes + b.OutLANBytes,
 		OutMulticastBytes: a.OutMulticastBytes + b.OutMulticastBytes, OutPackets: a.OutPackets + b.OutPackets, OutWireBytes: a.OutWireBytes + b.OutWireBytes,

@@ -20,7 +20,6 @@ import (
 	"gonetmon/app/mac"
 	"gonetmon/app/names"
 	"gonetmon/app/replay"
-	"gonetmon/app/report"
 	"gonetmon/test/captures"
 )
 
@@ -124,8 +123,7 @@ var devicesOfCaptures = map[string][]known{
 	},
 }
 
-// What changes where nobody has said which prefixes are ours. Without a prefix length the broadcast addresses of the private
-// ranges' subnets can't be told from hosts.
+// What changes where the local prefixes are not configured.
 var devicesWithoutCIDR = map[string]struct {
 	announced string // by a router
 	from      int    // the frame
@@ -140,9 +138,7 @@ var devicesWithoutCIDR = map[string]struct {
 		{"192.168.0.1", "address", "", "192.168.0.1", "only DNS 30, by way of 10.10.10.1; nobody answers ARP 9 and 13"},
 		{"dcs-935l", "dhcp", "b0:c5:54:25:5b:0e", "10.10.10.37 192.168.0.20", "as above; 192.168.0.20: mDNS 5, ARP request 9, both before DHCP 17"},
 	}},
-	"home-roku-ra.pcap": {"2601:646:8402:44b0::/64", 9, append([]known{
-		{"10.0.0.255", "address", "", "10.0.0.255", "only NetBIOS from 548 on, sent to everybody"},
-	}, devicesOfCaptures["home-roku-ra.pcap"]...)}, // nobody uses the prefix
+	"home-roku-ra.pcap": {"2601:646:8402:44b0::/64", 9, devicesOfCaptures["home-roku-ra.pcap"]}, // nobody uses the prefix
 	"ipv6.pcap": {"3ffe:507:0:1::/64", 132, []known{
 		{"3ffe:507:0:1:200:86ff:fe05:80da", "address", "00:00:86:05:80:da", "3ffe:507:0:1:200:86ff:fe05:80da fe80::200:86ff:fe05:80da", "MAC: neighbour solicitations 3, 9"},
 		{"3ffe:507:0:1:260:97ff:fe07:69ea", "address", "00:60:97:07:69:ea", "3ffe:507:0:1:260:97ff:fe07:69ea fe80::260:97ff:fe07:69ea", "MAC: neighbour solicitations 5, 11"},
@@ -173,7 +169,7 @@ func TestDevicesOfCaptures(t *testing.T) {
 				before, after := split(t, path, auto.from)
 				asked = []captures.Question{{Path: before, CIDRs: private}, {Path: after, CIDRs: append(slices.Clone(private), auto.announced)}}
 			}
-			hosts := map[netip.Addr]report.TallyHost{}
+			hosts := map[netip.Addr]replay.TallyHost{}
 			for _, part := range captures.Oracle(t, dir, asked) {
 				for host, n := range part.Hosts {
 					hosts[host] = addTally(hosts[host], n)
@@ -187,12 +183,12 @@ func TestDevicesOfCaptures(t *testing.T) {
 }
 
 // listing is what replay should list, sorted as it should be.
-func listing(t *testing.T, devices []known, tally map[netip.Addr]report.TallyHost) []listed {
+func listing(t *testing.T, devices []known, tally map[netip.Addr]replay.TallyHost) []listed {
 	t.Helper()
 	left := len(tally)
 	var all []listed
 	for _, k := range devices {
-		var n report.TallyHost
+		var n replay.TallyHost
 		d := listed{Device: k.name, Source: k.source, MAC: k.mac, Hosts: strings.Fields(k.hosts)}
 		for _, host := range d.Hosts {
 			if moved, ok := tally[netip.MustParseAddr(host)]; ok {
@@ -220,8 +216,8 @@ func listing(t *testing.T, devices []known, tally map[netip.Addr]report.TallyHos
 	return all
 }
 
-func addTally(a, b report.TallyHost) report.TallyHost {
-	return report.TallyHost{
+func addTally(a, b replay.TallyHost) replay.TallyHost {
+	return replay.TallyHost{
 		InBytes: a.InBytes + b.InBytes, InLANBytes: a.InLANBytes + b.InLANBytes, InPackets: a.InPackets + b.InPackets,
 		InWireBytes: a.InWireBytes + b.InWireBytes, OutBytes: a.OutBytes + b.OutBytes, OutLANBytes: a.OutLANBytes + b.OutLANBytes,
 		OutMulticastBytes: a.OutMulticastBytes + b.OutMulticastBytes, OutPackets: a.OutPackets + b.OutPackets, OutWireBytes: a.OutWireBytes + b.OutWireBytes,

@@ -17,7 +17,6 @@ import (
 
 	"gonetmon/app/names"
 	"gonetmon/app/replay"
-	"gonetmon/app/report"
 	"gonetmon/test/testnet"
 )
 
@@ -174,7 +173,7 @@ func TestRun_MadeCaptures(t *testing.T) {
 				return
 			}
 			c.Format = replay.Tallies
-			var tally report.Tally
+			var tally replay.Tally
 			if err := json.Unmarshal([]byte(output(t, c, p.path)), &tally); err != nil {
 				t.Fatal(err)
 			}

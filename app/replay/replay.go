@@ -121,9 +121,9 @@ func (r *replayer) count(name string) error {
 
 // tally counts one file by itself, and prints its tally.
 func (r *replayer) tally(file *capture.File, name string) error {
-	tally := report.NewTally(r.lan.Current().List())
+	tally := newTally(r.lan.Current().List())
 	m := meter.New(&linkCounter{file, tally.File.LinkTypes}, r.table)
-	m.OnNonIP = tally.CountNonIP
+	m.OnNonIP = tally.countNonIP
 	info, err := r.run(file, name, m)
 	if err != nil {
 		return err
@@ -133,11 +133,11 @@ func (r *replayer) tally(file *capture.File, name string) error {
 			r.overflow.Add(&n.Totals)
 			return
 		}
-		tally.Host(host, n)
+		tally.addHost(host, n)
 	})
 	classes := m.Classes()
-	tally.Finish(info, &network, &classes)
-	return tally.Write(r.cfg.Out)
+	tally.finish(info, &network, &classes)
+	return tally.write(r.cfg.Out)
 }
 
 // run runs a meter to the end of the file.

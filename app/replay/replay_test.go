@@ -17,7 +17,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gonetmon/app/replay"
-	"gonetmon/app/report"
 	"gonetmon/test/captures"
 	"gonetmon/test/testnet"
 )
@@ -102,7 +101,7 @@ func TestReplayIsOracleMutated(t *testing.T) {
 			}
 			continue
 		}
-		var got report.Tally
+		var got replay.Tally
 		if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 			t.Fatal(err)
 		}

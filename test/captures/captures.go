@@ -14,13 +14,13 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/packet"
-	"gonetmon/app/report"
+	"gonetmon/app/replay"
 	"gonetmon/test/testnet"
 )
 
 // Expected returns the shared captures' folder, which TEST_CAPTURES names, and what the oracle says of each. Without it the test is
 // skipped, or fails with TEST_KERNEL=1.
-func Expected(tb testing.TB) (dir string, tallies map[string]*report.Tally) {
+func Expected(tb testing.TB) (dir string, tallies map[string]*replay.Tally) {
 	tb.Helper()
 	dir = os.Getenv("TEST_CAPTURES")
 	files, err := filepath.Glob(filepath.Join(dir, "expected", "*.json"))
@@ -33,7 +33,7 @@ func Expected(tb testing.TB) (dir string, tallies map[string]*report.Tally) {
 		}
 		tb.Skip("set TEST_CAPTURES to a folder of capture files with expected/NAME.json beside them")
 	}
-	tallies = map[string]*report.Tally{}
+	tallies = map[string]*replay.Tally{}
 	for _, f := range files {
 		tallies[strings.TrimSuffix(filepath.Base(f), ".json")] = ReadTally(tb, f)
 	}
@@ -41,13 +41,13 @@ func Expected(tb testing.TB) (dir string, tallies map[string]*report.Tally) {
 }
 
 // ReadTally reads what the oracle has written.
-func ReadTally(tb testing.TB, path string) *report.Tally {
+func ReadTally(tb testing.TB, path string) *replay.Tally {
 	tb.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var tally report.Tally
+	var tally replay.Tally
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields() // every key of the oracle's is one of ours
 	if err := d.Decode(&tally); err != nil {
@@ -92,7 +92,7 @@ func Ethernet(tb testing.TB, path string) (frames [][]byte, others int) {
 }
 
 // Oracle is what the oracle says of capture files with prefixes, all in one run of Python.
-func Oracle(tb testing.TB, dir string, asked []Question) []*report.Tally {
+func Oracle(tb testing.TB, dir string, asked []Question) []*replay.Tally {
 	tb.Helper()
 	testnet.NeedCommand(tb, "python3", "to run the oracle of the captures, install python3")
 	in, err := json.Marshal(asked)
@@ -113,9 +113,9 @@ for q in json.load(sys.stdin):
 	if err != nil {
 		tb.Fatalf("oracle: %v\n%s", err, complaints.String())
 	}
-	var tallies []*report.Tally
+	var tallies []*replay.Tally
 	for line := range bytes.Lines(out) {
-		var tally report.Tally
+		var tally replay.Tally
 		if err := json.Unmarshal(line, &tally); err != nil {
 			tb.Fatal(err)
 		}

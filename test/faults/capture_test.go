@@ -21,7 +21,7 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/packet"
-	"gonetmon/app/report"
+	"gonetmon/app/replay"
 	"gonetmon/test/captures"
 	"gonetmon/test/testnet"
 )
@@ -45,7 +45,7 @@ func (b *bench) replay(path string, cidrs []string) (status int, out, log string
 }
 
 // prefixesOf returns the prefixes that a capture is counted with.
-func prefixesOf(tally *report.Tally) (text []string) {
+func prefixesOf(tally *replay.Tally) (text []string) {
 	for _, p := range tally.CIDRs {
 		text = append(text, p.String())
 	}
@@ -95,7 +95,7 @@ func capturesFromWire(b *bench) string {
 }
 
 // compare compares the page with what the oracle says of the same frames.
-func (b *bench) compare(d *daemon, name string, tally *report.Tally) {
+func (b *bench) compare(d *daemon, name string, tally *replay.Tally) {
 	b.Helper()
 	m := d.Metrics()
 	classes := func(names ...string) (n uint64) {
@@ -174,7 +174,7 @@ func (b *bench) compareOracle(frames map[string][]capture.Frame) (total uint64) 
 	for i, want := range captures.Oracle(b, dir, questions) {
 		name := filepath.Base(questions[i].Path)
 		status, out, log := b.replay(questions[i].Path, questions[i].CIDRs)
-		var got report.Tally
+		var got replay.Tally
 		if err := json.Unmarshal([]byte(out), &got); err != nil || status != 0 {
 			b.Errorf("%s: status %d, %s", name, status, log)
 			continue
@@ -290,7 +290,7 @@ func cutFiles(b *bench) string {
 			files++
 			status, out, log := b.replay(path, prefixesOf(tallies[name]))
 			log = withoutLibraryLine(log)
-			var tally report.Tally
+			var tally replay.Tally
 			switch {
 			case status == 2 && out == "" && strings.HasPrefix(log, "gonetmon: ") && strings.Count(log, "\n") == 1:
 			case status == 0 && json.Unmarshal([]byte(out), &tally) == nil && strings.Count(log, "\n") <= 1:

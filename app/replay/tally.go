@@ -1,6 +1,7 @@
-package report
+package replay
 
 import (
+	"encoding/json"
 	"io"
 	"net/netip"
 
@@ -10,8 +11,8 @@ import (
 	"gonetmon/app/traffic"
 )
 
-// A Tally is all that was counted of one capture file, as `gonetmon replay --json` prints it. The names are the JSON's, and so is
-// the order of the fields.
+// A Tally holds all counts of one capture file, as `gonetmon replay --json` prints them: names and order of the fields are those of the
+// JSON.
 type Tally struct {
 	CIDRs     []netip.Prefix           `json:"cidrs"`
 	File      TallyFile                `json:"file"`
@@ -21,7 +22,7 @@ type Tally struct {
 	Totals    TallyTotals              `json:"totals"`
 }
 
-// TallyFile tells how the file was read.
+// TallyFile says how the file was read.
 type TallyFile struct {
 	Format     string            `json:"format"`
 	Interfaces int               `json:"interfaces"`
@@ -35,7 +36,7 @@ type TallyFrames struct {
 	WireBytes uint64 `json:"wire_bytes"`
 }
 
-// TallyHost is what one host sent and received: IP bytes, except for the wire's.
+// TallyHost is what one host sent and received. Bytes are IP bytes, wire bytes those of its frames.
 type TallyHost struct {
 	InBytes           uint64 `json:"in_bytes"`
 	InLANBytes        uint64 `json:"in_lan_bytes"`
@@ -68,8 +69,7 @@ type TallyTotals struct {
 	WireBytes          uint64            `json:"wire_bytes"`
 }
 
-// NewTally returns a tally of nothing.
-func NewTally(cidrs []netip.Prefix) *Tally {
+func newTally(cidrs []netip.Prefix) *Tally {
 	if cidrs == nil {
 		cidrs = []netip.Prefix{}
 	}
@@ -82,8 +82,8 @@ func NewTally(cidrs []netip.Prefix) *Tally {
 	}
 }
 
-// CountNonIP counts a frame that has no IP packet, as a Meter's OnNonIP.
-func (t *Tally) CountNonIP(class packet.Class, key string, wire uint64) {
+// countNonIP counts a frame without an IP packet, as a Meter's OnNonIP.
+func (t *Tally) countNonIP(class packet.Class, key string, wire uint64) {
 	if class == packet.Malformed {
 		t.Malformed[key]++
 		return
@@ -92,8 +92,8 @@ func (t *Tally) CountNonIP(class packet.Class, key string, wire uint64) {
 	t.NonIP[key] = TallyFrames{f.Packets + 1, f.WireBytes + wire}
 }
 
-// Host notes what a host moved in all.
-func (t *Tally) Host(host netip.Addr, n *traffic.Delta) {
+// addHost adds what a host moved in all.
+func (t *Tally) addHost(host netip.Addr, n *traffic.Delta) {
 	in, out := n.Received(), n.Sent()
 	t.Hosts[host] = TallyHost{
 		InBytes: in.Bytes, InPackets: in.Packets, InWireBytes: n.InWire, InLANBytes: n.In[traffic.ScopeLAN].Bytes,
@@ -102,8 +102,8 @@ func (t *Tally) Host(host netip.Addr, n *traffic.Delta) {
 	}
 }
 
-// Finish fills in what is known when the whole file has been read.
-func (t *Tally) Finish(info capture.Info, network *traffic.Network, classes *meter.Classes) {
+// finish fills in what is known when the whole file has been read.
+func (t *Tally) finish(info capture.Info, network *traffic.Network, classes *meter.Classes) {
 	t.File.Format, t.File.Interfaces, t.File.Status = info.Format, info.Interfaces, info.Status
 	s := &t.Totals
 	s.ScopeBytes = map[string]uint64{}
@@ -134,7 +134,10 @@ func (t *Tally) Finish(info capture.Info, network *traffic.Network, classes *met
 	}
 }
 
-// Write writes the tally as JSON, its keys sorted, with a line break at the end.
-func (t *Tally) Write(w io.Writer) error {
-	return writeJSON(w, t)
+// write writes the tally as JSON, its keys sorted.
+func (t *Tally) write(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(t)
 }
