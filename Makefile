@@ -64,8 +64,9 @@ faults: ## run the fault bench as root: an hour, and write docs/faults.md if TES
 
 lint: ## run golangci-lint, with the floors of the house
 	golangci-lint run ./...
+	$(GO) run github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT) .github/workflows/*.yml
 
-env: ## write .env.example, README's table of variables and the manual's list of them anew
+env: ## update .env.example, the table of docs/configuration.md and the manual's list of variables
 	$(GO) test ./app/config -run Documented -update
 
 licences: ## check the licences of what is linked into the binary, and THIRD_PARTY_NOTICES
