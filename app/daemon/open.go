@@ -130,7 +130,7 @@ func (d *Daemon) newServer(listener net.Listener, ownNames []string) *httpd.Serv
 		Addr:     net.JoinHostPort(d.cfg.Addr.String(), strconv.Itoa(int(d.cfg.Port))),
 		Listener: listener,
 		Metrics: metrics.NewExposition(metrics.Config{
-			Snapshot: d.registry.Snapshot, LastUpdate: d.registry.LastUpdate, Meters: d.status, Names: stats, Control: d.facts, Process: process,
+			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Control: d.facts, Process: process,
 			Version: d.cfg.Version, Revision: d.cfg.Revision,
 		}),
 		Web: web.NewPage(web.Config{

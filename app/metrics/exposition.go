@@ -1,12 +1,13 @@
-// Package metrics writes the Prometheus page. It knows nothing of how traffic is counted, how devices are named, or who serves the
-// page.
+// Package metrics writes the Prometheus page. It knows nothing of how traffic is counted, how devices are named, or how the page is
+// served.
 package metrics
 
 import (
-	"compress/flate"
-	"context"
+	"bytes"
+	"compress/gzip"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,140 +20,133 @@ import (
 	"gonetmon/app/rdns"
 )
 
-// Config says what an Exposition shows.
+// maxAge is how long a page is served while the registry has no new snapshot.
+const maxAge = time.Second
+
+// Config says where the numbers come from. Each func may be called from any goroutine.
 type Config struct {
-	Snapshot          func() *device.Snapshot
-	LastUpdate        func() time.Time             // the time of the snapshot that there would be now; nil: there is only one
+	Snapshot          func() *device.Snapshot      // the same pointer until something has changed
 	Meters            func() []meter.Status        // nil: no capture
 	Names             func() rdns.Stats            // nil: no lookups
-	Control           func() ControlStats          // nil: nothing is listened to
-	Process           func() (ProcessStats, error) // nil: leave out the metrics of the process
+	Control           func() ControlStats          // nil: no neighbour discovery
+	Process           func() (ProcessStats, error) // nil: no metrics of the process
 	Version, Revision string
-	OmitGoMetrics     bool // leave out the metrics of Go
+	OmitGoMetrics     bool // leave out the metrics of the Go runtime
 }
 
-// An Exposition is the Prometheus page. Any number of goroutines may ask for it at once: they share the work.
+// An Exposition is the Prometheus page. A page is rendered and gzipped once for all who ask for the same snapshot, so neither many
+// clients nor slow ones cost more than the gzipped page.
 type Exposition struct {
-	cfg        Config
-	renderings renderings
-	zippers    sync.Pool
-	inflaters  sync.Pool
+	cfg Config
+
+	mu       sync.Mutex // guards all below
+	snapshot *device.Snapshot
+	up       []bool // the interfaces' state on the page
+	rendered time.Time
+	gzipped  []byte // the page, never changed
+	gzip     *gzip.Writer
 }
 
-// NewExposition returns an exposition.
+// NewExposition returns an exposition of what cfg gives.
 func NewExposition(cfg Config) *Exposition {
-	p := &Exposition{cfg: cfg}
-	p.renderings = renderings{folded: cfg.LastUpdate, up: p.up, snapshot: cfg.Snapshot, render: p.render}
-	p.zippers.New = func() any { return newZipper() }
-	p.inflaters.New = func() any { return flate.NewReader(nil) }
-	return p
+	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		panic("metrics: " + err.Error()) // not a compression level
+	}
+	return &Exposition{cfg: cfg, gzip: z}
 }
 
-// up says which interfaces are heard.
-func (p *Exposition) up() (all []bool) {
-	if p.cfg.Meters != nil {
-		for _, m := range p.cfg.Meters() {
-			all = append(all, m.Up)
-		}
-	}
-	return all
-}
-
-// WritePrometheus writes the whole page, in the text format of version 0.0.4. All of it that is counted is of one snapshot.
-// Errors of w are for w to remember.
-func (p *Exposition) WritePrometheus(w io.Writer) {
-	s := p.cfg.Snapshot()
-	l := lines{w: w}
-	for f := range deviceFamilies {
-		family := &deviceFamilies[f]
-		l.family(family.head())
-		for d := range s.Devices {
-			family.write(&l, &s.Devices[d])
-		}
-	}
-	p.rest(&l, s)
-	l.flush()
-}
-
-// rest writes all that is not about devices: our other families, then those of the process and of Go.
-func (p *Exposition) rest(l *lines, s *device.Snapshot) {
-	l.network(s)
-	if p.cfg.Meters != nil {
-		l.capture(p.cfg.Meters())
-	}
-	p.names(l, s)
-	if p.cfg.Process != nil {
-		if s, err := p.cfg.Process(); err == nil { // without /proc there is nothing to tell
-			l.process(&s)
-		}
-	}
-	l.build(p.cfg.Version, p.cfg.Revision)
-	if !p.cfg.OmitGoMetrics {
-		l.flush()
-		metrics.WriteGoMetrics(l.w)
-	}
-}
-
-// names writes what finding names has come to, and what is remembered for it.
-func (p *Exposition) names(l *lines, s *device.Snapshot) {
-	var asked *rdns.Stats
-	var heard *ControlStats
-	if p.cfg.Names != nil {
-		stats := p.cfg.Names()
-		asked = &stats
-		l.lookups(asked)
-	}
-	if p.cfg.Control != nil {
-		control := p.cfg.Control()
-		heard = &control
-		l.facts(heard)
-	}
-	if asked != nil || heard != nil {
-		l.refused(asked, heard)
-	}
-	l.tables(s, asked)
-}
-
-// ServeHTTP answers GET and HEAD, with gzip if the client asks for it.
-func (p *Exposition) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP answers with the page, gzipped if the client accepts that.
+func (e *Exposition) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		h.Set("Allow", "GET, HEAD")
-		http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
-		return
-	}
 	h.Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	h.Set("Vary", "Accept-Encoding")
 	h.Set("Cache-Control", "no-store")
-	zip := wantsGzip(r)
-	if zip {
+	h.Set("Vary", "Accept-Encoding")
+	page := e.page()
+	if acceptsGzip(r) {
 		h.Set("Content-Encoding", "gzip")
-	}
-	if r.Method == http.MethodHead {
+		h.Set("Content-Length", strconv.Itoa(len(page)))
+		_, _ = w.Write(page)
 		return
 	}
-	page := p.renderings.take()
-	defer p.renderings.give(page)
-	// Who has not read it when it is taken away may be one who does not read at all.
-	stop := context.AfterFunc(page.taken, func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if zip {
-		h.Set("Content-Length", strconv.Itoa(page.zippedSize()))
-		page.writeZipped(w)
-	} else {
-		h.Set("Content-Length", strconv.FormatUint(page.sum.size, 10))
-		p.inflate(w, page)
+	plain, err := gzip.NewReader(bytes.NewReader(page))
+	if err != nil {
+		panic("metrics: " + err.Error()) // we have just compressed it
 	}
-	if page.taken.Err() != nil {
-		panic(http.ErrAbortHandler) // the reader shall see that something is missing
-	}
+	_, _ = io.Copy(w, plain)
 }
 
-// inflate writes a rendering in plain. Errors of w are for w to remember.
-func (p *Exposition) inflate(w io.Writer, r *rendering) {
-	in := p.inflaters.Get().(io.ReadCloser)
-	_ = in.(flate.Resetter).Reset(&reader{blocks: r.blocks}, nil)
-	_, _ = io.Copy(w, in)
-	_ = in.(flate.Resetter).Reset(strings.NewReader(""), nil) // not to keep the rendering
-	p.inflaters.Put(in)
+// acceptsGzip reports whether the client accepts gzip (RFC 9110, section 12.5.3).
+func acceptsGzip(r *http.Request) bool {
+	for coding := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+		name, quality, _ := strings.Cut(strings.ReplaceAll(coding, " ", ""), ";")
+		if strings.EqualFold(name, "gzip") {
+			q, err := strconv.ParseFloat(strings.TrimPrefix(quality, "q="), 64)
+			return quality == "" || err == nil && q > 0
+		}
+	}
+	return false
+}
+
+// page returns the gzipped page of the current snapshot. Whoever asks while it is rendered waits for it.
+func (e *Exposition) page() []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s, up, now := e.cfg.Snapshot(), e.interfacesUp(), time.Now()
+	if s == e.snapshot && slices.Equal(up, e.up) && now.Sub(e.rendered) < maxAge {
+		return e.gzipped
+	}
+	page := bytes.NewBuffer(make([]byte, 0, len(e.gzipped)+len(e.gzipped)/16))
+	e.gzip.Reset(page)
+	e.write(e.gzip, s)
+	_ = e.gzip.Close() // a buffer takes everything
+	e.snapshot, e.up, e.rendered, e.gzipped = s, up, now, page.Bytes()
+	return e.gzipped
+}
+
+// interfacesUp returns for each interface whether it is captured.
+func (e *Exposition) interfacesUp() (up []bool) {
+	if e.cfg.Meters != nil {
+		for _, m := range e.cfg.Meters() {
+			up = append(up, m.Up)
+		}
+	}
+	return up
+}
+
+// WritePrometheus writes the page as text. It ignores errors of w.
+func (e *Exposition) WritePrometheus(w io.Writer) { e.write(w, e.cfg.Snapshot()) }
+
+// write writes the page. All numbers of traffic are of one snapshot.
+func (e *Exposition) write(w io.Writer, s *device.Snapshot) {
+	t := newTextWriter(w)
+	t.devices(s)
+	t.network(s)
+	if e.cfg.Meters != nil {
+		t.capture(e.cfg.Meters())
+	}
+	var lookups *rdns.Stats
+	if e.cfg.Names != nil {
+		stats := e.cfg.Names()
+		lookups = &stats
+		t.lookups(lookups)
+	}
+	var control *ControlStats
+	if e.cfg.Control != nil {
+		stats := e.cfg.Control()
+		control = &stats
+		t.control(control)
+	}
+	t.refusedNames(lookups, control)
+	t.tables(s, lookups)
+	if e.cfg.Process != nil {
+		if stats, err := e.cfg.Process(); err == nil { // there may be no /proc
+			t.process(&stats)
+		}
+	}
+	t.build(e.cfg.Version, e.cfg.Revision)
+	if !e.cfg.OmitGoMetrics {
+		metrics.WriteGoMetrics(t)
+	}
+	_ = t.Flush()
 }

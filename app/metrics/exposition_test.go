@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"bytes"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -11,7 +10,11 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	dto "github.com/prometheus/client_model/go"
@@ -24,19 +27,19 @@ import (
 	"gonetmon/test/snapshots"
 )
 
-func text(p *Exposition) string {
+func text(e *Exposition) string {
 	var b strings.Builder
-	p.WritePrometheus(&b)
+	e.WritePrometheus(&b)
 	return b.String()
 }
 
-func TestPage(t *testing.T) {
+func TestExposition_Golden(t *testing.T) {
 	page := text(ownFamilies(snapshots.Home()))
 	golden.Equal(t, "page.txt", strings.ReplaceAll(page, runtime.Version(), "go1.26"))
 }
 
-// parse reads a page as strictly as Prometheus does, and refuses what Prometheus may let through: metadata that comes twice or
-// late, and two series of the same labels.
+// parse reads a page as strictly as Prometheus does. It also refuses what Prometheus may accept: metadata that is repeated or comes
+// late, and two samples of one series.
 func parse(t *testing.T, page string) map[string]*dto.MetricFamily {
 	t.Helper()
 	seen := map[string]bool{}
@@ -69,13 +72,13 @@ func labels(m *dto.Metric) map[string]string {
 	return all
 }
 
-func TestPageParses(t *testing.T) {
+func TestExposition_IsValid(t *testing.T) {
 	for name, s := range map[string]*device.Snapshot{
-		"empty": {}, "home": snapshots.Home(), "snapshots.HostileNames": snapshots.Hostile(), "crowd": snapshots.Crowd(800),
+		"empty": {}, "home": snapshots.Home(), "hostile": snapshots.Hostile(), "crowd": snapshots.Crowd(800),
 	} {
 		t.Run(name, func(t *testing.T) {
-			whole := NewExposition(Config{Snapshot: func() *device.Snapshot { return s }, Meters: snapshots.Meters, Names: lookups, Control: control,
-				Process: process, Version: `v"1`, Revision: "a\nb"})
+			whole := NewExposition(Config{Snapshot: func() *device.Snapshot { return s }, Meters: snapshots.Meters, Names: lookups,
+				Control: control, Process: process, Version: `v"1`, Revision: "a\nb"})
 			families := parse(t, text(whole))
 			for _, want := range []string{"process_resident_memory_bytes", "go_goroutines", "gonetmon_build_info", "network_bytes_total"} {
 				if families[want] == nil {
@@ -83,77 +86,68 @@ func TestPageParses(t *testing.T) {
 				}
 			}
 			for name, f := range families {
-				if strings.HasPrefix(name, "go_") {
-					continue
-				}
-				if f.GetHelp() == "" || f.GetType() == dto.MetricType_UNTYPED {
+				if !strings.HasPrefix(name, "go_") && (f.GetHelp() == "" || f.GetType() == dto.MetricType_UNTYPED) {
 					t.Errorf("%s: help %q, type %v", name, f.GetHelp(), f.GetType())
-				}
-			}
-			if len(s.Devices) == 0 {
-				return
-			}
-			if got, want := len(families["node_bytes_total"].Metric), len(s.Devices); got != want {
-				t.Errorf("node_bytes_total: %d series, want %d", got, want)
-			}
-			sums, series := map[string]float64{}, map[string]int{}
-			for _, m := range families["gonetmon_device_bytes_total"].Metric {
-				device := labels(m)["device"]
-				sums[device] += m.GetCounter().GetValue()
-				series[device]++
-			}
-			for _, m := range families["node_bytes_total"].Metric {
-				l := labels(m)
-				if len(l) != 1 {
-					t.Errorf("node_bytes_total: labels %v", l)
-				}
-				if sum := sums[l["device"]]; sum != m.GetCounter().GetValue() || series[l["device"]] != 5 {
-					t.Errorf("%q: %v, but %d series sum up to %v", l["device"], m.GetCounter().GetValue(), series[l["device"]], sum)
 				}
 			}
 		})
 	}
 }
 
-// What is UTF-8 comes back as it was, and what is not stays different from all else.
-func TestPageLabels(t *testing.T) {
+// The sums over direction and scope are those of node_bytes_total, which has no other label than the device.
+func TestExposition_DeviceBytesAddUp(t *testing.T) {
 	families := parse(t, text(ownFamilies(snapshots.Hostile())))
-	var got, vendors []string
+	sums, series := map[string]float64{}, map[string]int{}
+	for _, m := range families["gonetmon_device_bytes_total"].Metric {
+		device := labels(m)["device"]
+		sums[device] += m.GetCounter().GetValue()
+		series[device]++
+	}
 	for _, m := range families["node_bytes_total"].Metric {
-		got = append(got, labels(m)["device"])
+		l := labels(m)
+		if device := l["device"]; len(l) != 1 || sums[device] != m.GetCounter().GetValue() || series[device] != 5 {
+			t.Errorf("%v: %v, but %d series add up to %v", l, m.GetCounter().GetValue(), series[device], sums[device])
+		}
+	}
+	if got, want := len(families["node_bytes_total"].Metric), len(snapshots.HostileNames); got != want {
+		t.Errorf("%d devices, want %d", got, want)
+	}
+}
+
+func TestExposition_EscapesLabels(t *testing.T) {
+	families := parse(t, text(ownFamilies(snapshots.Hostile())))
+	var devices, vendors []string
+	for _, m := range families["node_bytes_total"].Metric {
+		devices = append(devices, labels(m)["device"])
 	}
 	for _, m := range families["gonetmon_device_info"].Metric {
 		vendors = append(vendors, labels(m)["vendor"])
 	}
-	want := append([]string(nil), snapshots.HostileNames...)
-	copy(want[3:], []string{"bad\ufffdffutf8", "bad\ufffdfeutf8", "bad\ufffdef\ufffdbf\ufffdbdutf8", "bad\ufffdef\ufffdbf\ufffdbdffutf8", "cut\ufffde2\ufffd82"})
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("devices (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(want, vendors); diff != "" {
-		t.Errorf("vendors (-want +got):\n%s", diff)
-	}
-}
-
-func total(family *dto.MetricFamily, keep func(labels map[string]string) bool) (n float64) {
-	for _, m := range family.Metric {
-		if keep == nil || keep(labels(m)) {
-			n += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+	want := append([]string(nil), snapshots.HostileNames...) // what is not UTF-8 becomes something else, and stays different
+	copy(want[3:], []string{"bad\ufffdffutf8", "bad\ufffdfeutf8", "bad\ufffdef\ufffdbf\ufffdbdutf8", "bad\ufffdef\ufffdbf\ufffdbdffutf8",
+		"cut\ufffde2\ufffd82"})
+	for what, got := range map[string][]string{"devices": devices, "vendors": vendors} {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
 	}
-	return n
 }
 
-// What the page has of devices and of all others is what the hosts have moved: each packet once, but those between two of them twice.
-func TestPageAddsUp(t *testing.T) {
+// The devices and what belongs to no device add up to the network: each packet once, but those between two local hosts twice.
+func TestExposition_NetworkAddsUp(t *testing.T) {
 	families := parse(t, text(ownFamilies(snapshots.Home())))
-	scope := func(name string) float64 {
-		return total(families["gonetmon_network_bytes_total"], func(l map[string]string) bool { return l["scope"] == name })
+	sum := func(family string, factor func(labels map[string]string) float64) (n float64) {
+		for _, m := range families[family].Metric {
+			n += factor(labels(m)) * (m.GetCounter().GetValue() + m.GetGauge().GetValue())
+		}
+		return n
 	}
-	want := scope("internet") + 2*scope("lan") + scope("multicast")
+	want := sum("gonetmon_network_bytes_total", func(l map[string]string) float64 {
+		return map[string]float64{"internet": 1, "lan": 2, "multicast": 1}[l["scope"]]
+	})
 	got := 0.0
 	for _, name := range []string{"node_bytes_total", "gonetmon_overflow_bytes_total", "gonetmon_waiting_bytes", "gonetmon_forgotten_bytes_total"} {
-		n := total(families[name], nil)
+		n := sum(name, func(map[string]string) float64 { return 1 })
 		if n == 0 {
 			t.Errorf("%s: 0, which proves nothing", name)
 		}
@@ -164,39 +158,23 @@ func TestPageAddsUp(t *testing.T) {
 	}
 }
 
-func TestPageMergesTapsOfOneInterface(t *testing.T) {
-	p := NewExposition(Config{Snapshot: snapshots.Home, OmitGoMetrics: true, Control: func() ControlStats {
-		f := control()
-		f.Taps = append(f.Taps, f.Taps...)
-		return f
-	}})
-	page := text(p)
-	parse(t, page)
-	for _, want := range []string{
-		`gonetmon_control_frames_total{interface="eth1"} 4408`, `gonetmon_control_drops_total{interface="eth1"} 14`,
-		`gonetmon_control_frames_total{interface="eth2"} 0`, `gonetmon_facts_total{source="arp"} 1890`,
-	} {
-		if !strings.Contains(page, want+"\n") {
-			t.Errorf("no line %q", want)
-		}
-	}
-}
-
-// A page has the families of what there is.
-func TestPageLeavesOut(t *testing.T) {
+func TestExposition_OmitsWhatIsMissing(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		cfg        Config
-		has, lacks string // prefixes of families, or beginnings of series
+		has, lacks string // prefixes of families or series
 	}{
-		{"nothing but devices", Config{}, "gonetmon_table_entries", "gonetmon_dns gonetmon_capture gonetmon_facts gonetmon_names gonetmon_control gonetmon_frames"},
+		{"nothing but devices", Config{}, "gonetmon_table_entries",
+			"gonetmon_dns gonetmon_capture gonetmon_facts gonetmon_names gonetmon_control gonetmon_frames"},
 		{"lookups", Config{Names: lookups}, `gonetmon_dns gonetmon_names_refused_total{source="ptr"} gonetmon_table_limit{table="dns"}`,
 			`gonetmon_facts gonetmon_control gonetmon_names_refused_total{source="dhcp`},
-		{"facts", Config{Control: control}, `gonetmon_facts gonetmon_control gonetmon_names_refused_total{source="mdns"}`,
+		{"control", Config{Control: control}, `gonetmon_facts gonetmon_control gonetmon_names_refused_total{source="mdns"}`,
 			`gonetmon_dns gonetmon_names_refused_total{source="ptr"} gonetmon_table_limit{table="dns"}`},
+		{"control frames of a file", Config{Control: func() ControlStats { return ControlStats{} }}, "gonetmon_facts", "gonetmon_control"},
+		{"frames of a file", Config{Meters: func() []meter.Status { return []meter.Status{{}} }}, "gonetmon_frames", "gonetmon_capture"},
 		{"process", Config{Process: process}, "gonetmon_process_capabilities process_open_fds", ""},
-		{"process without /proc", Config{Process: func() (ProcessStats, error) { return ProcessStats{}, os.ErrNotExist }}, "gonetmon_build_info", "gonetmon_process process"},
-		{"facts of a file", Config{Control: func() ControlStats { return ControlStats{} }}, "gonetmon_facts", "gonetmon_control"},
+		{"process without /proc", Config{Process: func() (ProcessStats, error) { return ProcessStats{}, os.ErrNotExist }},
+			"gonetmon_build_info", "gonetmon_process process"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.cfg.Snapshot, c.cfg.OmitGoMetrics = snapshots.Home, true
@@ -216,23 +194,8 @@ func TestPageLeavesOut(t *testing.T) {
 	}
 }
 
-func TestPageMergesMetersOfOneInterface(t *testing.T) {
-	p := NewExposition(Config{Snapshot: snapshots.Home, OmitGoMetrics: true, Meters: nil})
-	p.cfg.Meters = func() []meter.Status { return append(snapshots.Meters(), snapshots.Meters()...) }
-	page := text(p)
-	parse(t, page)
-	for _, want := range []string{
-		`gonetmon_capture_up{interface="eth1"} 1`, `gonetmon_capture_up{interface="eth2"} 0`,
-		`gonetmon_capture_drops_total{interface="eth1"} 24`, `gonetmon_frames_total{class="ipv4"} 10`,
-	} {
-		if !strings.Contains(page, want+"\n") {
-			t.Errorf("no line %q", want)
-		}
-	}
-}
-
-func get(h http.Handler, method, encoding string) *http.Response {
-	r := httptest.NewRequest(method, "/metrics", nil)
+func get(h http.Handler, encoding string) *http.Response {
+	r := httptest.NewRequest("GET", "/metrics", nil)
 	if encoding != "" {
 		r.Header.Set("Accept-Encoding", encoding)
 	}
@@ -259,47 +222,79 @@ func body(t *testing.T, r *http.Response) string {
 	return string(b)
 }
 
-func TestPageEncoding(t *testing.T) {
-	p := ownFamilies(snapshots.Crowd(300))
-	want := text(p)
+func TestExposition_NegotiatesGzip(t *testing.T) {
+	e := ownFamilies(snapshots.Crowd(300))
+	want := text(e)
 	for encoding, zipped := range map[string]bool{
 		"": false, "identity": false, "br": false, "gzip": true, "GZIP": true, "deflate, gzip;q=0.5": true, "gzip;q=0": false,
-		"gzip ; q=0.0": false, "*": true, "*;q=0": false, "gzip;q=0, *": false, "*, gzip;q=0": false, "*;q=0, gzip": true,
-		"gzip;q=x": false, "gzipped": false,
+		"gzip ; q=0.0": false, "gzip;q=x": false, "gzipped": false, "br , gzip": true,
 	} {
-		t.Run(encoding, func(t *testing.T) {
-			for range 2 { // rendered, and again
-				r := get(p, "GET", encoding)
-				if got := r.Header.Get("Content-Encoding") == "gzip"; got != zipped {
-					t.Errorf("gzip: %v, want %v", got, zipped)
-				}
-				if got := r.Header.Get("Content-Type"); got != "text/plain; version=0.0.4; charset=utf-8" {
-					t.Errorf("Content-Type: %s", got)
-				}
-				if got := body(t, r); got != want {
-					t.Errorf("%d bytes that differ from the %d wanted", len(got), len(want))
-				}
-			}
-		})
-	}
-}
-
-func TestPageMethods(t *testing.T) {
-	p := ownFamilies(snapshots.Home())
-	if r := get(p, "HEAD", "gzip"); r.StatusCode != 200 || body(t, &http.Response{Body: r.Body}) != "" {
-		t.Errorf("HEAD: %s, or a body", r.Status)
-	}
-	for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS"} {
-		if r := get(p, method, ""); r.StatusCode != 405 || r.Header.Get("Allow") != "GET, HEAD" {
-			t.Errorf("%s: %s, Allow %q", method, r.Status, r.Header.Get("Allow"))
+		r := get(e, encoding)
+		if got := r.Header.Get("Content-Encoding") == "gzip"; got != zipped {
+			t.Errorf("%q: gzip %v, want %v", encoding, got, zipped)
+		}
+		if got := r.Header.Get("Content-Type"); got != "text/plain; version=0.0.4; charset=utf-8" {
+			t.Errorf("%q: Content-Type %s", encoding, got)
+		}
+		if got := body(t, r); got != want {
+			t.Errorf("%q: %d bytes that differ from the %d wanted", encoding, len(got), len(want))
 		}
 	}
 }
 
-func TestPromtool(t *testing.T) {
+// A hundred clients that ask for one snapshot cost one rendering, and each gets all of it. A new snapshot, an interface that goes up or
+// down, and a second each make the page stale.
+func TestExposition_RendersOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var snapshot atomic.Pointer[device.Snapshot]
+		snapshot.Store(snapshots.Home())
+		var up atomic.Bool
+		var rendered atomic.Int64
+		e := NewExposition(Config{
+			Snapshot: snapshot.Load,
+			Meters: func() []meter.Status {
+				m := snapshots.Meters()
+				m[0].Up = up.Load()
+				return m
+			},
+			Process: func() (ProcessStats, error) {
+				rendered.Add(1)
+				return process()
+			},
+			OmitGoMetrics: true,
+		})
+		steps := []struct {
+			name   string
+			change func()
+			line   string
+		}{
+			{"first", func() {}, `gonetmon_capture_up{interface="eth1"} 0`},
+			{"interface up", func() { up.Store(true) }, `gonetmon_capture_up{interface="eth1"} 1`},
+			{"new snapshot", func() { snapshot.Store(snapshots.Crowd(5)) }, "gonetmon_devices 5"},
+			{"a second", func() { time.Sleep(maxAge) }, "gonetmon_devices 5"},
+		}
+		for i, step := range steps {
+			step.change()
+			var clients sync.WaitGroup
+			for c := range 100 {
+				clients.Go(func() {
+					if page := body(t, get(e, []string{"gzip", ""}[c%2])); !strings.Contains(page, "\n"+step.line+"\n") {
+						t.Errorf("%s: no line %q", step.name, step.line)
+					}
+				})
+			}
+			clients.Wait()
+			if n := rendered.Load(); n != int64(i+1) {
+				t.Errorf("%s: %d pages rendered, want %d", step.name, n, i+1)
+			}
+		}
+	})
+}
+
+func TestExposition_PassesPromtool(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
-		why := "no promtool on PATH: `promtool check metrics` not run"
+		why := "no promtool on PATH; `make tools` installs it"
 		if os.Getenv("TEST_KERNEL") == "1" {
 			t.Fatal(why)
 		}
@@ -312,24 +307,23 @@ func TestPromtool(t *testing.T) {
 	}
 }
 
-func BenchmarkPage(b *testing.B) {
-	for _, n := range []int{200, 65536} {
+// BenchmarkExposition is what a page costs: as text, and rendered and gzipped as it is served.
+func BenchmarkExposition(b *testing.B) {
+	for _, n := range []int{20, 250, 4096} {
 		s := snapshots.Crowd(n)
-		p := NewExposition(Config{Snapshot: func() *device.Snapshot { return s }, Meters: snapshots.Meters, Names: lookups})
-		b.Run(fmt.Sprintf("write/%d", n), func(b *testing.B) { benchmark(b, func(w io.Writer) { p.WritePrometheus(w) }) })
-		b.Run(fmt.Sprintf("render/%d", n), func(b *testing.B) { benchmark(b, func(w io.Writer) { p.render(s).writeZipped(w) }) })
-		r := p.render(s)
-		b.Run(fmt.Sprintf("gzip/%d", n), func(b *testing.B) { benchmark(b, func(w io.Writer) { r.writeZipped(w) }) })
-		b.Run(fmt.Sprintf("plain/%d", n), func(b *testing.B) { benchmark(b, func(w io.Writer) { p.inflate(w, r) }) })
-	}
-}
-
-func benchmark(b *testing.B, write func(io.Writer)) {
-	b.ReportAllocs()
-	var size bytes.Buffer
-	write(&size)
-	b.SetBytes(int64(size.Len()))
-	for b.Loop() {
-		write(io.Discard)
+		e := NewExposition(Config{Snapshot: func() *device.Snapshot { return s }, Meters: snapshots.Meters, Names: lookups})
+		b.Run(fmt.Sprintf("text/%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				e.WritePrometheus(io.Discard)
+			}
+		})
+		b.Run(fmt.Sprintf("gzip/%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				e.snapshot = nil
+				e.page()
+			}
+		})
 	}
 }

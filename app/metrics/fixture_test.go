@@ -25,7 +25,7 @@ func control() ControlStats {
 
 func process() (ProcessStats, error) {
 	return ProcessStats{
-		Start: snapshots.Start, Processor: 3200 * time.Millisecond, Threads: 7, Files: 14, MaxFiles: 1024,
+		Start: snapshots.Start, CPU: 3200 * time.Millisecond, Threads: 7, Files: 14, MaxFiles: 1024,
 		Resident: 20 << 20, ResidentPeak: 21 << 20, ResidentAnon: 8 << 20, Virtual: 1200 << 20,
 	}, nil
 }

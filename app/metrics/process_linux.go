@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Process asks the kernel what it knows of this process. It is opened before the process gives up its rights and goes on
-// afterwards: who is not dumpable may no more open his own /proc/self/fd, so it stays open here (proc(5)).
+// A Process reads the stats of this process from the kernel. It must be opened before privileges are dropped: a non-dumpable process
+// can no longer open /proc/self/fd (proc(5)).
 type Process struct {
 	start time.Time
 
@@ -23,7 +23,7 @@ type Process struct {
 	files *os.File
 }
 
-// OpenProcess takes hold of /proc.
+// OpenProcess opens /proc/self/fd.
 func OpenProcess() (*Process, error) {
 	files, err := os.Open("/proc/self/fd")
 	if err != nil {
@@ -32,24 +32,24 @@ func OpenProcess() (*Process, error) {
 	return &Process{start: time.Now(), files: files}, nil
 }
 
-// Close lets go of it. Nobody may ask then.
+// Close closes it. Stats must not be called any more.
 func (p *Process) Close() error { return p.files.Close() }
 
-// Stats says what holds now. Any goroutine may ask.
+// Stats returns the current stats. Any goroutine may call it.
 func (p *Process) Stats() (ProcessStats, error) {
 	s := ProcessStats{Start: p.start}
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return s, err
 	}
-	if err := s.read(string(status)); err != nil {
+	if err := s.parse(string(status)); err != nil {
 		return s, fmt.Errorf("/proc/self/status: %w", err)
 	}
-	var used unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
 		return s, fmt.Errorf("getrusage: %w", err)
 	}
-	s.Processor = time.Duration(used.Utime.Nano() + used.Stime.Nano())
+	s.CPU = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return s, fmt.Errorf("getrlimit: %w", err)
@@ -59,8 +59,8 @@ func (p *Process) Stats() (ProcessStats, error) {
 	return s, err
 }
 
-// read takes what there is in the form of /proc/PID/status.
-func (s *ProcessStats) read(status string) error {
+// parse parses the text of /proc/PID/status.
+func (s *ProcessStats) parse(status string) error {
 	sizes := map[string]*uint64{"VmRSS": &s.Resident, "VmHWM": &s.ResidentPeak, "RssAnon": &s.ResidentAnon, "VmSize": &s.Virtual}
 	for line := range strings.Lines(status) {
 		key, value, _ := strings.Cut(line, ":")
@@ -84,7 +84,7 @@ func (s *ProcessStats) read(status string) error {
 	return nil
 }
 
-// countFiles counts the descriptors that are open.
+// countFiles returns the number of open descriptors.
 func (p *Process) countFiles() (n uint64, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

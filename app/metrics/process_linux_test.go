@@ -30,12 +30,12 @@ func TestProcess(t *testing.T) {
 		defer func() { _ = file.Close() }()
 	}
 	after := before
-	for begin := time.Now(); after.Processor < before.Processor+20*time.Millisecond && time.Since(begin) < 10*time.Second; { // which takes time
+	for begin := time.Now(); after.CPU < before.CPU+20*time.Millisecond && time.Since(begin) < 10*time.Second; { // which takes time
 		if after, err = p.Stats(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if after.Files != before.Files+10 || after.Processor < before.Processor+20*time.Millisecond {
+	if after.Files != before.Files+10 || after.CPU < before.CPU+20*time.Millisecond {
 		t.Errorf("stats %+v; 10 open files and 20 ms of a processor before %+v", after, before)
 	}
 }
@@ -44,7 +44,7 @@ func TestProcessStatus(t *testing.T) {
 	const status = "Name:\tgonetmon\nVmPeak:\t 1000 kB\nVmSize:\t  900 kB\nVmHWM:\t  800 kB\nVmRSS:\t  700 kB\nRssAnon:\t  400 kB\n" +
 		"RssFile:\t  300 kB\nRssShmem:\t  0 kB\nThreads:\t9\nCapInh:\t00000000000000ff\nCapPrm:\t0000000000003000\nCapEff:\t0000000000000001\n"
 	var got ProcessStats
-	if err := got.read(status); err != nil {
+	if err := got.parse(status); err != nil {
 		t.Fatal(err)
 	}
 	want := ProcessStats{Virtual: 900 << 10, ResidentPeak: 800 << 10, Resident: 700 << 10, ResidentAnon: 400 << 10, Threads: 9, Capabilities: 2}
@@ -52,7 +52,7 @@ func TestProcessStatus(t *testing.T) {
 		t.Errorf("stats (-want +got):\n%s", diff)
 	}
 	for _, bad := range []string{"VmRSS:\t700 MB", "Threads:\tmany", "CapPrm:\tall"} {
-		if err := got.read(bad); err == nil || !strings.HasPrefix(err.Error(), strings.Split(bad, ":")[0]+": ") {
+		if err := got.parse(bad); err == nil || !strings.HasPrefix(err.Error(), strings.Split(bad, ":")[0]+": ") {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}

@@ -1,0 +1,70 @@
+package metrics
+
+import (
+	"time"
+
+	"gonetmon/app/device"
+	"gonetmon/app/traffic"
+)
+
+// deviceFamilies have samples for each device. They are all of the page that grows with the network.
+var deviceFamilies = [...]struct {
+	name, kind, help string
+	write            func(*textWriter, *device.Device)
+}{
+	{"node_bytes_total", counter, "IP bytes sent and received by the device.",
+		func(t *textWriter, d *device.Device) { t.deviceSample(totalBytes(&d.Totals), "device", d.Name) }},
+	{"gonetmon_device_bytes_total", counter,
+		"IP bytes of the device by direction (in: download, out: upload) and scope: internet, lan (another local device) or multicast.",
+		func(t *textWriter, d *device.Device) {
+			t.directions(d, func(c traffic.Count) uint64 { return c.Bytes })
+		}},
+	{"gonetmon_device_packets_total", counter, "IP packets of the device by direction and scope.",
+		func(t *textWriter, d *device.Device) {
+			t.directions(d, func(c traffic.Count) uint64 { return c.Packets })
+		}},
+	{"gonetmon_device_info", gauge,
+		"One series per address of a device; the value is always 1. Labels: the hardware address and its vendor if known, and the source " +
+			"of the name (file: your hosts file, ptr: DNS, dhcp, mdns, address: no name found).",
+		(*textWriter).info},
+	{"gonetmon_device_first_seen_timestamp_seconds", gauge, "Unix time of the first packet of the device since gonetmon started.",
+		func(t *textWriter, d *device.Device) { t.seen(d, d.First) }},
+	{"gonetmon_device_last_seen_timestamp_seconds", gauge, "Unix time of the latest packet of the device.",
+		func(t *textWriter, d *device.Device) { t.seen(d, d.Last) }},
+}
+
+func (t *textWriter) devices(s *device.Snapshot) {
+	for _, family := range deviceFamilies {
+		t.startFamily(family.name, family.kind, family.help)
+		for i := range s.Devices {
+			family.write(t, &s.Devices[i])
+		}
+	}
+}
+
+// directions writes a sample for each direction and scope. Nothing is received by multicast.
+func (t *textWriter) directions(d *device.Device, value func(traffic.Count) uint64) {
+	for scope, c := range d.Totals.Out {
+		t.deviceSample(value(c), "device", d.Name, "direction", "out", "scope", traffic.Scope(scope).String())
+	}
+	for scope, c := range d.Totals.In {
+		t.deviceSample(value(c), "device", d.Name, "direction", "in", "scope", traffic.Scope(scope).String())
+	}
+}
+
+func (t *textWriter) info(d *device.Device) {
+	mac := d.MAC.String()
+	for _, ip := range d.Hosts {
+		t.deviceSample(1, "device", d.Name, "ip", ip.String(), "mac", mac, "vendor", d.Vendor, "source", d.Source)
+	}
+}
+
+// seen writes when a device was seen, if it was.
+func (t *textWriter) seen(d *device.Device, at time.Time) {
+	if !at.IsZero() {
+		t.timestamp(at, "device", d.Name)
+	}
+}
+
+// totalBytes returns the bytes sent and received.
+func totalBytes(t *traffic.Totals) uint64 { return t.Sent().Bytes + t.Received().Bytes }
