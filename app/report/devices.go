@@ -1,10 +1,8 @@
 package report
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/netip"
 	"slices"
@@ -15,63 +13,54 @@ import (
 	"gonetmon/app/traffic"
 )
 
-const (
-	widestVendor    = 24 // columns of a table
-	widestAddresses = 39 // likewise; one IPv6 address fits, and is always shown
-)
-
-// known says whether a device is one that WriteDevices and WriteDevicesJSON list: it has an address or has moved something.
-func known(d *device.Device) bool { return len(d.Hosts) > 0 || totalBytes(&d.Totals) > 0 }
-
-// totalBytes returns the bytes sent and received.
-func totalBytes(t *traffic.Totals) uint64 { return t.Sent().Bytes + t.Received().Bytes }
-
-// WriteDevices writes a table of the devices that have an address or have moved something, and of what they have moved since the
-// start, what uses most first.
-func WriteDevices(w io.Writer, s *device.Snapshot) {
-	var listed []*device.Device
+// listed returns the devices that have an address or have had traffic, sorted by name.
+func listed(s *device.Snapshot) (all []*device.Device) {
 	for i := range s.Devices {
-		if d := &s.Devices[i]; known(d) {
-			listed = append(listed, d)
+		if d := &s.Devices[i]; len(d.Hosts) > 0 || totalBytes(&d.Totals) > 0 {
+			all = append(all, d)
 		}
 	}
-	slices.SortStableFunc(listed, func(a, b *device.Device) int { // they come sorted by name
-		return cmp.Compare(totalBytes(&b.Totals), totalBytes(&a.Totals))
-	})
-	var all traffic.Totals
-	var cells [][]string
-	for _, d := range listed {
-		all.Add(&d.Totals)
-		cells = append(cells, []string{printable(d.Name, widestName), printable(d.Source, widestName), d.MAC.String(), printable(d.Vendor, widestVendor),
-			addresses(d.Hosts), inBytes(d.Totals.Received().Bytes), inBytes(d.Totals.Sent().Bytes)})
-	}
-	for _, rest := range []struct {
-		name   string
-		totals *traffic.Totals
-	}{{beyondLimit, &s.Overflow}, {"(forgotten)", &s.Forgotten}, {"(not named yet)", &s.Waiting}} {
-		if totalBytes(rest.totals) > 0 {
-			all.Add(rest.totals)
-			cells = append(cells, []string{rest.name, "", "", "", "", inBytes(rest.totals.Received().Bytes), inBytes(rest.totals.Sent().Bytes)})
-		}
-	}
-	b := bufio.NewWriterSize(w, outputBuffer)
-	_, _ = fmt.Fprintf(b, "%s  ", period(s.Time, s.Time.Sub(s.Start)))
-	if len(cells) == 0 {
-		_, _ = b.WriteString("no devices\n")
-	} else {
-		_, _ = fmt.Fprintf(b, "%s  in %s  out %s\n", devices(len(listed)), inBytes(all.Received().Bytes), inBytes(all.Sent().Bytes))
-		titles := []string{"device", "source", "mac", "vendor", "addresses", "in", "out"}
-		columns(b, 5, titles, len(cells), func(i int) []string { return cells[i] })
-	}
-	_ = b.Flush()
+	return all
 }
 
-// addresses are as many as fit in a column, and how many more there are: "192.168.1.20 fd00::20 +2".
+func totalBytes(t *traffic.Totals) uint64 { return t.Sent().Bytes + t.Received().Bytes }
+
+// WriteDevices writes a table of the devices that have an address or have had traffic, and of their usage since the start,
+// highest first.
+func WriteDevices(w io.Writer, s *device.Snapshot) {
+	t := table{titles: []string{"device", "source", "mac", "vendor", "addresses", "in", "out"}, left: 5}
+	var sum traffic.Totals
+	add := func(d *device.Device) {
+		sum.Add(&d.Totals)
+		t.add(printable(d.Name, maxName), printable(d.Source, maxName), d.MAC.String(), printable(d.Vendor, maxVendor),
+			addresses(d.Hosts), inBytes(d.Totals.Received().Bytes), inBytes(d.Totals.Sent().Bytes))
+	}
+	devices := listed(s)
+	slices.SortStableFunc(devices, func(a, b *device.Device) int {
+		return cmp.Compare(totalBytes(&b.Totals), totalBytes(&a.Totals))
+	})
+	for _, d := range devices {
+		add(d)
+	}
+	others := []*device.Device{overflow(s), {Name: "(forgotten)", Totals: s.Forgotten}, {Name: "(not named yet)", Totals: s.Waiting}}
+	for _, rest := range others {
+		if totalBytes(&rest.Totals) > 0 {
+			add(rest)
+		}
+	}
+	heading := "no devices"
+	if len(t.rows) > 0 {
+		heading = headingOf(len(devices), sum.Received().Bytes, sum.Sent().Bytes)
+	}
+	t.write(w, period(s.Time, s.Time.Sub(s.Start))+"  "+heading)
+}
+
+// addresses returns as many as fit into a column, at least one, and how many more there are: "192.168.1.20 fd00::20 +2".
 func addresses(hosts []netip.Addr) string {
 	var b strings.Builder
 	for i, a := range hosts {
 		text := a.String()
-		if i > 0 && b.Len()+1+len(text) > widestAddresses {
+		if i > 0 && b.Len()+1+len(text) > maxAddresses {
 			return b.String() + " +" + strconv.Itoa(len(hosts)-i)
 		}
 		if i > 0 {
@@ -90,18 +79,18 @@ type (
 	deviceJSON struct {
 		Device string   `json:"device"`
 		Source string   `json:"source"`
-		MAC    string   `json:"mac"`    // "" if it is not known
-		Vendor string   `json:"vendor"` // likewise
+		MAC    string   `json:"mac"`    // "" if not known
+		Vendor string   `json:"vendor"` // "" if not known
 		Hosts  []string `json:"hosts"`  // sorted as text
-		movedJSON
+		usageJSON
 		Scopes scopesJSON `json:"scopes"`
 	}
 	scopesJSON struct {
-		Internet  movedJSON `json:"internet"`
-		LAN       movedJSON `json:"lan"`
-		Multicast movedJSON `json:"multicast"` // what is sent to many has no receiver: in is 0
+		Internet  usageJSON `json:"internet"`
+		LAN       usageJSON `json:"lan"`
+		Multicast usageJSON `json:"multicast"` // has no receiver: in is 0
 	}
-	movedJSON struct {
+	usageJSON struct {
 		InBytes    uint64 `json:"in_bytes"`
 		OutBytes   uint64 `json:"out_bytes"`
 		InPackets  uint64 `json:"in_packets"`
@@ -109,14 +98,10 @@ type (
 	}
 )
 
-// WriteDevicesJSON writes the devices of WriteDevices as JSON, sorted by name, with a line break at the end.
+// WriteDevicesJSON writes the devices of WriteDevices as indented JSON, sorted by name, with a line break at the end.
 func WriteDevicesJSON(w io.Writer, s *device.Snapshot) error {
 	all := devicesJSON{Devices: []deviceJSON{}}
-	for i := range s.Devices {
-		d := &s.Devices[i]
-		if !known(d) {
-			continue
-		}
+	for _, d := range listed(s) {
 		hosts := make([]string, len(d.Hosts))
 		for i, a := range d.Hosts {
 			hosts[i] = a.String()
@@ -125,25 +110,20 @@ func WriteDevicesJSON(w io.Writer, s *device.Snapshot) error {
 		in, out := &d.Totals.In, &d.Totals.Out
 		all.Devices = append(all.Devices, deviceJSON{
 			Device: d.Name, Source: d.Source, MAC: d.MAC.String(), Vendor: d.Vendor, Hosts: hosts,
-			movedJSON: moved(d.Totals.Received(), d.Totals.Sent()),
+			usageJSON: usageOf(d.Totals.Received(), d.Totals.Sent()),
 			Scopes: scopesJSON{
-				Internet:  moved(in[traffic.ScopeInternet], out[traffic.ScopeInternet]),
-				LAN:       moved(in[traffic.ScopeLAN], out[traffic.ScopeLAN]),
-				Multicast: moved(traffic.Count{}, out[traffic.ScopeMulticast]),
+				Internet:  usageOf(in[traffic.ScopeInternet], out[traffic.ScopeInternet]),
+				LAN:       usageOf(in[traffic.ScopeLAN], out[traffic.ScopeLAN]),
+				Multicast: usageOf(traffic.Count{}, out[traffic.ScopeMulticast]),
 			},
 		})
 	}
-	return writeJSON(w, all)
-}
-
-func moved(in, out traffic.Count) movedJSON {
-	return movedJSON{InBytes: in.Bytes, OutBytes: out.Bytes, InPackets: in.Packets, OutPackets: out.Packets}
-}
-
-// writeJSON writes v as all JSON of this room is written: indented, nothing escaped that need not be, a line break at the end.
-func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	return e.Encode(all)
+}
+
+func usageOf(in, out traffic.Count) usageJSON {
+	return usageJSON{InBytes: in.Bytes, OutBytes: out.Bytes, InPackets: in.Packets, OutPackets: out.Packets}
 }

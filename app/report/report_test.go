@@ -3,8 +3,6 @@ package report
 import (
 	"bytes"
 	"context"
-	"io"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -20,11 +18,11 @@ import (
 	"gonetmon/test/snapshots"
 )
 
-// A pile keeps what is written to it, write by write.
-type pile struct{ writes []string }
+// A recorder keeps each write.
+type recorder struct{ writes []string }
 
-func (p *pile) Write(b []byte) (int, error) {
-	p.writes = append(p.writes, string(b))
+func (r *recorder) Write(b []byte) (int, error) {
+	r.writes = append(r.writes, string(b))
 	return len(b), nil
 }
 
@@ -51,10 +49,10 @@ func later(s *device.Snapshot) *device.Snapshot {
 	return &n
 }
 
-func TestReport(t *testing.T) {
+func TestReport_Golden(t *testing.T) {
 	first := snapshots.Home()
 	s := first
-	var out pile
+	var out recorder
 	r := NewReport(&out, time.Minute, func() *device.Snapshot { return s })
 	r.Print(first.Time)
 	s = later(first)
@@ -70,17 +68,17 @@ func TestReport(t *testing.T) {
 	golden.Equal(t, "report.txt", strings.Join(out.writes, "---\n"))
 }
 
-// However many devices there are, a report stays short, and none of their bytes are missing; a replay lists all.
-func TestReportIsBounded(t *testing.T) {
+// A report of many devices stays short without losing bytes; the table of a replay lists all.
+func TestReport_JoinsDevicesBeyondMaxRows(t *testing.T) {
 	s := snapshots.Crowd(10_000)
-	var out pile
+	var out recorder
 	NewReport(&out, time.Minute, func() *device.Snapshot { return s }).Print(s.Time)
 	lines := strings.Split(strings.TrimSpace(out.writes[0]), "\n")
-	if len(lines) != 2+mostRows+1 || !strings.Contains(lines[0], "10000 devices") {
+	if len(lines) != 2+maxRows+1 || !strings.Contains(lines[0], "10000 devices") {
 		t.Errorf("%d lines, the first %s", len(lines), lines[0])
 	}
 	var rest traffic.Totals
-	for _, d := range s.Devices[:len(s.Devices)-mostRows] { // the last use most
+	for _, d := range s.Devices[:len(s.Devices)-maxRows] { // the last use most
 		rest.Add(&d.Totals)
 	}
 	want := "(9744 devices more) " + inBytes(rest.Received().Bytes) + " " + inBytes(rest.Sent().Bytes)
@@ -93,8 +91,8 @@ func TestReportIsBounded(t *testing.T) {
 	}
 }
 
-// A device that was forgotten and has come back within one interval has gained what it has now.
-func TestReportForgets(t *testing.T) {
+// The counters of a device that has expired and come back within one interval started at 0 again.
+func TestReport_CountsReturnedDeviceFromZero(t *testing.T) {
 	first := snapshots.Home()
 	s := *first
 	s.Time = s.Time.Add(time.Minute)
@@ -111,7 +109,7 @@ func TestReportForgets(t *testing.T) {
 		}
 	}
 	s.Devices = all
-	var out pile
+	var out recorder
 	now := first
 	r := NewReport(&out, time.Minute, func() *device.Snapshot { return now })
 	r.Print(first.Time)
@@ -125,12 +123,12 @@ func TestReportForgets(t *testing.T) {
 	}
 }
 
-func TestReportRuns(t *testing.T) {
+func TestReport_PrintsEachInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		began := time.Now()
 		s := &device.Snapshot{Start: began}
-		var out pile
+		var out recorder
 		r := NewReport(&out, time.Minute, func() *device.Snapshot {
 			n := *s
 			n.Time = time.Now()
@@ -158,18 +156,7 @@ func TestReportRuns(t *testing.T) {
 	})
 }
 
-func TestReportOff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
-		var out pile
-		if err := NewReport(&out, 0, snapshots.Home).Run(ctx); err != nil || len(out.writes) != 0 {
-			t.Errorf("error %v, reports %q", err, out.writes)
-		}
-	})
-}
-
-func TestWriteTable(t *testing.T) {
+func TestWriteTable_Golden(t *testing.T) {
 	var b bytes.Buffer
 	WriteTable(&b, snapshots.Home())
 	golden.Equal(t, "table.txt", b.String())
@@ -177,51 +164,5 @@ func TestWriteTable(t *testing.T) {
 		if len(line) > 101 {
 			t.Errorf("%d columns: %s", len(line)-1, line)
 		}
-	}
-}
-
-func TestTableIsPrintable(t *testing.T) {
-	var b bytes.Buffer
-	WriteTable(&b, snapshots.Hostile())
-	for i, c := range b.Bytes() {
-		if c != '\n' && (c < ' ' || c > '~') {
-			t.Fatalf("byte %#x at %d of\n%s", c, i, b.String())
-		}
-	}
-	if got, want := strings.Count(b.String(), "\n"), len(snapshots.HostileNames)+3; got != want { // heading, titles, overflow
-		t.Errorf("%d lines, want %d", got, want)
-	}
-}
-
-// A report of very many devices is not held in memory: between two of them there are the counters, which is less than a snapshot.
-func TestReportIsFrugal(t *testing.T) {
-	const n = 65536
-	s := snapshots.Crowd(n)
-	r := NewReport(io.Discard, time.Minute, func() *device.Snapshot { return s })
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	r.Print(s.Time)
-	runtime.ReadMemStats(&after)
-	if taken := int64(after.TotalAlloc - before.TotalAlloc); taken > 60*n {
-		t.Errorf("%d bytes a device are taken", taken/n)
-	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	if kept := int64(after.HeapAlloc) - int64(before.HeapAlloc); kept > 45*n {
-		t.Errorf("%d bytes a device are kept", kept/n)
-	}
-	runtime.KeepAlive(r)
-	runtime.KeepAlive(s)
-}
-
-// A report of 65,536 devices, none of which has had traffic since the one before.
-func BenchmarkReport(b *testing.B) {
-	s := snapshots.Crowd(65536)
-	r := NewReport(io.Discard, time.Minute, func() *device.Snapshot { return s })
-	r.Print(s.Time)
-	b.ReportAllocs()
-	for b.Loop() {
-		r.Print(s.Time)
 	}
 }
