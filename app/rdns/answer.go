@@ -10,31 +10,31 @@ import (
 )
 
 const (
-	maxLinks    = 8         // CNAMEs between an address and its name (RFC 2317)
-	negativeTTL = time.Hour // of an answer without a name and without a SOA
+	maxCNAMEs          = 8         // between an address and its name (RFC 2317)
+	defaultNegativeTTL = time.Hour // of an answer that has neither a name nor a SOA
 )
 
-// An answer is how a query, or a lookup of several, ended. The zero answer is a failure.
+// An answer is the result of a query, or of a lookup of several queries. The zero answer is a failure.
 type answer struct {
-	name    string        // clean, or none
-	ttl     time.Duration // how long a final answer holds
+	name    string        // canonical, or "" if there is none
+	ttl     time.Duration // of a final answer
 	reason  Reason        // none if it is no failure
-	final   bool          // a server has spoken about this address: no other need be asked
-	refused int           // names refused by Clean
+	final   bool          // the server has answered for this address: no other server need be asked
+	refused int           // names that are not canonical
 	sent    int           // messages
 }
 
-// silent reports a failure in which no server said a thing that makes sense.
-func (a answer) silent() bool {
+// unreachable reports whether the lookup failed without any usable response.
+func (a answer) unreachable() bool {
 	return !a.final && (a.reason == Timeout || a.reason == Network || a.reason == Mismatch || a.reason == Malformed)
 }
 
-// match returns the message in raw if it answers query, and else the reason to ignore it.
+// match returns the message in raw if it answers query, and otherwise the reason to ignore it.
 func match(raw []byte, query *dns.Msg) (*dns.Msg, Reason) {
 	if len(raw) < 12 {
 		return nil, Malformed
 	}
-	if id := uint16(raw[0])<<8 | uint16(raw[1]); id != query.Id || raw[2]&0x80 == 0 {
+	if id := uint16(raw[0])<<8 | uint16(raw[1]); id != query.Id || raw[2]&0x80 == 0 { // QR
 		return nil, Mismatch
 	}
 	m := unpack(raw)
@@ -44,18 +44,18 @@ func match(raw []byte, query *dns.Msg) (*dns.Msg, Reason) {
 	case m.Opcode != dns.OpcodeQuery:
 		return nil, Mismatch
 	case len(m.Question) == 0 && m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError:
-		return m, none // a server that gives up may leave the question out; a failure is all it can claim
-	case len(m.Question) != 1 || !asks(m.Question[0], query.Question[0]):
+		return m, none // a server may leave the question out of an error; it can claim nothing else that way
+	case len(m.Question) != 1 || !sameQuestion(m.Question[0], query.Question[0]):
 		return nil, Mismatch
 	}
 	return m, none
 }
 
-func asks(a, b dns.Question) bool {
+func sameQuestion(a, b dns.Question) bool {
 	return strings.EqualFold(a.Name, b.Name) && a.Qtype == b.Qtype && a.Qclass == b.Qclass
 }
 
-// unpack decodes raw, of a truncated message at least the question. It returns nil if that fails, by a panic too.
+// unpack decodes raw; of a truncated message at least the question. It returns nil if that fails or the library panics.
 func unpack(raw []byte) (m *dns.Msg) {
 	defer func() {
 		if recover() != nil {
@@ -69,13 +69,13 @@ func unpack(raw []byte) (m *dns.Msg) {
 	return m
 }
 
-// read returns what a matching, complete message says about owner.
-func read(m *dns.Msg, owner string) answer {
+// parse returns what a matching, complete message says about owner.
+func parse(m *dns.Msg, owner string) answer {
 	switch m.Rcode {
 	case dns.RcodeSuccess:
-		return readNames(m, owner)
+		return parseNames(m, owner)
 	case dns.RcodeNameError:
-		return answer{reason: none, final: true, ttl: silence(m)}
+		return answer{reason: none, final: true, ttl: negativeTTL(m)}
 	case dns.RcodeServerFailure:
 		return answer{reason: ServFail}
 	case dns.RcodeRefused:
@@ -84,14 +84,15 @@ func read(m *dns.Msg, owner string) answer {
 	return answer{reason: RCode}
 }
 
-// readNames chooses among the names of owner: of several, the one that sorts first, so that it is the same each time.
-func readNames(m *dns.Msg, owner string) answer {
-	targets, ttl, ok := chase(m.Answer, owner)
+// parseNames returns the name of owner. Of several names it takes the first in alphabetical order, so that it is always
+// the same one.
+func parseNames(m *dns.Msg, owner string) answer {
+	targets, ttl, ok := followCNAMEs(m.Answer, owner)
 	if !ok {
 		return answer{reason: Mismatch, final: true, ttl: minTTL}
 	}
 	if len(targets) == 0 {
-		return answer{reason: none, final: true, ttl: silence(m)}
+		return answer{reason: none, final: true, ttl: negativeTTL(m)}
 	}
 	a := answer{reason: none, final: true, ttl: seconds(ttl)}
 	for _, target := range targets {
@@ -108,25 +109,25 @@ func readNames(m *dns.Msg, owner string) answer {
 	return a
 }
 
-// chase returns the targets of the PTR records that belong to owner, or to the end of its chain of CNAMEs, and the
-// lowest TTL on the way. It is not ok if the chain is too long, or there are PTR records, but all of somebody else.
-func chase(rrs []dns.RR, owner string) (targets []string, ttl uint32, ok bool) {
-	ttl, strangers := 1<<32-1, false
-	for range maxLinks + 1 {
+// followCNAMEs returns the targets of the PTR records of owner, or of the end of its chain of CNAMEs, and the lowest TTL
+// on the way. It is not ok if the chain is too long, or if all PTR records belong to other owners.
+func followCNAMEs(rrs []dns.RR, owner string) (targets []string, ttl uint32, ok bool) {
+	ttl, foreign := 1<<32-1, false
+	for range maxCNAMEs + 1 {
 		next, nextTTL := "", ttl
 		for _, rr := range rrs {
 			h := rr.Header()
-			mine := h.Class == dns.ClassINET && strings.EqualFold(h.Name, owner)
+			owned := h.Class == dns.ClassINET && strings.EqualFold(h.Name, owner)
 			switch rr := rr.(type) {
 			case *dns.PTR:
-				if !mine {
-					strangers = true
+				if !owned {
+					foreign = true
 					continue
 				}
 				targets = append(targets, rr.Ptr)
 				nextTTL = min(nextTTL, h.Ttl)
 			case *dns.CNAME:
-				if mine && next == "" {
+				if owned && next == "" {
 					next = rr.Target
 					nextTTL = min(nextTTL, h.Ttl)
 				}
@@ -134,21 +135,21 @@ func chase(rrs []dns.RR, owner string) (targets []string, ttl uint32, ok bool) {
 		}
 		ttl = nextTTL
 		if len(targets) > 0 || next == "" {
-			return targets, ttl, len(targets) > 0 || !strangers
+			return targets, ttl, len(targets) > 0 || !foreign
 		}
 		owner = next
 	}
 	return nil, 0, false
 }
 
-// silence returns how long the absence of a name holds (RFC 2308, 5).
-func silence(m *dns.Msg) time.Duration {
+// negativeTTL returns how long to believe that there is no name (RFC 2308, 5).
+func negativeTTL(m *dns.Msg) time.Duration {
 	for _, rr := range m.Ns {
 		if soa, ok := rr.(*dns.SOA); ok {
 			return seconds(min(soa.Hdr.Ttl, soa.Minttl))
 		}
 	}
-	return negativeTTL
+	return defaultNegativeTTL
 }
 
 func seconds(n uint32) time.Duration { return time.Duration(n) * time.Second }

@@ -10,7 +10,7 @@ import (
 )
 
 func FuzzAnswer(f *testing.F) {
-	q := question(netip.MustParseAddr("192.0.2.17"))
+	q := newQuery(netip.MustParseAddr("192.0.2.17"))
 	q.Id = 0x1234
 	for _, a := range []testnet.Answer{
 		{Names: []string{"nas.lan", "b.lan"}, TTL: 300},
@@ -39,7 +39,7 @@ func FuzzAnswer(f *testing.F) {
 			}
 			return
 		}
-		a := read(m, q.Question[0].Name)
+		a := parse(m, q.Question[0].Name)
 		if a.name != "" {
 			checkCanonical(t, a.name)
 		}
@@ -52,7 +52,7 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-func TestReasonString(t *testing.T) {
+func TestReason_String(t *testing.T) {
 	seen := make(map[string]bool)
 	for r := range NumReasons {
 		if s := r.String(); s == "" || seen[s] || s == "none" {

@@ -1,25 +1,25 @@
 package rdns
 
-// A Reason says why a lookup gave no usable name although it might have: an answer that there is no name is none.
+// A Reason says why a lookup gave no usable name. An address without a name is not a failure.
 type Reason uint8
 
 // The reasons, in the order of Stats.Failures.
 const (
 	Timeout   Reason = iota // no datagram until the deadline
 	Network                 // ICMP unreachable, no route, connection closed
-	ServFail                // the server says SERVFAIL
-	Refused                 // the server says REFUSED
-	RCode                   // the server says FORMERR, NOTIMP or another error, without EDNS too
-	Truncated               // the answer is too big for UDP, and TCP gave none
-	Mismatch                // wrong ID, question or owner, or a chain of CNAMEs that loops
-	Malformed               // nothing but undecodable datagrams until the deadline
-	BadName                 // there are names, but Clean refused them all
+	ServFail                // SERVFAIL
+	Refused                 // REFUSED
+	RCode                   // FORMERR, NOTIMP or another error code, without EDNS too
+	Truncated               // too large for UDP, and no answer over TCP
+	Mismatch                // wrong ID, question or owner, or a CNAME loop
+	Malformed               // only undecodable datagrams until the deadline
+	BadName                 // none of the names is canonical
 	NumReasons
 
 	none = NumReasons // not a failure
 )
 
-// answered says whether a server that gives this reason is alive and spoke to the question, be it to fail it.
+// answered reports whether a server that gives this reason is alive and has read the question.
 func (r Reason) answered() bool {
 	switch r {
 	case ServFail, Refused, RCode, Truncated:

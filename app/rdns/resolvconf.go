@@ -14,8 +14,8 @@ const (
 	dnsPort    = 53
 )
 
-// ParseResolvConf returns the name servers, at most three, and the clean search domains that a resolv.conf(5) names. What it
-// cannot read it skips. It does not fall back to the local machine if there is no server.
+// ParseResolvConf returns the name servers, at most three, and the search domains in canonical form of a resolv.conf(5).
+// It skips what it cannot parse. If there is no server, it does not fall back to the local machine.
 func ParseResolvConf(r io.Reader) (servers []netip.AddrPort, search []string) {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-func TestResolvConf(t *testing.T) {
+func TestParseResolvConf(t *testing.T) {
 	for _, tt := range []struct {
 		name, in string
 		servers  []string
@@ -24,7 +24,7 @@ func TestResolvConf(t *testing.T) {
 		{"comments", "; nameserver 10.0.0.1\n#nameserver 10.0.0.2\nnameserver 10.0.0.3 # mine\n", []string{"10.0.0.3:53"}, nil},
 		{"tabs and CR", "nameserver\t10.0.0.1\r\nsearch\tlan\r\n", []string{"10.0.0.1:53"}, []string{"lan"}},
 		{"the last of domain and search wins", "search a b\ndomain c\n", nil, []string{"c"}},
-		{"search is cleaned", "search LAN. . <b> x\n", nil, []string{"lan", "x"}},
+		{"search domains are canonical", "search LAN. . <b> x\n", nil, []string{"lan", "x"}},
 		{"no newline at the end", "nameserver 10.0.0.1", []string{"10.0.0.1:53"}, nil},
 		{"binary", "\x00\xff\nnameserver 10.0.0.1\n", []string{"10.0.0.1:53"}, nil},
 	} {
@@ -44,8 +44,8 @@ func TestResolvConf(t *testing.T) {
 	}
 }
 
-// Whatever the file holds, servers are addresses and search domains are clean.
-func FuzzResolvConf(f *testing.F) {
+// Whatever the file holds, servers are addresses and search domains are canonical.
+func FuzzParseResolvConf(f *testing.F) {
 	f.Add("nameserver 192.168.1.1\nsearch lan fritz.box\noptions edns0\n")
 	f.Add("nameserver fe80::1%eth0 # mine\ndomain LAN.\n; x\nnameserver\t::ffff:10.0.0.1\r\n")
 	f.Fuzz(func(t *testing.T, in string) {

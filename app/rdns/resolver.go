@@ -4,6 +4,7 @@ package rdns
 
 import (
 	"container/heap"
+	"container/list"
 	"context"
 	"log/slog"
 	"net/netip"
@@ -13,264 +14,258 @@ import (
 )
 
 const (
-	idleAfter   = 10 * time.Minute // not wanted for so long: not refreshed, and may be forgotten for another
-	sweepBits   = 22               // the biggest prefix that is swept: 1,024 addresses
-	sweepLimit  = 64               // most prefixes swept
-	drainBatch  = 256              // hosts per hold of the lock
-	moreChanges = 1024             // room for addresses that are not remembered, besides Limit
+	idleAfter    = 10 * time.Minute // not wanted for this long: a host is no longer refreshed, and may be evicted
+	minSweepBits = 22               // the largest prefix that is swept has 1,024 addresses
+	maxSweeps    = 64               // prefixes
+	maxUncached  = 1024             // results for hosts that are not cached, on top of two for each cached one
 )
 
-// Config says whom PTR asks and how much it remembers.
+// Config configures a Resolver.
 type Config struct {
-	Servers []netip.AddrPort // DNS servers in order of preference; none: nothing is ever asked
-	Limit   int              // most addresses remembered at once
-	Log     *slog.Logger     // servers going down and coming up; nil: nowhere
+	Servers []netip.AddrPort // DNS servers in order of preference; none: nothing is asked
+	Limit   int              // maximum number of cached addresses
+	Log     *slog.Logger     // server health; nil: no log
 }
 
-// PTR finds the names of addresses in the reverse DNS (RFC 1035, 3.5), and keeps them fresh. Zones of addresses are
-// dropped and IPv4-mapped addresses unmapped. Its methods may be called from anywhere at any time, and never wait for
-// the network.
+// A Resolver looks up the names of addresses in reverse DNS (RFC 1035, 3.5) and keeps them fresh. It drops zones and unmaps
+// IPv4-mapped addresses. Its methods are safe for concurrent use and never wait for the network.
 //
-// Load: at most 8 queries are in flight, 50 a second for wanted addresses and 10 a second for swept ones. A server that
-// failed three times in a row is left alone for 1 s, doubling to 60 s, but for one probe at its end.
+// At most 8 queries are in flight; wanted addresses get at most 50 queries a second, swept ones 10. A server that fails
+// three times in a row is down: it gets one probe after 1 s, and then after twice the time, up to a minute.
 //
-// Memory: at most Limit addresses, some 145 bytes and the name each. A new address takes the place of the one longest not
-// wanted, if nobody wanted that for 10 minutes; otherwise it is not remembered, and drained without a name each time it
-// is wanted.
+// At most Limit addresses are cached. When the cache is full, a new address replaces the one not wanted for the longest
+// time, if that is at least 10 minutes. Otherwise the new one is not cached, and Drain reports it without a name each time
+// it is wanted.
 type Resolver struct {
 	ask   func(ctx context.Context, server netip.AddrPort, addr netip.Addr) answer
 	log   *slog.Logger
 	limit int
-	epoch time.Time
-	wake  chan struct{} // one slot: something may be due sooner than Run knows
+	wake  chan struct{} // tells Run that a host may be due earlier than it knows; holds one signal
 
-	// mu guards all below.
-	mu       sync.Mutex
-	servers  []*server // replaced as a whole: a lookup goes on with those that it began with
-	hosts    map[[16]byte]*host
-	recent   recent
-	agenda   [nowhere]agenda
-	pace     [nowhere]time.Duration // when the next host of an agenda may be asked
-	prefixes map[netip.Prefix]bool  // swept
-	changed  []*host                // for Drain
-	stats    Stats
+	mu         sync.Mutex // guards all below
+	servers    []*server  // never modified, only replaced: lookups in flight go on with theirs
+	hosts      map[netip.Addr]*host
+	lru        *list.List // of *host, the last wanted first
+	queues     [numQueues]dueHeap
+	wantedRate rate
+	sweptRate  rate
+	swept      map[netip.Prefix]bool
+	changed    []*host // for Drain
+	stats      Stats
 }
 
-// Stats are PTR's figures since it was made.
+// Stats counts what a Resolver has done.
 type Stats struct {
 	Queries      uint64             // messages sent, over UDP and TCP
-	Failures     [NumReasons]uint64 // lookups that failed, by the reason of their last try
+	Failures     [NumReasons]uint64 // failed lookups, by the reason of the last try
 	NamesRefused uint64             // names that are not canonical
-	InFlight     int                // lookups being asked now, a query each
-	Queued       int                // lookups due now
+	InFlight     int                // lookups in flight, one query each
+	Queued       int                // lookups that are due
 	Cached       int                // addresses
 }
 
-// NewResolver returns a PTR that asks once it runs.
+// NewResolver returns a Resolver that starts to ask in Run.
 func NewResolver(cfg Config) *Resolver {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Resolver{
-		ask:      newWire(tryTimeout).ask,
-		log:      cfg.Log,
-		limit:    cfg.Limit,
-		epoch:    time.Now(),
-		wake:     make(chan struct{}, 1),
-		hosts:    make(map[[16]byte]*host),
-		prefixes: make(map[netip.Prefix]bool),
+	r := &Resolver{
+		ask:        client{timeout: tryTimeout}.ask,
+		log:        cfg.Log,
+		limit:      cfg.Limit,
+		wake:       make(chan struct{}, 1),
+		hosts:      make(map[netip.Addr]*host),
+		lru:        list.New(),
+		wantedRate: rate{interval: time.Second / 50},
+		sweptRate:  rate{interval: time.Second / 10},
+		swept:      make(map[netip.Prefix]bool),
 	}
-	p.recent.init()
-	p.SetServers(cfg.Servers)
-	return p
+	r.SetServers(cfg.Servers)
+	return r
 }
 
-// SetServers makes other servers those that are asked, in order of preference; none: nothing is asked. What is known of the health of one
-// that was asked before still holds.
-func (p *Resolver) SetServers(addrs []netip.AddrPort) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	was := p.servers
-	p.servers = nil
+// SetServers replaces the servers, in order of preference; with none, nothing is asked. A server that stays keeps its
+// health.
+func (r *Resolver) SetServers(addrs []netip.AddrPort) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := r.servers
+	r.servers = nil
 	for _, addr := range addrs {
 		s := &server{addr: addr}
-		if i := slices.IndexFunc(was, func(o *server) bool { return o.addr == addr }); i >= 0 {
-			s = was[i]
+		if i := slices.IndexFunc(old, func(o *server) bool { return o.addr == addr }); i >= 0 {
+			s = old[i]
 		}
-		p.servers = append(p.servers, s)
+		r.servers = append(r.servers, s)
 	}
-	p.signal()
+	r.signal()
 }
 
-func (p *Resolver) now() time.Duration { return time.Since(p.epoch) }
-
-// Want says that a host was seen. Its name is looked up soon, and kept fresh while Want is called now and then. Want
-// never blocks, and is cheap.
-func (p *Resolver) Want(addr netip.Addr) {
+// Want asks for the name of an address that was seen. The name is looked up soon, and kept fresh as long as Want is called
+// for it from time to time.
+func (r *Resolver) Want(addr netip.Addr) {
 	if !addr.IsValid() {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now, key := p.now(), keyOf(addr)
-	h := p.hosts[key]
-	if h == nil && (len(p.hosts) < p.limit || p.forget(now)) {
-		h = p.admit(key)
+	addr = addr.WithZone("").Unmap()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	h := r.hosts[addr]
+	if h == nil && (len(r.hosts) < r.limit || r.evict(now)) {
+		h = r.add(addr)
 	}
 	if h == nil {
-		if len(p.changed) < 2*p.limit+moreChanges {
-			p.changed = append(p.changed, &host{key: key})
+		if len(r.changed) < 2*r.limit+maxUncached {
+			r.changed = append(r.changed, &host{addr: addr})
 		}
 		return
 	}
-	alive := !h.seen
-	h.seen, h.wanted = true, now
-	p.recent.touch(h)
+	onlySwept := !h.wanted()
+	h.lastWanted = now
+	r.lru.MoveToFront(h.lruElem)
 	switch {
-	case h.place != nowhere && h.place != sweep:
+	case h.state != idle && h.state != sweep:
 		return
-	case len(p.servers) == 0:
-		p.answer(h)
-	case !h.answered:
-		p.put(h, first, now)
-	case alive && h.name == "": // swept in vain; but now that it lives, somebody may have named it
-		p.put(h, again, now)
+	case len(r.servers) == 0:
+		r.report(h)
+	case !h.reported:
+		r.move(h, pending, now)
+	case onlySwept && h.name == "": // it had no name before it was seen, but may have one now
+		r.move(h, refresh, now)
 	default:
-		p.put(h, again, h.due)
+		r.move(h, refresh, h.due)
 	}
-	p.signal()
+	r.signal()
 }
 
-// Sweep looks, gently and after all wanted addresses, at every host address of an IPv4 prefix of up to 1,024 addresses,
-// and again at most once an hour. Other prefixes are ignored, and so is one that was swept before.
-func (p *Resolver) Sweep(prefix netip.Prefix) {
+// Sweep looks up all host addresses of an IPv4 prefix of up to 1,024 addresses, after the wanted ones, and again at most
+// once an hour. It ignores other prefixes, and those that were swept before.
+func (r *Resolver) Sweep(prefix netip.Prefix) {
 	prefix = prefix.Masked()
-	if !prefix.IsValid() || !prefix.Addr().Is4() || prefix.Bits() < sweepBits {
+	if !prefix.IsValid() || !prefix.Addr().Is4() || prefix.Bits() < minSweepBits {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.prefixes[prefix] || len(p.prefixes) == sweepLimit || len(p.servers) == 0 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.swept[prefix] || len(r.swept) == maxSweeps || len(r.servers) == 0 {
 		return
 	}
-	p.prefixes[prefix] = true
-	now, addr, n := p.now(), prefix.Addr(), 1<<(32-prefix.Bits())
+	r.swept[prefix] = true
+	now, addr, n := time.Now(), prefix.Addr(), 1<<(32-prefix.Bits())
 	for i := range n {
-		if edge := i == 0 || i == n-1; !edge || prefix.Bits() > 30 {
-			p.sweepOne(keyOf(addr), now+time.Duration(i))
+		if isNetworkOrBroadcast := prefix.Bits() < 31 && (i == 0 || i == n-1); !isNetworkOrBroadcast {
+			r.sweepAddr(addr, now.Add(time.Duration(i)))
 		}
 		addr = addr.Next()
 	}
-	p.signal()
+	r.signal()
 }
 
-func (p *Resolver) sweepOne(key [16]byte, due time.Duration) {
-	h := p.hosts[key]
-	if h == nil && len(p.hosts) < p.limit {
-		h = p.admit(key)
+func (r *Resolver) sweepAddr(addr netip.Addr, due time.Time) {
+	h := r.hosts[addr]
+	if h == nil && len(r.hosts) < r.limit {
+		h = r.add(addr)
 	}
 	if h == nil {
 		return
 	}
 	h.swept = true
-	if h.place == nowhere {
-		p.put(h, sweep, due)
+	if h.state == idle {
+		r.move(h, sweep, due)
 	}
 }
 
 // Drain calls fn for each address whose first lookup has ended, with "" if it has no name or no server answered, and for
-// each whose name has changed since the last Drain. As long as an address is remembered, a name once good is not drained
-// as "" again, and every address drained before Drain was called comes once. fn may call p's methods.
-func (p *Resolver) Drain(fn func(addr netip.Addr, name string)) {
-	type change struct {
+// each address whose name has changed since the last Drain. A cached address keeps its last good name: it is not drained as
+// "" afterwards. fn may call r's methods.
+func (r *Resolver) Drain(fn func(addr netip.Addr, name string)) {
+	type result struct {
 		addr netip.Addr
 		name string
 	}
-	p.mu.Lock()
-	todo := p.changed
-	p.changed = nil
-	p.mu.Unlock()
-	batch := make([]change, 0, drainBatch)
-	for len(todo) > 0 {
-		n := min(len(todo), drainBatch)
-		batch = batch[:0]
-		p.mu.Lock()
-		for _, h := range todo[:n] {
-			h.changed = false
-			batch = append(batch, change{h.addr(), h.name})
-		}
-		p.mu.Unlock()
-		for _, c := range batch {
-			fn(c.addr, c.name)
-		}
-		todo = todo[n:]
+	r.mu.Lock()
+	results := make([]result, len(r.changed))
+	for i, h := range r.changed {
+		h.changed = false
+		results[i] = result{h.addr, h.name}
+	}
+	r.changed = nil
+	r.mu.Unlock()
+	for _, res := range results {
+		fn(res.addr, res.name)
 	}
 }
 
-// Stats returns the figures of now.
-func (p *Resolver) Stats() Stats {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now, s := p.now(), p.stats
-	s.Cached = len(p.hosts)
-	for i := range p.agenda {
-		s.Queued += p.agenda[i].overdue(0, now)
+// Stats returns the current figures.
+func (r *Resolver) Stats() Stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now, s := time.Now(), r.stats
+	s.Cached = len(r.hosts)
+	for _, q := range r.queues {
+		for _, h := range q {
+			if !h.due.After(now) {
+				s.Queued++
+			}
+		}
 	}
 	return s
 }
 
-// admit remembers a new host, as the one longest not wanted.
-func (p *Resolver) admit(key [16]byte) *host {
-	h := &host{key: key, place: nowhere}
-	p.hosts[key] = h
-	p.recent.append(h)
+// add caches a new host, as the one not wanted for the longest time.
+func (r *Resolver) add(addr netip.Addr) *host {
+	h := &host{addr: addr, state: idle}
+	h.lruElem = r.lru.PushBack(h)
+	r.hosts[addr] = h
 	return h
 }
 
-// forget makes room for one host if the one longest not wanted can go.
-func (p *Resolver) forget(now time.Duration) bool {
-	h := p.recent.oldest()
-	if h == nil || h.place == flying || h.changed || h.seen && now-h.wanted < idleAfter {
+// evict removes the host not wanted for the longest time, and reports whether it could.
+func (r *Resolver) evict(now time.Time) bool {
+	last := r.lru.Back()
+	if last == nil {
 		return false
 	}
-	p.put(h, nowhere, 0)
-	p.recent.remove(h)
-	delete(p.hosts, h.key)
+	h := last.Value.(*host)
+	if h.state == inFlight || h.changed || h.wanted() && now.Sub(h.lastWanted) < idleAfter {
+		return false
+	}
+	r.move(h, idle, now)
+	r.lru.Remove(last)
+	delete(r.hosts, h.addr)
 	return true
 }
 
-// put moves a host to another place.
-func (p *Resolver) put(h *host, to place, due time.Duration) {
-	if h.place < nowhere {
-		heap.Remove(&p.agenda[h.place], int(h.at))
-		if a := &p.agenda[h.place]; len(*a) == 0 && cap(*a) > drainBatch {
-			*a = nil // what a burst took, it gives back
-		}
+// move changes the state of a host, and with it its queue.
+func (r *Resolver) move(h *host, to state, due time.Time) {
+	if h.state < numQueues {
+		heap.Remove(&r.queues[h.state], h.index)
 	}
-	h.place, h.due = to, due
-	if to < nowhere {
-		heap.Push(&p.agenda[to], h)
+	h.state, h.due = to, due
+	if to < numQueues {
+		heap.Push(&r.queues[to], h)
 	}
 }
 
-// answer ends the first lookup of a host.
-func (p *Resolver) answer(h *host) {
-	if !h.answered {
-		h.answered = true
-		p.change(h)
+// report lets Drain report the first result of a host.
+func (r *Resolver) report(h *host) {
+	if !h.reported {
+		h.reported = true
+		r.markChanged(h)
 	}
 }
 
-func (p *Resolver) change(h *host) {
+func (r *Resolver) markChanged(h *host) {
 	if !h.changed {
 		h.changed = true
-		p.changed = append(p.changed, h)
+		r.changed = append(r.changed, h)
 	}
 }
 
-func (p *Resolver) signal() {
+func (r *Resolver) signal() {
 	select {
-	case p.wake <- struct{}{}:
+	case r.wake <- struct{}{}:
 	default:
 	}
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Other servers are told once, and those that there were hold while there are none.
-func TestResolvFile(t *testing.T) {
+// New servers are reported once. While the file names none, the last ones stay.
+func TestResolvFile_ReportsChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "resolv.conf")
-	put := func(text string) {
+	replace := func(text string) {
 		t.Helper()
 		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -26,18 +26,18 @@ func TestResolvFile(t *testing.T) {
 		}
 	}
 	synctest.Test(t, func(t *testing.T) {
-		var told []string
+		var reported []string
 		f := NewResolvFile(path, slog.New(slog.DiscardHandler), func(servers []netip.AddrPort) {
 			text := ""
 			for _, s := range servers {
 				text += s.String() + " "
 			}
-			told = append(told, text)
+			reported = append(reported, text)
 		})
 		if servers, search := f.Load(); servers != nil || search != nil {
-			t.Errorf("a file that is not there has %v, %v", servers, search)
+			t.Errorf("a missing file has %v, %v", servers, search)
 		}
-		put("nameserver 10.0.0.1\nsearch lan\n")
+		replace("nameserver 10.0.0.1\nsearch lan\n")
 		if servers, search := f.Load(); len(servers) != 1 || len(search) != 1 {
 			t.Errorf("got %v, %v", servers, search)
 		}
@@ -46,13 +46,13 @@ func TestResolvFile(t *testing.T) {
 		go func() { done <- f.Run(ctx) }()
 		for _, step := range []func(){
 			func() {},
-			func() { put("# the same\nnameserver 10.0.0.1\n") },
-			func() { put("nameserver 10.0.0.2\nnameserver 10.0.0.1\n") },
-			func() { put("") },
+			func() { replace("# the same\nnameserver 10.0.0.1\n") },
+			func() { replace("nameserver 10.0.0.2\nnameserver 10.0.0.1\n") },
+			func() { replace("") },
 			func() { _ = os.Remove(path) },
-			func() { put("nameserver 10.0.0.2\nnameserver 10.0.0.1\n") },
+			func() { replace("nameserver 10.0.0.2\nnameserver 10.0.0.1\n") },
 			func() { _ = os.Remove(path); _ = os.Mkdir(path, 0o700) },
-			func() { _ = os.Remove(path); put("nameserver ::1\n") },
+			func() { _ = os.Remove(path); replace("nameserver ::1\n") },
 		} {
 			step()
 			time.Sleep(3 * resolvInterval)
@@ -61,8 +61,8 @@ func TestResolvFile(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if diff := cmp.Diff([]string{"10.0.0.2:53 10.0.0.1:53 ", "[::1]:53 "}, told); diff != "" {
-			t.Errorf("told (-want +got):\n%s", diff)
+		if diff := cmp.Diff([]string{"10.0.0.2:53 10.0.0.1:53 ", "[::1]:53 "}, reported); diff != "" {
+			t.Errorf("reported (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -9,265 +9,242 @@ import (
 
 const (
 	maxInFlight = 8
-	wantedEvery = time.Second / 50
-	sweptEvery  = time.Second / 10
-	patience    = time.Minute // longest wait of a first lookup in the queue; then the host is shown without a name
+	maxPending  = time.Minute // a host that waits longer for its first lookup is reported without a name
 
-	minTTL     = time.Minute
-	maxTTL     = 24 * time.Hour
-	minRetry   = time.Minute // after a failed lookup, doubling
-	maxRetry   = time.Hour
-	sweepAgain = time.Hour // a swept host that nobody wants is asked no more often
+	minTTL        = time.Minute
+	maxTTL        = 24 * time.Hour
+	minRetry      = time.Minute // after a failed lookup, doubling
+	maxRetry      = time.Hour
+	sweepInterval = time.Hour // a swept host that is not wanted is asked no more often
 
-	never = time.Duration(1<<63 - 1)
-	nap   = time.Hour // longest sleep of Run; nothing depends on it
+	maxSleep = time.Hour // of Run; nothing depends on it
 )
 
-// A job is one lookup, with the servers to ask and the number of the one to start with.
+// A rate spaces out queries.
+type rate struct {
+	interval time.Duration
+	next     time.Time // no query before
+}
+
+func (r *rate) wait(now time.Time) time.Duration { return max(r.next.Sub(now), 0) }
+
+// A job is one lookup.
 type job struct {
 	host    *host
 	servers []*server
-	server  int
-	probe   bool
-	pace    place // whose rate pays for it
+	server  int  // index of the one to start with
+	probe   bool // of that server
+	rate    *rate
 }
 
-// Run asks until ctx ends; then it returns nil, and all its goroutines are gone. It may be run again.
-func (p *Resolver) Run(ctx context.Context) error {
-	var workers sync.WaitGroup
-	jobs := make(chan job)
-	for range maxInFlight {
-		workers.Go(func() {
-			for j := range jobs {
-				p.lookup(ctx, j)
-			}
-		})
-	}
-	defer workers.Wait()
-	defer close(jobs)
-
-	timer := time.NewTimer(nap)
-	defer timer.Stop()
+// Run asks until ctx ends. Then it returns nil, and all its goroutines have ended. It may be run again.
+func (r *Resolver) Run(ctx context.Context) error {
+	var lookups sync.WaitGroup
+	defer lookups.Wait()
 	for ctx.Err() == nil {
-		j, wait := p.next()
+		j, wait := r.next()
 		if j.host != nil {
-			jobs <- j // next counts who is in flight: a worker is free, or will be in a moment
+			lookups.Go(func() { r.lookup(ctx, j) })
 			continue
 		}
-		timer.Reset(min(wait, nap))
 		select {
 		case <-ctx.Done():
-		case <-p.wake:
-		case <-timer.C:
+		case <-r.wake:
+		case <-time.After(min(wait, maxSleep)):
 		}
 	}
 	return nil
 }
 
-// next returns the lookup to do now, or how long to wait for one unless woken.
-func (p *Resolver) next() (job, time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.now()
-	s, open := firstOpen(p.servers, 0, now)
-	p.giveUp(now, open > now)
+// next returns the lookup to start now, or how long to wait for one unless woken.
+func (r *Resolver) next() (job, time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	server, serverWait := firstAvailable(r.servers, 0, now)
+	r.expirePending(now, serverWait > 0)
 	wait := never
-	if f := p.agenda[first]; len(f) > 0 {
-		wait = f[0].due + patience - now
+	if q := r.queues[pending]; len(q) > 0 {
+		wait = q[0].due.Add(maxPending).Sub(now)
 	}
-	if p.stats.InFlight == maxInFlight {
+	if r.stats.InFlight == maxInFlight {
 		return job{}, wait
 	}
-	h, at := p.head(now)
-	if at = max(at, open); at > now {
-		return job{}, min(wait, at-now)
+	h, hostWait := r.nextHost(now)
+	if w := max(hostWait, serverWait); w > 0 {
+		return job{}, min(wait, w)
 	}
 
-	j := job{host: h, servers: p.servers, server: s, probe: p.servers[s].take(), pace: first}
-	every := wantedEvery
-	if h.place == sweep {
-		j.pace, every = sweep, sweptEvery
+	j := job{host: h, servers: r.servers, server: server, probe: r.servers[server].acquire(), rate: &r.wantedRate}
+	if h.state == sweep {
+		j.rate = &r.sweptRate
 	}
-	p.pace[j.pace] = now + every
-	p.put(h, flying, h.due)
-	p.stats.InFlight++
+	j.rate.next = now.Add(j.rate.interval)
+	r.move(h, inFlight, h.due)
+	r.stats.InFlight++
 	return j, 0
 }
 
-// giveUp answers the first lookups that have waited too long, or all when no server can be asked. They stay due.
-func (p *Resolver) giveUp(now time.Duration, all bool) {
-	for len(p.agenda[first]) > 0 {
-		h := p.agenda[first][0]
-		if !all && h.due+patience > now {
+// expirePending reports the pending hosts that have waited too long, or all if no server is available. They stay due.
+func (r *Resolver) expirePending(now time.Time, all bool) {
+	for len(r.queues[pending]) > 0 {
+		h := r.queues[pending][0]
+		if !all && h.due.Add(maxPending).After(now) {
 			return
 		}
-		h.owed = true
-		p.answer(h)
-		p.put(h, again, h.due)
+		h.retryWhenUp = true
+		r.report(h)
+		r.move(h, refresh, h.due)
 	}
 }
 
-// head returns the host whose turn is next, nil if there is none, and when.
-func (p *Resolver) head(now time.Duration) (*host, time.Duration) {
-	if f := p.agenda[first]; len(f) > 0 {
-		return f[0], p.pace[first]
+// nextHost returns the host to look up next and how long to wait for it; nil and never if there is none.
+func (r *Resolver) nextHost(now time.Time) (*host, time.Duration) {
+	if q := r.queues[pending]; len(q) > 0 {
+		return q[0], r.wantedRate.wait(now)
 	}
-	h, at := (*host)(nil), never
-	for len(p.agenda[again]) > 0 {
-		h, at = p.agenda[again][0], p.agenda[again][0].due
-		if at > now {
+	next, wait := (*host)(nil), never
+	for len(r.queues[refresh]) > 0 {
+		h := r.queues[refresh][0]
+		if w := h.due.Sub(now); w > 0 {
+			next, wait = h, w
 			break
 		}
-		if p.awake(h, now) {
-			return h, p.pace[first]
+		if h.keepFresh(now) {
+			return h, r.wantedRate.wait(now)
 		}
-		p.rest(h, h.due, now)
-		h, at = nil, never
+		r.schedule(h, h.due, now)
 	}
-	if s := p.agenda[sweep]; len(s) > 0 {
-		if t := max(s[0].due, p.pace[sweep]); t < at {
-			return s[0], t
+	if q := r.queues[sweep]; len(q) > 0 {
+		if w := max(q[0].due.Sub(now), r.sweptRate.wait(now)); w < wait {
+			return q[0], w
 		}
 	}
-	return h, at
+	return next, wait
 }
 
-// awake reports whether a host is still to be kept fresh for having been wanted.
-func (p *Resolver) awake(h *host, now time.Duration) bool {
-	return h.seen && (h.owed || now-h.wanted < idleAfter)
+// keepFresh reports whether h was wanted recently enough to be looked up again.
+func (h *host) keepFresh(now time.Time) bool {
+	return h.wanted() && (h.retryWhenUp || now.Sub(h.lastWanted) < idleAfter)
 }
 
-// rest puts a host where it waits until it is due again.
-func (p *Resolver) rest(h *host, due, now time.Duration) {
+// schedule lets a host wait for its next lookup.
+func (r *Resolver) schedule(h *host, due, now time.Time) {
 	switch {
-	case p.awake(h, now):
-		p.put(h, again, due)
+	case h.keepFresh(now):
+		r.move(h, refresh, due)
 	case h.swept:
-		p.put(h, sweep, max(due, now+sweepAgain))
+		if earliest := now.Add(sweepInterval); due.Before(earliest) {
+			due = earliest
+		}
+		r.move(h, sweep, due)
 	default:
-		p.put(h, nowhere, due)
+		r.move(h, idle, due)
 	}
 }
 
-// lookup asks one server after the other until one has answered, or none is left.
-func (p *Resolver) lookup(ctx context.Context, j job) {
+// lookup asks one server after the other until one answers or none is left.
+func (r *Resolver) lookup(ctx context.Context, j job) {
 	var a answer
 	sent, refused := 0, 0
-	for s, probe := j.server, j.probe; s >= 0; s, probe = p.after(j.servers, s) {
-		server := j.servers[s]
-		a = p.ask(ctx, server.addr, j.host.addr())
+	for i, probe := j.server, j.probe; i >= 0; i, probe = r.nextServer(j.servers, i) {
+		s := j.servers[i]
+		a = r.ask(ctx, s.addr, j.host.addr)
 		sent += a.sent
 		refused += a.refused
 		if ctx.Err() != nil {
-			p.release(server, probe)
+			r.release(s, probe)
 			break
 		}
-		if turned, up := p.report(server, probe, a.final || a.reason.answered()); turned && up {
-			p.log.Info("dns server is up", "server", server.addr)
-		} else if turned {
-			p.log.Warn("dns server is down", "server", server.addr, "reason", a.reason.String())
+		if changed, up := r.done(s, probe, a.final || a.reason.answered()); changed && up {
+			r.log.Info("dns server is up", "server", s.addr)
+		} else if changed {
+			r.log.Warn("dns server is down", "server", s.addr, "reason", a.reason.String())
 		}
 		if a.final {
 			break
 		}
 	}
 	a.sent, a.refused = sent, refused
-	p.settle(j, a, ctx.Err() != nil)
+	r.finish(j, a, ctx.Err() != nil)
 }
 
-// settle takes in how a lookup ended, and lets the host rest.
-func (p *Resolver) settle(j job, a answer, cut bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	defer p.signal()
-	now, h := p.now(), j.host
-	p.stats.InFlight--
-	p.stats.Queries += uint64(a.sent)
-	p.stats.NamesRefused += uint64(a.refused)
-	every := wantedEvery
-	if j.pace == sweep {
-		every = sweptEvery
-	}
-	p.pace[j.pace] += time.Duration(max(a.sent-1, 0)) * every
-	if cut {
-		p.putBack(h, now)
+// finish takes the result of a lookup and schedules the next one.
+func (r *Resolver) finish(j job, a answer, canceled bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.signal()
+	now, h := time.Now(), j.host
+	r.stats.InFlight--
+	r.stats.Queries += uint64(a.sent)
+	r.stats.NamesRefused += uint64(a.refused)
+	j.rate.next = j.rate.next.Add(time.Duration(max(a.sent-1, 0)) * j.rate.interval)
+	if canceled {
+		r.requeue(h, now)
 		return
 	}
 	if a.reason != none {
-		p.stats.Failures[a.reason]++
+		r.stats.Failures[a.reason]++
 	}
 	due := now
-	h.owed = h.seen && a.silent()
+	h.retryWhenUp = h.wanted() && a.unreachable()
 	switch {
 	case a.final:
 		h.fails = 0
-		due += min(max(a.ttl, minTTL), maxTTL)
-	case a.silent() && p.allDown(): // not this host's fault: its turn comes when a server is back
+		due = now.Add(min(max(a.ttl, minTTL), maxTTL))
+	case a.unreachable() && r.allDown(): // not this host's fault: it is next when a server is back
 	default:
-		due += min(minRetry<<h.fails, maxRetry)
+		due = now.Add(min(minRetry<<h.fails, maxRetry))
 		h.fails = min(h.fails+1, 6)
 	}
 	if a.name != "" && a.name != h.name {
 		h.name = a.name
-		if h.answered {
-			p.change(h)
+		if h.reported {
+			r.markChanged(h)
 		}
 	}
-	p.answer(h)
-	p.rest(h, due, now)
+	r.report(h)
+	r.schedule(h, due, now)
 }
 
-// putBack returns a host to where it was before a lookup that was cut short.
-func (p *Resolver) putBack(h *host, now time.Duration) {
+// requeue undoes next for a lookup that was canceled.
+func (r *Resolver) requeue(h *host, now time.Time) {
 	switch {
-	case !h.seen:
-		p.put(h, sweep, now)
-	case !h.answered:
-		p.put(h, first, now)
+	case !h.wanted():
+		r.move(h, sweep, now)
+	case !h.reported:
+		r.move(h, pending, now)
 	default:
-		p.put(h, again, now)
+		r.move(h, refresh, now)
 	}
 }
 
-// firstOpen returns the first of servers from number n on that can be asked now, else -1 and from when on one can.
-func firstOpen(servers []*server, n int, now time.Duration) (s int, at time.Duration) {
-	at = never
-	for i := n; i < len(servers); i++ {
-		t := servers[i].open()
-		if t <= now {
-			return i, t
-		}
-		at = min(at, t)
-	}
-	return -1, at
-}
-
-// after takes the next server that can be asked after s, or returns -1.
-func (p *Resolver) after(servers []*server, s int) (next int, probe bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if next, _ = firstOpen(servers, s+1, p.now()); next < 0 {
+// nextServer reserves the next available server after index i. It returns -1 if there is none.
+func (r *Resolver) nextServer(servers []*server, i int) (next int, probe bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if next, _ = firstAvailable(servers, i+1, time.Now()); next < 0 {
 		return -1, false
 	}
-	return next, servers[next].take()
+	return next, servers[next].acquire()
 }
 
-func (p *Resolver) report(s *server, probe, ok bool) (turned, up bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	turned = s.report(ok, probe, p.now())
-	return turned, !s.down
+func (r *Resolver) done(s *server, probe, ok bool) (changed, up bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	changed = s.done(ok, probe, time.Now())
+	return changed, !s.down
 }
 
-// release gives back a server whose query was cut short.
-func (p *Resolver) release(s *server, probe bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// release gives back a server whose query was canceled.
+func (r *Resolver) release(s *server, probe bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if probe {
 		s.probing = false
 	}
 }
 
-func (p *Resolver) allDown() bool {
-	return !slices.ContainsFunc(p.servers, func(s *server) bool { return !s.down })
+func (r *Resolver) allDown() bool {
+	return !slices.ContainsFunc(r.servers, func(s *server) bool { return !s.down })
 }
