@@ -1,5 +1,5 @@
-// Package meter is the loop: it takes frames from a source, asks packet who talks to whom in them, and tells traffic.
-// It knows nothing of names, devices or who reads the numbers.
+// Package meter runs the counting loop: it reads frames from a source, decodes them with packet and counts them with traffic. It
+// knows nothing of names, devices or metrics.
 package meter
 
 import (
@@ -14,29 +14,29 @@ import (
 	"gonetmon/app/traffic"
 )
 
-// A Source lends frames: capture.Ring or capture.File.
+// A Source provides frames: a capture.Ring or a capture.File.
 type Source interface {
-	// Next fills the batch with at least one frame, which are valid until the next call, or returns io.EOF.
+	// Next fills batch with at least one frame, or returns io.EOF. The frames are valid until the next call.
 	Next(batch []capture.Frame) (int, error)
-	// More says that Next would not have to wait.
+	// More reports whether Next would not block.
 	More() bool
-	// Stop makes Next return io.EOF when it has handed over what had come. It may be called by any goroutine.
+	// Stop makes Next return the frames that have already arrived, and then io.EOF. Any goroutine may call it.
 	Stop()
 }
 
-// A Class counts the frames of one class, as they were on the wire.
+// A Class counts the frames of one packet.Class, as they were on the wire.
 type Class struct {
 	Frames uint64
-	Bytes  uint64 // link headers included, FCS not
+	Bytes  uint64 // with link headers, without FCS
 }
 
-// Classes are the counts of all classes.
+// Classes are the counts by packet.Class.
 type Classes [packet.NumClasses]Class
 
 // A Meter counts the frames of one source into one table.
 type Meter struct {
-	// OnNonIP, if set before Run, is called for each frame that has no IP packet, with the reason as packet.Packet.Key words it.
-	// It is meant for capture files: a call for each such frame costs more than counting them all.
+	// OnNonIP, if set before Run, is called for each frame without an IP packet, with the key of packet.Packet.Key. It is meant
+	// for capture files, as the call costs more than counting the frame.
 	OnNonIP func(class packet.Class, key string, wire uint64)
 
 	source  Source
@@ -44,31 +44,31 @@ type Meter struct {
 	classes [packet.NumClasses]struct{ frames, bytes atomic.Uint64 }
 }
 
-// New returns a meter that will count the frames of source into table.
+// New returns a meter that counts the frames of source into table.
 func New(source Source, table *traffic.Table) *Meter {
 	return &Meter{source: source, table: table}
 }
 
 const (
-	// batch is how many frames are asked for at a time: enough that the call costs little for each, few enough that the processor,
-	// which fetches ahead what comes next in the ring, is not outrun by the look at their headers.
-	batch = 8
+	// batchSize is the number of frames to read at a time: enough to make the cost of the call small, and few enough for the CPU,
+	// which prefetches the ring, to keep ahead of the decoder.
+	batchSize = 8
 
-	// most is how many batches are counted without letting a reader of the table in between. Each lock and each atomic addition
-	// makes the processor wait for all memory that it has asked for, which costs more than counting a few frames.
-	most = 128
+	// maxBatches is the number of batches to count without unlocking the table. Each lock and each atomic addition makes the CPU
+	// wait for all pending memory accesses, which costs more than counting a few frames.
+	maxBatches = 128
 )
 
-// limitedBroadcast is 255.255.255.255, which has no receiving host (RFC 919).
+// limitedBroadcast is 255.255.255.255, which is not a host (RFC 919).
 var limitedBroadcast = traffic.Addr{Lo: 0xffffffff}
 
-// Run counts until the source ends, or ctx: then it stops the source and counts what that still has. It returns nil unless
-// the source failed.
+// Run counts until the source ends. When ctx ends, it stops the source and counts what is left. It returns nil unless the source
+// fails.
 func (m *Meter) Run(ctx context.Context) error {
 	cancel := context.AfterFunc(ctx, m.source.Stop)
 	defer cancel()
 	var (
-		frames [batch]capture.Frame
+		frames [batchSize]capture.Frame
 		p      packet.Packet
 	)
 	for {
@@ -77,7 +77,7 @@ func (m *Meter) Run(ctx context.Context) error {
 			var classes Classes
 			m.table.Begin()
 			m.count(&p, frames[:n], &classes)
-			for i := 1; i < most && err == nil && m.source.More(); i++ {
+			for i := 1; i < maxBatches && err == nil && m.source.More(); i++ {
 				n, err = m.source.Next(frames[:])
 				m.count(&p, frames[:n], &classes)
 			}
@@ -94,7 +94,7 @@ func (m *Meter) Run(ctx context.Context) error {
 	}
 }
 
-// count is the hot path: it does not allocate, lock, log or look at the clock.
+// count is the hot path: it does not allocate, lock, log or read the clock.
 func (m *Meter) count(p *packet.Packet, frames []capture.Frame, classes *Classes) {
 	for i := range frames {
 		f := &frames[i]
@@ -108,7 +108,7 @@ func (m *Meter) count(p *packet.Packet, frames []capture.Frame, classes *Classes
 		if p.Class <= packet.IPv6 {
 			dst := traffic.Addr(p.Dst)
 			if p.Broadcast && p.Class == packet.IPv4 {
-				dst = limitedBroadcast // the prefix may be wider than the subnet whose broadcast address this is
+				dst = limitedBroadcast // a prefix may be wider than the subnet of this broadcast address
 			}
 			m.table.Count(traffic.Family(p.Class), traffic.Addr(p.Src), dst, p.Bytes, p.Wire, p.Frames)
 		} else if m.OnNonIP != nil {
@@ -117,7 +117,7 @@ func (m *Meter) count(p *packet.Packet, frames []capture.Frame, classes *Classes
 	}
 }
 
-// publish adds what was counted by class.
+// publish adds the counts of a batch.
 func (m *Meter) publish(classes *Classes) {
 	for i := range classes {
 		if classes[i].Frames != 0 {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"gonetmon/app/capture"
@@ -17,11 +18,11 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// slice is a source of frames from memory.
+// A slice is a Source of frames in memory.
 type slice struct {
 	frames []capture.Frame
 	err    error
-	after  func() // called when the frames are used up, if set; Stop then ends the waiting
+	after  func() // called after the last frame, if set; Next then blocks until Stop
 	stop   chan struct{}
 }
 
@@ -52,14 +53,14 @@ var (
 	lan  = traffic.NewPrefixes([]netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("2001:db8:2:1::/64")})
 )
 
-// The classes of packet and the families of traffic begin with the same two.
-func TestFamilies(t *testing.T) {
+// Run converts a packet.Class to a traffic.Family.
+func TestFamiliesEqualClasses(t *testing.T) {
 	if traffic.Family(packet.IPv4) != traffic.IPv4 || traffic.Family(packet.IPv6) != traffic.IPv6 {
 		t.Error("IPv4 and IPv6 have other numbers in packet than in traffic")
 	}
 }
 
-func TestRun(t *testing.T) {
+func TestMeter_Run(t *testing.T) {
 	merged := ethernet(testnet.UDP(home, away, 4000))
 	merged.GSO = capture.GSO{Type: 5, Size: 1000} // VIRTIO_NET_HDR_GSO_UDP_L4: four datagrams
 	tagged := ethernet(testnet.UDP(away, home, 100))
@@ -70,8 +71,8 @@ func TestRun(t *testing.T) {
 	broken[14] = 0x65
 	table := traffic.NewTable(lan, 100)
 	m := New(&slice{err: io.EOF, frames: []capture.Frame{merged, tagged, ethernet(arp), ethernet(broken), ethernet(arp[:12])}}, table)
-	var why []string
-	m.OnNonIP = func(class packet.Class, key string, _ uint64) { why = append(why, class.String()+" "+key) }
+	var reasons []string
+	m.OnNonIP = func(class packet.Class, key string, _ uint64) { reasons = append(reasons, class.String()+" "+key) }
 	if err := m.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -92,12 +93,12 @@ func TestRun(t *testing.T) {
 	if got := m.Classes(); got != want {
 		t.Errorf("classes %v, want %v", got, want)
 	}
-	if len(why) != 3 || why[0] != "arp 0x0806" || why[1] != "malformed version" || why[2] != "other short" {
-		t.Errorf("why: %q", why)
+	if got := strings.Join(reasons, ", "); got != "arp 0x0806, malformed version, other short" {
+		t.Errorf("reasons: %s", got)
 	}
 }
 
-// An IPv4 packet in a link-layer broadcast has no receiving host: in a prefix wider than the subnet its destination looks like one.
+// An IPv4 packet in a link-layer broadcast has no receiving host, even if its destination looks like one in a wide prefix.
 func TestMeter_BroadcastHasNoReceiver(t *testing.T) {
 	frame := testnet.UDP(home, netip.MustParseAddr("192.168.2.127"), 100)
 	copy(frame, "\xff\xff\xff\xff\xff\xff")
@@ -119,7 +120,7 @@ func TestMeter_BroadcastHasNoReceiver(t *testing.T) {
 	}
 }
 
-func TestRunStops(t *testing.T) {
+func TestMeter_StopsWithContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &slice{err: io.EOF, frames: []capture.Frame{ethernet(testnet.UDP(home, away, 10))}, after: cancel, stop: make(chan struct{})}
 	m := New(s, traffic.NewTable(lan, 100))
@@ -131,7 +132,7 @@ func TestRunStops(t *testing.T) {
 	}
 }
 
-func TestRunFails(t *testing.T) {
+func TestMeter_ReturnsSourceError(t *testing.T) {
 	lost := errors.New("lost")
 	m := New(&slice{err: lost}, traffic.NewTable(lan, 100))
 	if err := m.Run(context.Background()); !errors.Is(err, lost) {
@@ -139,12 +140,12 @@ func TestRunFails(t *testing.T) {
 	}
 }
 
-// mix makes n frames as the lab's: two of ten IPv6, lengths 64, 590 and 1,514 as 7:4:1, of which 96 bytes are stored.
-func mix(n, hosts int, six, tagged bool) []capture.Frame {
+// mix returns n frames of lengths 64, 590 and 1,514 in the ratio 7:4:1, of which 96 bytes are captured.
+func mix(n, hosts int, v6, tagged bool) []capture.Frame {
 	frames := make([]capture.Frame, n)
 	for i := range frames {
 		var h, p netip.Addr
-		if six {
+		if v6 {
 			b := [16]byte{0x20, 1, 0x0d, 0xb8, 0, 2, 0, 1}
 			binary.BigEndian.PutUint64(b[8:], uint64(i%hosts+1)*0x9e3779b97f4a7c15)
 			h, p = netip.AddrFrom16(b), netip.AddrFrom16([16]byte{0x26, 0x20, 15: byte(i)})
@@ -159,7 +160,7 @@ func mix(n, hosts int, six, tagged bool) []capture.Frame {
 			tags = []uint16{7}
 		}
 		size := []int{64, 64, 64, 590, 64, 590, 64, 1514, 64, 590, 64, 590}[i%12]
-		if six {
+		if v6 {
 			size = max(size, 80)
 		}
 		f := testnet.UDP(h, p, size-62, tags...)
@@ -169,7 +170,7 @@ func mix(n, hosts int, six, tagged bool) []capture.Frame {
 	return frames
 }
 
-func TestCountDoesNotAllocate(t *testing.T) {
+func TestMeter_CountDoesNotAllocate(t *testing.T) {
 	for name, frames := range map[string][]capture.Frame{
 		"ipv4": mix(640, 200, false, false), "ipv6": mix(640, 200, true, false), "tagged": mix(640, 200, false, true), "tagged ipv6": mix(640, 200, true, true),
 	} {
@@ -179,13 +180,13 @@ func TestCountDoesNotAllocate(t *testing.T) {
 			all := func() {
 				m.table.Begin()
 				var classes Classes
-				for i := 0; i < len(frames); i += batch {
-					m.count(&p, frames[i:i+batch], &classes)
+				for i := 0; i < len(frames); i += batchSize {
+					m.count(&p, frames[i:i+batchSize], &classes)
 				}
 				m.table.End()
 				m.publish(&classes)
 			}
-			for range 2 { // admit the hosts, in both pages
+			for range 2 { // admit the hosts, in both sets of counters
 				all()
 				m.table.Drain(func(int, netip.Addr, *traffic.Delta) {})
 			}
@@ -207,20 +208,20 @@ func BenchmarkCount(b *testing.B) {
 		{"ipv6-65536-hosts", mix(131072, 65536, true, false)},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
-			m := New(nil, traffic.NewTable(lan, 131072)) // room for 65,536 IPv6 hosts that nobody vouches for
+			m := New(nil, traffic.NewTable(lan, 131072)) // room for 65,536 IPv6 senders
 			var p packet.Packet
 			b.ReportAllocs()
 			at := 0
 			var classes Classes
 			m.table.Begin()
 			for b.Loop() {
-				m.count(&p, bb.frames[at:at+batch], &classes)
-				if at += batch; at == len(bb.frames) {
+				m.count(&p, bb.frames[at:at+batchSize], &classes)
+				if at += batchSize; at == len(bb.frames) {
 					at = 0
 				}
 			}
 			m.table.End()
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batch, "ns/frame")
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batchSize, "ns/frame")
 		})
 	}
 }

@@ -2,7 +2,7 @@ package meter
 
 import "gonetmon/app/capture"
 
-// A Status is how one meter does, as people and metrics see it.
+// A Status describes the capture of one interface for people and metrics.
 type Status struct {
 	Interface string
 	capture.Stats

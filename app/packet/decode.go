@@ -2,19 +2,19 @@ package packet
 
 import "encoding/binary"
 
-// Link types that Decode looks into, by LINKTYPE number (https://www.tcpdump.org/linktypes.html).
+// LINKTYPE numbers that Decode supports (https://www.tcpdump.org/linktypes.html).
 const (
-	LinkNull     uint16 = 0   // BSD loopback: a four-byte address family, in the byte order of the machine
+	LinkNull     uint16 = 0   // BSD loopback: a four-byte address family in host byte order
 	LinkEthernet uint16 = 1   // IEEE 802.3
-	LinkRaw      uint16 = 101 // an IP packet and nothing else; 12 and 14 are older numbers of it
-	LinkLoop     uint16 = 108 // OpenBSD loopback: as LinkNull, in network byte order
+	LinkRaw      uint16 = 101 // IPv4 or IPv6 without a link header; 12 and 14 are older numbers
+	LinkLoop     uint16 = 108 // OpenBSD loopback: like LinkNull, in network byte order
 	LinkCooked   uint16 = 113 // Linux "cooked" capture, version 1 (SLL)
 	LinkIPv4     uint16 = 228 // an IPv4 packet
 	LinkIPv6     uint16 = 229 // an IPv6 packet
 	LinkCooked2  uint16 = 276 // Linux "cooked" capture, version 2 (SLL2)
 )
 
-// Ethertypes (IEEE 802 Numbers, IANA) that are looked through or told apart.
+// Ethertypes (IEEE 802 Numbers, IANA) and related numbers.
 const (
 	etherIPv4       = 0x0800
 	etherARP        = 0x0806
@@ -24,22 +24,23 @@ const (
 	etherMPLSMulti  = 0x8848
 	etherPPPoE      = 0x8864 // PPPoE session
 	etherQinQ       = 0x88a8 // 802.1ad
-	etherQinQOld    = 0x9100 // the number of QinQ before 802.1ad
-	maxLength       = 1500   // a type field up to this is an 802.3 length, and an LLC header follows
-	cookedBroadcast = 1      // packet type of a cooked header: a link-layer broadcast (LINKTYPE_LINUX_SLL)
-	minEthertype    = 0x0600 // in a cooked header, what is below this is a Linux pseudo type (linux/if_ether.h)
+	etherQinQOld    = 0x9100 // QinQ before 802.1ad
+	maxLength       = 1500   // a type field up to this is an 802.3 length; an LLC header follows
+	cookedBroadcast = 1      // packet type of a cooked header for a link-layer broadcast
+	minEthertype    = 0x0600 // lower values in a cooked header are Linux pseudo types (linux/if_ether.h)
 )
 
 // Decode finds the outermost IP header of one frame: behind Ethernet II, any number of 802.1Q, 802.1ad and 9100 tags,
-// LLC with SNAP, a PPPoE session and MPLS labels, and the link types above. Tunnels over IP are not looked into.
+// LLC with SNAP, a PPPoE session and MPLS labels, and in the link types above. It does not look into tunnels over IP.
 //
-// data is what was stored of the frame, link header first, and nothing of it is kept; wire is the frame's length on the wire in
-// bytes, of which tag bytes (a VLAN tag that the kernel took out, 4, or 0) come before data's ethertype but are not in data. Where the header's own length is 0 because the interface segments or joins
-// packets (TSO, GRO, BIG TCP) or because it is a jumbogram (RFC 2675), wire decides how long the packet is; otherwise padding
-// never counts, and a packet that was stored in part counts in full. A header that claims more bytes than the wire carried is
-// not believed: the frame's length bounds the packet's.
+// data is the captured part of the frame, link header first. wire is the length of the frame on the wire in bytes. tag is the size
+// of a VLAN tag that is counted in wire but was removed from data by the kernel: 4 or 0.
 //
-// Decode does not allocate, and its work is bounded by len(data).
+// The length of the packet is that of its header. So padding does not count, and a packet that was captured in part counts in full.
+// wire decides if the length in the header is 0, because the interface splits or merges packets (TSO, GRO, BIG TCP) or because it
+// is a jumbogram (RFC 2675), and if the header claims more bytes than the wire carried.
+//
+// Decode does not allocate, and keeps nothing of data. Its work is bounded by len(data).
 func (p *Packet) Decode(link uint16, data []byte, wire, tag int) {
 	p.Frames, p.Wire, p.Reason, p.Code, p.Broadcast, p.tag = 1, uint64(wire), ReasonNone, 0, false, tag
 	wire -= tag
@@ -54,7 +55,7 @@ func (p *Packet) Decode(link uint16, data []byte, wire, tag int) {
 	p.Broadcast = binary.BigEndian.Uint64(data)>>16 == 1<<48-1
 	typ := be16(data, 12)
 	if typ == etherIPv4 && len(data) >= 34 {
-		// Nearly all frames are this, an IPv4 header without options: what ipv4 does, without the call.
+		// A fast path that does the same as ipv4: nearly all frames have an IPv4 header without options.
 		h := data[14:34:34]
 		if total := be16(h, 2); h[0] == 0x45 && total >= 20 {
 			p.Class, p.Bytes, p.offset = IPv4, min(uint64(total), uint64(wire-14)), 14
@@ -66,7 +67,7 @@ func (p *Packet) Decode(link uint16, data []byte, wire, tag int) {
 	p.ethertype(data, wire, 14, typ)
 }
 
-// decode is Decode for all links but Ethernet.
+// decode is Decode for all link types but Ethernet.
 func (p *Packet) decode(link uint16, data []byte, wire int) {
 	switch link {
 	case 12, 14, LinkRaw:
@@ -124,8 +125,8 @@ func (p *Packet) raw(d []byte, wire int) {
 	}
 }
 
-// loopback reads the family in whichever byte order makes it smaller: the file does not say on which machine it was written.
-// AF_INET is 2 everywhere; AF_INET6 is 10, 23, 24, 28 or 30.
+// loopback reads the address family in the byte order that makes it smaller, as a file does not tell the order of its machine.
+// AF_INET is 2 on all systems; AF_INET6 is 10, 23, 24, 28 or 30.
 func (p *Packet) loopback(d []byte, wire int) {
 	if len(d) < 4 {
 		p.other(ReasonShort, 0)
@@ -141,8 +142,8 @@ func (p *Packet) loopback(d []byte, wire int) {
 	}
 }
 
-// cooked reads what follows an SLL or SLL2 header: hardware is the ARPHRD type, typ the protocol field.
-// Type 4 (ETH_P_802_2) means that an LLC header follows; with radiotap (803) and netlink (824) the field is no ethertype.
+// cooked decodes what follows an SLL or SLL2 header; hardware is its ARPHRD type and typ its protocol field. Protocol 4
+// (ETH_P_802_2) means that an LLC header follows. With radiotap (803) and netlink (824) the field is not an ethertype.
 func (p *Packet) cooked(d []byte, wire, off int, hardware, typ uint32) {
 	switch {
 	case hardware == 803 || hardware == 824:
@@ -156,7 +157,7 @@ func (p *Packet) cooked(d []byte, wire, off int, hardware, typ uint32) {
 	}
 }
 
-// ethertype follows typ, whose payload begins at off, to the IP header. Each turn of the loop takes at least four bytes.
+// ethertype decodes the payload of type typ at off. Each iteration of the loop consumes at least four bytes.
 func (p *Packet) ethertype(d []byte, wire, off int, typ uint32) {
 	for {
 		switch typ {
@@ -185,7 +186,7 @@ func (p *Packet) ethertype(d []byte, wire, off int, typ uint32) {
 			p.other(ReasonEthertype, typ)
 			return
 		}
-		// IEEE 802.2: SNAP is aa aa 03, then an OUI; with OUI 000000 an ethertype follows (RFC 1042).
+		// IEEE 802.2: SNAP is aa aa 03 and an OUI. After OUI 000000 comes an ethertype (RFC 1042).
 		switch {
 		case len(d) < off+3:
 			p.other(ReasonShort, 0)
@@ -208,7 +209,8 @@ func (p *Packet) ethertype(d []byte, wire, off int, typ uint32) {
 	}
 }
 
-// pppoe reads a session frame (RFC 2516): code 0, then a PPP protocol of two bytes, or of one when its low bit is set (RFC 1661, 6.5).
+// pppoe decodes a session frame (RFC 2516): code 0 and a PPP protocol of two bytes, or of one byte if its low bit is set
+// (RFC 1661, 6.5).
 func (p *Packet) pppoe(d []byte, wire, off int) {
 	if len(d) < off+7 {
 		p.other(ReasonShort, 0)
@@ -239,7 +241,7 @@ func (p *Packet) pppoe(d []byte, wire, off int) {
 	}
 }
 
-// mpls skips labels to the bottom of the stack (RFC 3032). Nothing says what follows: by convention its first nibble does.
+// mpls skips labels to the bottom of the stack (RFC 3032). By convention, the first nibble after it tells the protocol.
 func (p *Packet) mpls(d []byte, wire, off int, typ uint32) {
 	for bottom := false; !bottom; off += 4 {
 		if len(d) < off+4 {
@@ -262,7 +264,7 @@ func (p *Packet) mpls(d []byte, wire, off int, typ uint32) {
 	}
 }
 
-// ipv4 reads the header at off (RFC 791). It does not check the checksum.
+// ipv4 decodes the header at off (RFC 791). It does not verify the checksum.
 func (p *Packet) ipv4(d []byte, wire, off int) {
 	if len(d) < off+20 {
 		p.malformed(ReasonHeader)
@@ -296,7 +298,7 @@ func (p *Packet) ipv4(d []byte, wire, off int) {
 	p.Dst = Addr{Lo: uint64(binary.BigEndian.Uint32(h[16:]))}
 }
 
-// ipv6 reads the header at off (RFC 8200). Next header 59 is "no next header": then an empty payload is just that.
+// ipv6 decodes the header at off (RFC 8200). With next header 59, "no next header", payload length 0 means no payload.
 func (p *Packet) ipv6(d []byte, wire, off int) {
 	if len(d) < off+40 {
 		p.malformed(ReasonHeader)

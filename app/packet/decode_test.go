@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What the tests build frames of.
+// Parts of frames.
 var (
 	macs = bytes.Repeat([]byte{2}, 12)
 	// ip4 is 28 bytes, from 192.168.2.7 to 8.8.8.8.
@@ -32,7 +32,7 @@ func join(parts ...any) []byte {
 	return b
 }
 
-// with returns a copy of b that has v at i.
+// with returns a copy of b with v at i.
 func with(b []byte, i int, v ...byte) []byte {
 	b = bytes.Clone(b)
 	copy(b[i:], v)
@@ -154,8 +154,8 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// A tag that the kernel took out counts on the wire, and does not change what a packet without a length of its own weighs.
-func TestDecodeTag(t *testing.T) {
+// A tag that the kernel removed counts on the wire, but not in a packet with total length 0.
+func TestDecode_RemovedTag(t *testing.T) {
 	frame := join(macs, 0x0800, with(ip4, 2, 0, 0))
 	var p Packet
 	p.Decode(LinkEthernet, frame, len(frame)+4, 4)
@@ -193,7 +193,7 @@ func TestDecode_Broadcast(t *testing.T) {
 	}
 }
 
-func TestClassString(t *testing.T) {
+func TestClass_String(t *testing.T) {
 	for c, want := range map[Class]string{IPv4: "ipv4", IPv6: "ipv6", ARP: "arp", Other: "other", Malformed: "malformed", 77: "invalid"} {
 		if got := c.String(); got != want {
 			t.Errorf("Class(%d) = %q, want %q", c, got, want)
@@ -201,7 +201,7 @@ func TestClassString(t *testing.T) {
 	}
 }
 
-// Every frame, cut anywhere, is of one class, and its end is never read.
+// Every frame, cut anywhere, has one class, and is not read past its end.
 func FuzzDecode(f *testing.F) {
 	for _, frame := range [][]byte{join(macs, 0x0800, ip4), join(macs, 0x8100, 7, 0x86dd, ip6), join(macs, 0x8847, "\x00\x01\x01\x40", ip4), join(macs, 0x8864, "\x11\x00\x00\x01\x00\x1e\x00\x21", ip4)} {
 		f.Add(uint16(1), frame, 0, uint8(1), uint16(1448))
@@ -210,7 +210,7 @@ func FuzzDecode(f *testing.F) {
 		wire := len(data) + more&0xffff
 		var p Packet
 		for n := range len(data) + 1 {
-			cut := bytes.Clone(data[:n]) // of this capacity: a read behind it panics
+			cut := bytes.Clone(data[:n]) // with this capacity, so that a read past the end panics
 			p.Decode(link, cut, wire, 0)
 			if p.Class >= NumClasses || p.Wire != uint64(wire) || p.Frames != 1 {
 				t.Fatalf("%d of %x: %+v", n, data, p)

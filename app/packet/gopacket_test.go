@@ -16,13 +16,13 @@ import (
 	"gonetmon/app/packet"
 )
 
-// answer is what a decoder says of the outermost IP header of a frame.
+// An answer is a decoded outermost IP header.
 type answer struct {
 	src, dst netip.Addr
 	bytes    uint64
 }
 
-// ours is what Decode says; ok is false if it finds no IP packet.
+// ours returns the answer of Decode. ok is false if there is no IP packet.
 func ours(link uint16, data []byte, wire int) (a answer, class packet.Class, ok bool) {
 	var p packet.Packet
 	p.Decode(link, data, wire, 0)
@@ -30,9 +30,9 @@ func ours(link uint16, data []byte, wire int) (a answer, class packet.Class, ok 
 	return answer{src, dst, p.Bytes}, p.Class, p.Class <= packet.IPv6
 }
 
-// theirs is what gopacket says. ok is false where gopacket does not define an answer, or one to another question: it finds no IP
-// layer, or one behind something that is not looked into here (Ethernet in MPLS, PPPoE discovery), or a header that it
-// refuses itself (too short), or one without a length, for which it takes the stored bytes and the rules here those on the wire.
+// theirs returns the answer of gopacket. ok is false if it has none that can be compared: it finds no IP layer, or one behind
+// something that Decode does not look into (Ethernet in MPLS, PPPoE discovery), or a header that it rejects (too short), or one
+// without a length, for which it uses the captured bytes and Decode those on the wire.
 func theirs(link uint16, data []byte, wire int) (a answer, ok bool) {
 	defer func() {
 		if recover() != nil { // its layers panic on some crafted frames
@@ -90,7 +90,7 @@ func theirs(link uint16, data []byte, wire int) (a answer, ok bool) {
 	return a, false
 }
 
-// agree fails the test where both define an answer and the answers differ. It returns whether both did.
+// agree fails the test if both have an answer and they differ. It reports whether both have one.
 func agree(t *testing.T, link uint16, data []byte, wire int) bool {
 	t.Helper()
 	theirAnswer, defined := theirs(link, data, wire)
@@ -104,8 +104,8 @@ func agree(t *testing.T, link uint16, data []byte, wire int) bool {
 	return true
 }
 
-// Decode and gopacket's layers agree on every frame of every capture on which both define an answer, and that is on nearly all IP.
-func TestAgreesWithGopacket(t *testing.T) {
+// Decode and gopacket agree on every frame of every capture for which both have an answer, which is nearly all of IP.
+func TestDecode_AgreesWithGopacket(t *testing.T) {
 	files := captures(t)
 	compared, ip := 0, 0
 	batch := make([]capture.Frame, 1)
@@ -141,7 +141,7 @@ func TestAgreesWithGopacket(t *testing.T) {
 	}
 }
 
-// captures lists the shared capture files.
+// captures returns the paths of the capture files.
 func captures(t *testing.T) []string {
 	t.Helper()
 	dir := os.Getenv("TEST_CAPTURES")

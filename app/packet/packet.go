@@ -1,22 +1,18 @@
-// Package packet finds who talks to whom in a frame. It knows nothing of sockets, hosts or metrics.
+// Package packet decodes the outermost IP header of a frame. It knows nothing of sockets, hosts or metrics.
 package packet
 
-import (
-	"encoding/binary"
-	"fmt"
-	"net/netip"
-)
+import "fmt"
 
-// Class is what a frame was. Every frame has exactly one.
+// Class is the kind of a frame. Every frame has exactly one.
 type Class uint8
 
 // The classes.
 const (
-	IPv4      Class = iota // an IPv4 packet, wherever in the frame it was found
+	IPv4      Class = iota // an IPv4 packet
 	IPv6                   // an IPv6 packet
 	ARP                    // ethertype 0806
-	Other                  // anything else that is whole
-	Malformed              // an IP header was announced, but what is there is none
+	Other                  // any other frame that is not malformed
+	Malformed              // announced as IP, but without a valid IP header
 	NumClasses
 )
 
@@ -25,69 +21,46 @@ func (c Class) String() string {
 	return [...]string{"ipv4", "ipv6", "arp", "other", "malformed", "invalid"}[min(c, NumClasses)]
 }
 
-// Reason tells where the search for an IP header ended when it found none.
+// Reason tells why a frame has no IP packet.
 type Reason uint8
 
-// The reasons. Up to ReasonLinkType they belong to frames of class ARP and Other, after it to class Malformed.
+// The reasons. Those up to ReasonLinkType belong to the classes ARP and Other, the others to Malformed.
 const (
-	ReasonNone         Reason = iota // there is an IP packet
-	ReasonShort                      // the stored bytes end before the link headers do
-	ReasonLLC                        // an 802.3 length field and an LLC header that is not SNAP with an ethertype
+	ReasonNone         Reason = iota // it has an IP packet
+	ReasonShort                      // the captured bytes end within the link headers
+	ReasonLLC                        // an LLC header without an ethertype
 	ReasonEthertype                  // Code is the ethertype at which the search stopped
 	ReasonFamily                     // Code is the address family of a NULL or LOOP frame
 	ReasonHardware                   // Code is the ARPHRD type of a cooked frame
 	ReasonLinkType                   // Code is the LINKTYPE
 	ReasonEmpty                      // a raw IP frame of no bytes
-	ReasonVersion                    // the version nibble is not the announced one
-	ReasonHeader                     // the stored bytes end before the IP header does
+	ReasonVersion                    // the version nibble is not the announced version
+	ReasonHeader                     // the captured bytes end within the IP header
 	ReasonHeaderLength               // IPv4: the header length is below 20 bytes
 	ReasonTotalLength                // IPv4: the total length is below the header length
 )
 
-// An Addr is an IP address as two numbers: of IPv6 the first and the last eight bytes, of IPv4 the four bytes in Lo. The
-// packet's Class says which it is. It is what a packet is counted by: netip.Addr costs a nanosecond or two more to make and
-// to look up.
+// An Addr is an IP address as two numbers: the first and the last eight bytes of IPv6; the four bytes of IPv4 in Lo. The packet's
+// Class tells which. Making and looking up a netip.Addr would cost a nanosecond or two more.
 type Addr struct{ Hi, Lo uint64 }
 
-// A Packet is what Decode found in one frame. It is reused: each Decode fills it anew.
+// A Packet is the result of Decode. It can be reused: each Decode overwrites it.
 type Packet struct {
 	Class     Class
 	Reason    Reason
-	Code      uint32 // the number that goes with Reason
+	Code      uint32 // a number that depends on Reason
 	Src       Addr   // source of the outermost IP header, if Class is IPv4 or IPv6
 	Dst       Addr   // its destination
-	Bytes     uint64 // length of the IP packet; of all the packets together when the frame stands for several
+	Bytes     uint64 // length of the IP packet, or of all IP packets after Resegment
 	Frames    uint64 // frames on the wire: 1, or more after Resegment
-	Wire      uint64 // length of the frame, or of all the frames, on the wire, link headers included, in bytes
-	Broadcast bool   // the link layer sent the frame to every station
-	offset    int    // of the IP header in the stored bytes
-	tag       int    // bytes of the frame's headers that are not in the stored bytes
+	Wire      uint64 // length of the frame or frames on the wire, with link headers
+	Broadcast bool   // sent to the broadcast address of the link layer
+	offset    int    // of the IP header in the captured bytes
+	tag       int    // size of a VLAN tag that is not in the captured bytes
 }
 
-// Ends returns source and destination; they are valid if Class is IPv4 or IPv6.
-func (p *Packet) Ends() (src, dst netip.Addr) {
-	switch p.Class {
-	case IPv4:
-		return p.Src.four(), p.Dst.four()
-	case IPv6:
-		return netip.AddrFrom16(p.Src.bytes()), netip.AddrFrom16(p.Dst.bytes())
-	}
-	return
-}
-
-func (a Addr) four() netip.Addr {
-	b := a.bytes()
-	return netip.AddrFrom4([4]byte(b[12:]))
-}
-
-func (a Addr) bytes() (b [16]byte) {
-	binary.BigEndian.PutUint64(b[:8], a.Hi)
-	binary.BigEndian.PutUint64(b[8:], a.Lo)
-	return b
-}
-
-// Key names the reason why there is no IP packet, in the words of the JSON that `gonetmon replay` prints: "short", "llc", "0x0806",
-// "family:7", "arphrd:803", "linktype:127", "empty", "version", "header length", "total length". It is empty when there is one.
+// Key returns the reason as in the JSON of `gonetmon replay`: "short", "llc", "0x0806", "family:7", "arphrd:803", "linktype:127",
+// "empty", "version", "header length", "total length"; or "" if there is an IP packet.
 func (p *Packet) Key() string {
 	switch p.Reason {
 	case ReasonShort, ReasonHeader:

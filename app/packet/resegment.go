@@ -3,13 +3,13 @@ package packet
 // Values of gso_type in struct virtio_net_hdr (linux/virtio_net.h).
 const (
 	gsoTCP4 = 1
-	gsoUDP  = 3 // UFO: one datagram, to be cut into IP fragments
+	gsoUDP  = 3 // UFO: one datagram that becomes IP fragments
 	gsoTCP6 = 4
 	gsoUDP4 = 5 // USO and UDP GRO: datagrams of one flow
 	gsoECN  = 0x80
 )
 
-// Protocol numbers of IP (IANA) that are looked through to find the transport header of a merged frame.
+// IP protocol numbers (IANA) on the way to the transport header of a merged frame.
 const (
 	protoHopByHop = 0
 	protoIPv4     = 4
@@ -23,13 +23,13 @@ const (
 	protoOptions  = 60
 )
 
-// Resegment corrects p for a frame that the sender's or receiver's machine made of several (TSO, GSO, LRO, GRO): on the wire each
-// of them has headers of its own, which merging swallowed. It must follow the Decode of the same data.
-// gso and size are the type and the segment size in bytes of the frame's virtio header (linux/virtio_net.h).
+// Resegment corrects p for a frame that stands for several on the wire, because the sender or the receiver merges segments (TSO,
+// GSO, LRO, GRO). It adds the headers that each segment has on the wire. It must follow Decode of the same data. gso and size are
+// the type and the segment size in bytes from the virtio header of the frame (linux/virtio_net.h).
 //
-// Every frame on the wire then has size bytes of payload, the last one what is left. The headers are read from data; where they
-// cannot be followed (data too short, an encapsulation unknown here) they are taken to end eight bytes after the IP header.
-// Where gso or size is 0, or p is no IP packet, nothing changes. Resegment does not allocate.
+// Every segment has size bytes of payload, and the last one the rest. The headers are read from data. If that is not possible (data
+// is too short, or the encapsulation is unknown), they are assumed to end eight bytes after the IP header. If gso or size is 0, or
+// p has no IP packet, nothing changes. Resegment does not allocate.
 func (p *Packet) Resegment(data []byte, gso uint8, size uint16) {
 	if gso == 0 || size == 0 || p.Class > IPv6 || len(data) <= p.offset {
 		return
@@ -48,27 +48,27 @@ func (p *Packet) Resegment(data []byte, gso uint8, size uint16) {
 	p.Wire = uint64(n*(p.offset+p.tag+each) + payload)
 }
 
-// headers measures the headers, from the outermost IP header on, that each segment of a merged frame repeats.
+// headers measures the headers that each segment of a merged frame repeats, from the outermost IP header on.
 type headers struct {
 	data  []byte
-	end   int // where the payload begins
-	extra int // bytes that the headers of each segment have beyond those of the merged frame
+	end   int // offset of the payload
+	extra int // bytes by which the headers of a segment are longer than those of the merged frame
 }
 
-// walk leaves in end the length of all headers up to and including the transport header of kind gso.
-func (h *headers) walk(six bool, gso uint8) {
+// walk sets end to the length of all headers up to and including the transport header of kind gso.
+func (h *headers) walk(v6 bool, gso uint8) {
 	off := 0
 	for range 8 { // tunnels in tunnels
-		proto, next, ok := h.ip(off, six)
+		proto, next, ok := h.ip(off, v6)
 		h.end = next + 8
 		if !ok {
 			return
 		}
 		switch {
 		case gso == gsoUDP:
-			h.end = next // each fragment repeats the IP header only
-			if six {
-				h.extra += 8 // and has a fragment header
+			h.end = next // a fragment repeats only the IP header
+			if v6 {
+				h.extra += 8 // and adds a fragment header
 			}
 			return
 		case proto == protoTCP:
@@ -79,16 +79,16 @@ func (h *headers) walk(six bool, gso uint8) {
 		case proto == protoUDP && gso == gsoUDP4:
 			return
 		}
-		if off, six, ok = h.tunnel(next, proto); !ok {
+		if off, v6, ok = h.tunnel(next, proto); !ok {
 			return
 		}
 	}
 }
 
-// ip skips the IP header at off with its extension headers: what follows is of protocol proto and begins at next.
-func (h *headers) ip(off int, six bool) (proto byte, next int, ok bool) {
+// ip skips the IP header at off and its extension headers. It returns the protocol and the offset of what follows.
+func (h *headers) ip(off int, v6 bool) (proto byte, next int, ok bool) {
 	d := h.data
-	if !six {
+	if !v6 {
 		if len(d) < off+20 {
 			return 0, off + 20, false
 		}
@@ -115,7 +115,7 @@ func (h *headers) ip(off int, six bool) (proto byte, next int, ok bool) {
 			size = 8 + int(d[next+1])*4
 		case protoHopByHop:
 			if size == 8 && d[next+2] == 0xc2 {
-				h.extra -= 8 // the jumbo payload option alone (RFC 2675): BIG TCP's own mark, which no segment carries
+				h.extra -= 8 // only the jumbo payload option (RFC 2675): added by BIG TCP, not on the wire
 			}
 		}
 		proto, next = d[next], next+size
@@ -123,8 +123,8 @@ func (h *headers) ip(off int, six bool) (proto byte, next int, ok bool) {
 	return proto, next, true
 }
 
-// tunnel skips a tunnel's header at off: IP in IP (RFC 2003, 2473, 4213), GRE (RFC 2784, 2890) and VXLAN (RFC 7348).
-func (h *headers) tunnel(off int, proto byte) (next int, six, ok bool) {
+// tunnel skips the tunnel header at off: IP in IP (RFC 2003, 2473, 4213), GRE (RFC 2784, 2890) and VXLAN (RFC 7348).
+func (h *headers) tunnel(off int, proto byte) (next int, v6, ok bool) {
 	d := h.data
 	ethernet := false
 	switch proto {

@@ -6,19 +6,19 @@ import (
 	"testing"
 )
 
-// flow describes segments as they are on the wire; the test merges them as the kernel does.
+// A flow describes segments on the wire, which the test merges as the kernel does.
 type flow struct {
 	name    string
 	link    []byte // link header up to the IP header
 	outer   []byte // what lies between the link header and the inner IP header: a tunnel
-	six     bool
+	v6      bool
 	proto   byte
 	options int // bytes of TCP options
 	gso     uint8
 	tag     int
 }
 
-// packet builds the packet of n bytes of payload: link header, IP header, transport header, payload.
+// packet returns a frame with n bytes of payload.
 func (f flow) packet(n int) []byte {
 	l4 := 20 + f.options
 	if f.proto == protoUDP {
@@ -34,7 +34,7 @@ func (f flow) packet(n int) []byte {
 	start := len(b)
 	b = append(b, f.outer...)
 	inner := len(b)
-	if f.six {
+	if f.v6 {
 		b = append(b, with(ip6[:40], 6, f.proto)...)
 		if size := l4 + n; size < 1<<16 {
 			binary.BigEndian.PutUint16(b[inner+4:], uint16(size))
@@ -62,8 +62,8 @@ func (f flow) packet(n int) []byte {
 	return b
 }
 
-// What Resegment makes of a merged frame is what Decode makes of its segments one by one.
-func TestResegment(t *testing.T) {
+// Resegment counts a merged frame as Decode counts its segments.
+func TestResegment_EqualsSegments(t *testing.T) {
 	ether := func(typ int) []byte { return join(macs, typ) }
 	outer4 := func(proto byte, more ...any) []byte { return join(with(ip4[:20], 9, proto), join(more...)) }
 	outer6 := func(proto byte, more ...any) []byte { return join(with(ip6[:40], 6, proto), join(more...)) }
@@ -71,20 +71,23 @@ func TestResegment(t *testing.T) {
 		{name: "tcp4", link: ether(0x0800), proto: protoTCP, gso: gsoTCP4},
 		{name: "tcp4 with timestamps", link: ether(0x0800), proto: protoTCP, options: 12, gso: gsoTCP4},
 		{name: "tcp4 with ECN", link: ether(0x0800), proto: protoTCP, gso: gsoTCP4 | gsoECN},
-		{name: "tcp6", link: ether(0x86dd), six: true, proto: protoTCP, options: 12, gso: gsoTCP6},
+		{name: "tcp6", link: ether(0x86dd), v6: true, proto: protoTCP, options: 12, gso: gsoTCP6},
 		{name: "udp4", link: ether(0x0800), proto: protoUDP, gso: gsoUDP4},
-		{name: "udp6", link: ether(0x86dd), six: true, proto: protoUDP, gso: gsoUDP4},
-		{name: "tcp4, tag taken out", link: ether(0x0800), proto: protoTCP, gso: gsoTCP4, tag: 4},
-		{name: "tcp6, inner tag", link: join(macs, 0x8100, 7, 0x86dd), six: true, proto: protoTCP, gso: gsoTCP6},
+		{name: "udp6", link: ether(0x86dd), v6: true, proto: protoUDP, gso: gsoUDP4},
+		{name: "tcp4, removed tag", link: ether(0x0800), proto: protoTCP, gso: gsoTCP4, tag: 4},
+		{name: "tcp6, inner tag", link: join(macs, 0x8100, 7, 0x86dd), v6: true, proto: protoTCP, gso: gsoTCP6},
 		{name: "tcp4 over pppoe", link: join(macs, 0x8864, "\x11\x00\x00\x01\x00\x00\x00\x21"), proto: protoTCP, gso: gsoTCP4},
 		{name: "tcp4 over ipv4", link: ether(0x0800), outer: outer4(protoIPv4), proto: protoTCP, gso: gsoTCP4},
-		{name: "tcp6 over ipv4", link: ether(0x0800), outer: outer4(protoIPv6), six: true, proto: protoTCP, gso: gsoTCP6},
+		{name: "tcp6 over ipv4", link: ether(0x0800), outer: outer4(protoIPv6), v6: true, proto: protoTCP, gso: gsoTCP6},
 		{name: "tcp4 over ipv6", link: ether(0x86dd), outer: outer6(protoIPv4), proto: protoTCP, gso: gsoTCP4},
-		{name: "tcp4 over gre with key", link: ether(0x0800), outer: outer4(protoGRE, 0x2000, 0x0800, make([]byte, 4)), proto: protoTCP, gso: gsoTCP4},
-		{name: "tcp6 over gre", link: ether(0x0800), outer: outer4(protoGRE, 0, 0x86dd), six: true, proto: protoTCP, gso: gsoTCP6},
-		{name: "tcp4 over gre ethernet", link: ether(0x0800), outer: outer4(protoGRE, 0, 0x6558, macs, 0x0800), proto: protoTCP, gso: gsoTCP4},
-		{name: "tcp6 over vxlan", link: ether(0x0800), outer: outer4(protoUDP, 4789, 4789, make([]byte, 12), macs, 0x86dd), six: true, proto: protoTCP, gso: gsoTCP6},
-		{name: "tcp6 behind extension headers", link: ether(0x86dd), six: true, proto: protoTCP, gso: gsoTCP6,
+		{name: "tcp4 over gre with key", link: ether(0x0800), proto: protoTCP, gso: gsoTCP4,
+			outer: outer4(protoGRE, 0x2000, 0x0800, make([]byte, 4))},
+		{name: "tcp6 over gre", link: ether(0x0800), outer: outer4(protoGRE, 0, 0x86dd), v6: true, proto: protoTCP, gso: gsoTCP6},
+		{name: "tcp4 over gre ethernet", link: ether(0x0800), proto: protoTCP, gso: gsoTCP4,
+			outer: outer4(protoGRE, 0, 0x6558, macs, 0x0800)},
+		{name: "tcp6 over vxlan", link: ether(0x0800), v6: true, proto: protoTCP, gso: gsoTCP6,
+			outer: outer4(protoUDP, 4789, 4789, make([]byte, 12), macs, 0x86dd)},
+		{name: "tcp6 behind extension headers", link: ether(0x86dd), v6: true, proto: protoTCP, gso: gsoTCP6,
 			outer: outer6(protoOptions, []byte{protoRouting, 1}, make([]byte, 14), []byte{protoIPv6, 0}, make([]byte, 6))},
 	}
 	random := rand.New(rand.NewPCG(2, 3))
@@ -126,20 +129,20 @@ func TestResegment(t *testing.T) {
 	}
 }
 
-// UFO: one datagram stands for IP fragments (RFC 791, RFC 8200 4.5), each with an IP header, in IPv6 with a fragment header too.
-func TestResegmentFragments(t *testing.T) {
+// UFO: a datagram stands for IP fragments (RFC 791, RFC 8200 4.5). Each has an IP header, and in IPv6 also a fragment header.
+func TestResegment_Fragments(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		six    bool
+		v6     bool
 		each   uint64 // bytes of headers that each fragment has
 		header uint64 // bytes of IP header in the merged frame
 	}{{"ipv4", false, 20, 20}, {"ipv6", true, 48, 40}} {
 		t.Run(tt.name, func(t *testing.T) {
 			link := join(macs, 0x0800)
-			if tt.six {
+			if tt.v6 {
 				link = join(macs, 0x86dd)
 			}
-			merged := flow{link: link, six: tt.six, proto: protoUDP}.packet(4992) // 5,000 with the UDP header
+			merged := flow{link: link, v6: tt.v6, proto: protoUDP}.packet(4992) // 5,000 with the UDP header
 			var p Packet
 			p.Decode(LinkEthernet, merged, len(merged), 0)
 			p.Resegment(merged, gsoUDP, 1480)
@@ -150,8 +153,8 @@ func TestResegmentFragments(t *testing.T) {
 	}
 }
 
-// What is not merged, or is no IP packet, stays as it is; what can't be followed still counts about right.
-func TestResegmentNothing(t *testing.T) {
+// A frame that is not merged, or not IP, does not change. Headers that cannot be read are estimated.
+func TestResegment_UnknownHeaders(t *testing.T) {
 	frame := flow{link: join(macs, 0x0800), proto: protoTCP}.packet(3000)
 	arp := join(macs, 0x0806, make([]byte, 46))
 	for _, tt := range []struct {

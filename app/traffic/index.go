@@ -5,11 +5,11 @@ import (
 	"math/rand/v2"
 )
 
-// An index finds the slot of an address: a hash table with open addressing, at most half full, of 32-bit numbers that hold a slot
-// and as many bits of the address's hash as are left. So the walk to an address's counters touches one line here, which for
-// 65,536 hosts lies in half a megabyte, and then the counters themselves, with the address beside them.
+// An index finds the slot of an address. It is a hash table with open addressing, at most half full. Its 32-bit cells hold a slot
+// and as many bits of the address's hash as fit. So a lookup reads one cache line here, and then the entry of the host, which has
+// its address beside the counters.
 //
-// The hash is one multiplication to 128 bits with two secret numbers (as in wyhash): nobody outside can make addresses that collide.
+// The hash is one multiplication to 128 bits with two secret numbers, as in wyhash. So nobody can forge addresses that collide.
 type index struct {
 	cells    []uint32 // 0: free; else slot+1 in the low bits, hash bits above
 	used     int
@@ -25,14 +25,14 @@ func newIndex(limit int) index {
 	}
 }
 
-// start is where the walk for a begins, and the hash bits that its cell holds.
+// start returns where the search for a begins, and the hash bits that its cell has.
 func (x *index) start(a Addr) (i, tag uint32) {
 	hi, lo := bits.Mul64(a.Hi^x.secret.Hi, a.Lo^x.secret.Lo)
 	h := hi ^ lo
 	return uint32(h), uint32(h>>32) &^ (1<<x.slotBits - 1)
 }
 
-// insert notes the slot of a, which must not be there yet. address returns the address of a slot.
+// insert stores the slot of a, which must not be in the index yet. address returns the address of a slot.
 func (x *index) insert(a Addr, slot uint32, address func(slot uint32) Addr) {
 	if 2*(x.used+1) > len(x.cells) {
 		old := x.cells

@@ -23,17 +23,24 @@ func count(t *Table, src, dst string, bytes uint64) {
 	t.End()
 }
 
-// drain sums what a table gives up.
+// hostCount returns the number of admitted hosts.
+func hostCount(t *Table) int {
+	t.Begin()
+	defer t.End()
+	return len(t.hosts) - 1 - len(t.free)
+}
+
+// drain drains a table and adds the result to hosts and network.
 func drain(t *Table, hosts map[netip.Addr]Delta, network *Network) {
-	n := t.Drain(func(_ int, host netip.Addr, gain *Delta) {
+	n := t.Drain(func(_ int, host netip.Addr, delta *Delta) {
 		sum := hosts[host]
-		sum.Add(gain)
+		sum.Add(delta)
 		hosts[host] = sum
 	})
 	network.Add(&n)
 }
 
-func TestTable(t *testing.T) {
+func TestTable_Count(t *testing.T) {
 	table := NewTable(NewPrefixes(prefixes("192.168.2.0/24", "fe80::/10")), 100)
 	count(table, "192.168.2.7", "8.8.8.8", 100)
 	count(table, "8.8.8.8", "192.168.2.7", 1000)
@@ -49,9 +56,15 @@ func TestTable(t *testing.T) {
 	hosts, network := map[netip.Addr]Delta{}, Network{}
 	drain(table, hosts, &network)
 	want := map[netip.Addr]Delta{
-		netip.MustParseAddr("192.168.2.7"): {Totals: Totals{Out: [3]Count{{100, 1}, {11, 2}, {20, 1}}, In: [2]Count{{1000, 1}, {1, 1}}}, OutWire: 131 + 4*14, InWire: 1001 + 2*14},
-		netip.MustParseAddr("192.168.2.8"): {Totals: Totals{Out: [3]Count{ScopeMulticast: {70, 2}}, In: [2]Count{ScopeLAN: {10, 1}}}, OutWire: 70 + 2*14, InWire: 10 + 14},
-		netip.MustParseAddr("fe80::1"):     {Totals: Totals{Out: [3]Count{{80, 1}, {}, {70, 1}}}, OutWire: 150 + 2*14},
+		netip.MustParseAddr("192.168.2.7"): {
+			Totals:  Totals{Out: [3]Count{{100, 1}, {11, 2}, {20, 1}}, In: [2]Count{{1000, 1}, {1, 1}}},
+			OutWire: 131 + 4*14, InWire: 1001 + 2*14,
+		},
+		netip.MustParseAddr("192.168.2.8"): {
+			Totals:  Totals{Out: [3]Count{ScopeMulticast: {70, 2}}, In: [2]Count{ScopeLAN: {10, 1}}},
+			OutWire: 70 + 2*14, InWire: 10 + 14,
+		},
+		netip.MustParseAddr("fe80::1"): {Totals: Totals{Out: [3]Count{{80, 1}, {}, {70, 1}}}, OutWire: 150 + 2*14},
 	}
 	if d := cmp.Diff(want, hosts, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" {
 		t.Errorf("hosts (-want +got):\n%s", d)
@@ -63,8 +76,8 @@ func TestTable(t *testing.T) {
 	if got, want := network.Total(), (Count{1461, 11}); got != want {
 		t.Errorf("total %v, want %v", got, want)
 	}
-	if n, limit := table.Hosts(); n != 3 || limit != 100 {
-		t.Errorf("%d hosts of %d, want 3 of 100", n, limit)
+	if n := hostCount(table); n != 3 {
+		t.Errorf("%d hosts, want 3", n)
 	}
 	drain(table, hosts, &network)
 	if d := cmp.Diff(wantNetwork, network); d != "" {
@@ -72,14 +85,14 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// model counts by the rules as shared/captures states them, with netip and maps.
+// A model counts by the same rules, with netip and maps.
 type model struct {
 	prefixes []netip.Prefix
 	hosts    map[netip.Addr]Delta
 	network  Network
 }
 
-func (m *model) is(a netip.Addr) (host, group bool) {
+func (m *model) classify(a netip.Addr) (host, group bool) {
 	if a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
 		return false, true
 	}
@@ -105,8 +118,8 @@ func (m *model) is(a netip.Addr) (host, group bool) {
 }
 
 func (m *model) count(src, dst netip.Addr, bytes, wire, packets uint64) {
-	from, _ := m.is(src)
-	to, group := m.is(dst)
+	from, _ := m.classify(src)
+	to, group := m.classify(dst)
 	scope := ScopeOther
 	switch {
 	case from && group:
@@ -135,8 +148,8 @@ func (m *model) count(src, dst netip.Addr, bytes, wire, packets uint64) {
 	}
 }
 
-// Whatever the prefixes, and however often it is drained and its prefixes change in between, a table counts what the model counts.
-func TestTableIsModel(t *testing.T) {
+// A table agrees with the model for any prefixes, however often it is drained and its prefixes change in between.
+func TestTable_AgreesWithModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 7))
 	pool := prefixes("192.168.0.0/16", "192.168.2.0/24", "192.168.2.16/30", "192.168.2.20/31", "10.0.0.0/8", "10.1.0.0/16", "0.0.0.0/0",
 		"172.16.0.0/12", "224.0.0.0/4", "240.0.0.0/8", "fe80::/10", "2001:db8::/64", "2001:db8::/32", "::/0", "2001:db8::5/128", "ff00::/8")
@@ -174,7 +187,7 @@ func TestTableIsModel(t *testing.T) {
 		for range 2000 {
 			six := random.IntN(2) == 0
 			src, dst := address(six), address(six)
-			// Most fit into the entries, some fill them, and some never would.
+			// Most counts fit into the entries, some fill them up, and some never fit.
 			bytes, wire, packets := random.Uint64N(1<<random.IntN(41)), 1+random.Uint64N(1<<random.IntN(41)), 1+random.Uint64N(40)
 			m.count(src, dst, bytes, wire, packets)
 			table.Begin()
@@ -203,8 +216,8 @@ func TestTableIsModel(t *testing.T) {
 	}
 }
 
-// Hosts beyond the limit are counted together; nothing of what they move is lost, and the table grows no more.
-func TestTableOverflow(t *testing.T) {
+// Hosts over the limit are counted together. Nothing is lost, and the table stops growing.
+func TestTable_CountsOverflow(t *testing.T) {
 	table := NewTable(NewPrefixes(prefixes("10.0.0.0/8", "192.168.0.0/16", "2001:db8::/32")), 1000)
 	hosts, network := map[netip.Addr]Delta{}, Network{}
 	const each = 30000
@@ -228,19 +241,19 @@ func TestTableOverflow(t *testing.T) {
 	if out != each*101 || in != each*10 || network.Total().Bytes != each*111 {
 		t.Errorf("%d out, %d in, %d in all, want %d, %d, %d", out, in, network.Total().Bytes, each*101, each*10, each*111)
 	}
-	if n, _ := table.Hosts(); n != 1000 {
+	if n := hostCount(table); n != 1000 {
 		t.Errorf("%d hosts", n)
 	}
 	if n := unsafe.Sizeof(entry{}); n != 64 {
 		t.Errorf("an entry of %d bytes, want one cache line", n)
 	}
-	if n := len(table.page.hosts) + len(table.empty.hosts); n > 2*1001 {
+	if n := len(table.active.entries) + len(table.spare.entries); n > 2*1001 {
 		t.Errorf("%d entries for 1000 hosts", n)
 	}
 }
 
 // One goroutine counts while others read: run with -race.
-func TestTableConcurrent(t *testing.T) {
+func TestTable_DrainsConcurrently(t *testing.T) {
 	table := NewTable(NewPrefixes(prefixes("192.168.0.0/16")), 65536)
 	hosts, network := map[netip.Addr]Delta{}, Network{}
 	var mu sync.Mutex
@@ -257,7 +270,7 @@ func TestTableConcurrent(t *testing.T) {
 				mu.Lock()
 				drain(table, hosts, &network)
 				mu.Unlock()
-				table.Hosts()
+				hostCount(table)
 			}
 		})
 	}
@@ -279,27 +292,23 @@ func TestTableConcurrent(t *testing.T) {
 	}
 }
 
-// IPv6 hosts fill no more of the table than they may: an eighth if they have not sent, half if nobody vouches for them, three quarters in
-// all. What is beyond that is in the overflow, and IPv4 hosts have their place.
-func TestTableQuotas(t *testing.T) {
+// IPv6 hosts get an eighth of the table if they have not sent, half of it if they are not known neighbours, and three quarters
+// in all. The others are in the overflow, and there is room for IPv4 hosts.
+func TestTable_LimitsIPv6(t *testing.T) {
 	const limit = 64
 	table := NewTable(NewPrefixes(prefixes("192.168.0.0/16", "2001:db8::/64")), limit)
 	six := func(n int) string { return fmt.Sprintf("2001:db8::%x:%x", n>>16, n&0xffff) }
-	admitted := func() int {
-		n, _ := table.Hosts()
-		return n
-	}
 	for i := range 1000 {
 		count(table, "2620::1", six(0x10000+i), 1)
 	}
-	if n := admitted(); n != limit/8 {
-		t.Errorf("%d hosts that were only sent to, want %d", n, limit/8)
+	if n := hostCount(table); n != limit/8 {
+		t.Errorf("%d receivers, want %d", n, limit/8)
 	}
 	for i := range 1000 {
 		count(table, six(0x20000+i), "2620::1", 1)
 	}
-	if n := admitted(); n != limit/2 {
-		t.Errorf("%d with those that have sent, want %d", n, limit/2)
+	if n := hostCount(table); n != limit/2 {
+		t.Errorf("%d with senders, want %d", n, limit/2)
 	}
 	for i := range 1000 {
 		slot, ok := table.Admit(netip.MustParseAddr(six(0x30000 + i)))
@@ -307,13 +316,13 @@ func TestTableQuotas(t *testing.T) {
 			t.Errorf("Admit %d: slot %d, %v", i, slot, ok)
 		}
 	}
-	if n := admitted(); n != limit*3/4 {
-		t.Errorf("%d with those that are vouched for, want %d", n, limit*3/4)
+	if n := hostCount(table); n != limit*3/4 {
+		t.Errorf("%d with neighbours, want %d", n, limit*3/4)
 	}
 	for i := range 1000 {
 		count(table, fmt.Sprintf("192.168.1.%d", 1+i%200), "1.1.1.1", 1)
 	}
-	if n := admitted(); n != limit {
+	if n := hostCount(table); n != limit {
 		t.Errorf("%d with IPv4, want %d", n, limit)
 	}
 	for _, bad := range []string{"192.168.1.1", "2001:db9::1", "ff02::1", "::ffff:192.168.1.1"} {
@@ -321,12 +330,12 @@ func TestTableQuotas(t *testing.T) {
 			t.Errorf("Admit(%s) = %d", bad, slot)
 		}
 	}
-	// Who has sent is no guest any more, so there is room for others that have not.
+	// A receiver that has sent is a sender, so there is room for another receiver.
 	count(table, six(0x10000), "2620::1", 1)
 	hosts, network := map[netip.Addr]Delta{}, Network{}
 	drain(table, hosts, &network)
-	if g := table.held[guest]; g != limit/8-1 {
-		t.Errorf("%d guests, want %d", g, limit/8-1)
+	if n := table.counts[receiver]; n != limit/8-1 {
+		t.Errorf("%d receivers, want %d", n, limit/8-1)
 	}
 	var sum uint64
 	for _, n := range hosts {
@@ -337,8 +346,8 @@ func TestTableQuotas(t *testing.T) {
 	}
 }
 
-// Whatever is forgotten while others count, nothing is lost or given to the wrong host.
-func TestTableForget(t *testing.T) {
+// If hosts are forgotten while others count, nothing is lost or counted for the wrong host.
+func TestTable_Forget(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	lan := NewPrefixes(prefixes("192.168.2.0/28", "10.0.0.0/8", "2001:db8::/64"))
 	for range 50 {
@@ -348,7 +357,9 @@ func TestTableForget(t *testing.T) {
 		slots := map[int]netip.Addr{}
 		for range 300 {
 			pool := []netip.Addr{
-				netip.AddrFrom4([4]byte{192, 168, 2, byte(random.IntN(16))}), netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + random.IntN(9))}), netip.AddrFrom4([4]byte{8, 8, 8, 8}),
+				netip.AddrFrom4([4]byte{192, 168, 2, byte(random.IntN(16))}),
+				netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + random.IntN(9))}),
+				netip.AddrFrom4([4]byte{8, 8, 8, 8}),
 			}
 			src, dst := pool[random.IntN(3)], pool[random.IntN(3)]
 			if random.IntN(3) == 0 {
@@ -360,7 +371,7 @@ func TestTableForget(t *testing.T) {
 			if random.IntN(3) > 0 {
 				continue
 			}
-			n6 := table.Drain(func(slot int, host netip.Addr, gain *Delta) {
+			total := table.Drain(func(slot int, host netip.Addr, delta *Delta) {
 				if was, ok := slots[slot]; ok && was != host {
 					t.Fatalf("slot %d is of %s and %s", slot, was, host)
 				}
@@ -368,24 +379,24 @@ func TestTableForget(t *testing.T) {
 					slots[slot] = host
 				}
 				sum := got[host]
-				sum.Add(gain)
+				sum.Add(delta)
 				got[host] = sum
 			})
-			network.Add(&n6)
+			network.Add(&total)
 			var gone []int
 			for slot := range slots {
 				if random.IntN(3) == 0 {
 					gone = append(gone, slot)
 				}
 			}
-			if random.IntN(2) == 0 { // it counts while it is about to be forgotten
+			if random.IntN(2) == 0 { // this host counts just before it is forgotten
 				count(table, "10.0.0.1", "8.8.8.8", 1)
 				m.count(netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("8.8.8.8"), 1, 15, 1)
 			}
 			for _, slot := range table.Forget(gone) {
 				gone = slices.DeleteFunc(gone, func(s int) bool { return s == slot })
 				if slots[slot] != netip.MustParseAddr("10.0.0.1") {
-					t.Fatalf("%s, which has counted nothing, can't be forgotten", slots[slot])
+					t.Fatalf("%s has counted nothing but is kept", slots[slot])
 				}
 			}
 			for _, slot := range gone {
@@ -399,13 +410,13 @@ func TestTableForget(t *testing.T) {
 		for host, want := range m.hosts {
 			g := got[host]
 			if g.Sent().Bytes > want.Sent().Bytes || g.Received().Bytes > want.Received().Bytes {
-				t.Fatalf("%s has %v, moved only %v", host, g, want)
+				t.Fatalf("%s has %v, want at most %v", host, g, want)
 			}
 			missing.Out[0].Bytes += want.Sent().Bytes - g.Sent().Bytes
 			missing.Out[0].Bytes += want.Received().Bytes - g.Received().Bytes
 		}
 		if over := over.Sent().Bytes + over.Received().Bytes; over != missing.Out[0].Bytes {
-			t.Fatalf("%d bytes beyond the limit, %d are missing", over, missing.Out[0].Bytes)
+			t.Fatalf("%d bytes over the limit, %d are missing", over, missing.Out[0].Bytes)
 		}
 		if d := cmp.Diff(m.network, network); d != "" {
 			t.Fatalf("network (-want +got):\n%s", d)
@@ -413,7 +424,7 @@ func TestTableForget(t *testing.T) {
 	}
 }
 
-func TestCountDoesNotAllocate(t *testing.T) {
+func TestTable_DoesNotAllocate(t *testing.T) {
 	table := NewTable(NewPrefixes(prefixes("192.168.2.0/24", "10.0.0.0/8", "2001:db8::/64")), 10000)
 	pairs := [][2]string{{"192.168.2.7", "8.8.8.8"}, {"10.0.0.1", "10.0.0.2"}, {"2001:db8::1", "2620::1"}, {"1.1.1.1", "8.8.8.8"}}
 	all := func() {
@@ -426,7 +437,7 @@ func TestCountDoesNotAllocate(t *testing.T) {
 			table.Count(f, addrFrom(s), addrFrom(d), 100, 114, 1)
 		}
 	}
-	for range 2 { // both pages
+	for range 2 { // both sets of counters
 		all()
 		table.Drain(func(int, netip.Addr, *Delta) {})
 	}
@@ -438,9 +449,10 @@ func TestCountDoesNotAllocate(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
+func TestStrings(t *testing.T) {
 	for got, want := range map[string]string{
-		ScopeInternet.String(): "internet", ScopeLAN.String(): "lan", ScopeMulticast.String(): "multicast", ScopeOther.String(): "other", NumScopes.String(): "invalid",
+		ScopeInternet.String(): "internet", ScopeLAN.String(): "lan", ScopeMulticast.String(): "multicast",
+		ScopeOther.String(): "other", NumScopes.String(): "invalid",
 		IPv4.String(): "ipv4", IPv6.String(): "ipv6",
 	} {
 		if got != want {

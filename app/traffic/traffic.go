@@ -1,5 +1,5 @@
-// Package traffic keeps who moved how much: counters per address, and which addresses are ours. It knows nothing of frames,
-// names or devices.
+// Package traffic counts bytes and packets per address, and knows which addresses are ours. It knows nothing of frames, names or
+// devices.
 package traffic
 
 import (
@@ -7,7 +7,7 @@ import (
 	"net/netip"
 )
 
-// Scope is where a packet went, seen from the LAN.
+// Scope tells where a packet went, as seen from the LAN.
 type Scope uint8
 
 // The scopes.
@@ -24,7 +24,7 @@ func (s Scope) String() string {
 	return [...]string{"internet", "lan", "multicast", "other", "invalid"}[min(s, NumScopes)]
 }
 
-// A Count is a number of IP packets and the bytes in them, IP headers included, link headers not.
+// A Count is a number of IP packets and their total length, with IP headers and without link headers.
 type Count struct{ Bytes, Packets uint64 }
 
 func (c *Count) add(o Count) {
@@ -32,10 +32,10 @@ func (c *Count) add(o Count) {
 	c.Packets += o.Packets
 }
 
-// Totals are what one host, or several, sent and received.
+// Totals count what one or more hosts sent and received.
 type Totals struct {
 	Out [3]Count // sent, by scope: ScopeInternet, ScopeLAN, ScopeMulticast
-	In  [2]Count // received, by scope: ScopeInternet, ScopeLAN; what is sent to a group has no receiver
+	In  [2]Count // received, by scope: ScopeInternet, ScopeLAN; packets to a group have no receiver
 }
 
 // Add adds o to t.
@@ -48,10 +48,10 @@ func (t *Totals) Add(o *Totals) {
 	}
 }
 
-// Sent is the sum over the scopes of what was sent.
+// Sent returns the sum over the scopes of what was sent.
 func (t *Totals) Sent() Count { return sum(t.Out[:]) }
 
-// Received is the sum over the scopes of what was received.
+// Received returns the sum over the scopes of what was received.
 func (t *Totals) Received() Count { return sum(t.In[:]) }
 
 func sum(counts []Count) (total Count) {
@@ -61,21 +61,21 @@ func sum(counts []Count) (total Count) {
 	return total
 }
 
-// A Delta is what one host sent and received in some time.
+// A Delta is what one host sent and received since the last Drain.
 type Delta struct {
 	Totals
-	OutWire uint64 // bytes on the wire of the frames sent, link headers included
+	OutWire uint64 // bytes of the frames sent, with link headers
 	InWire  uint64 // of the frames received
 }
 
-// Add adds o to g.
-func (g *Delta) Add(o *Delta) {
-	g.Totals.Add(&o.Totals)
-	g.OutWire += o.OutWire
-	g.InWire += o.InWire
+// Add adds o to d.
+func (d *Delta) Add(o *Delta) {
+	d.Totals.Add(&o.Totals)
+	d.OutWire += o.OutWire
+	d.InWire += o.InWire
 }
 
-// An Addr is an IP address as two numbers: of IPv6 the first and the last eight bytes, of IPv4 the four bytes in Lo.
+// An Addr is an IP address as two numbers: the first and the last eight bytes of IPv6; the four bytes of IPv4 in Lo.
 type Addr struct{ Hi, Lo uint64 }
 
 func addrFrom(a netip.Addr) Addr {
@@ -110,7 +110,7 @@ const (
 // String returns the name of the family as metrics show it.
 func (f Family) String() string { return [...]string{"ipv4", "ipv6", "invalid"}[min(f, NumFamilies)] }
 
-// Network counts every IP packet once, whether or not an end of it is ours.
+// Network counts every IP packet once, whether or not one of its addresses is ours.
 type Network [NumFamilies][NumScopes]Count
 
 // Add adds o to n.
@@ -122,7 +122,7 @@ func (n *Network) Add(o *Network) {
 	}
 }
 
-// Total is the sum over families and scopes.
+// Total returns the sum over families and scopes.
 func (n *Network) Total() Count {
 	var c Count
 	for f := range n {
