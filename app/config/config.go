@@ -16,7 +16,7 @@ import (
 )
 
 // A Config holds the values of all variables. Each field is the variable GONETMON_ and the field's name in capitals; desc and example
-// are for people.
+// are for people. The field's type says in Decode what is wrong with a value, and in String how it is written.
 type Config struct {
 	Interface      interfaces `default:"auto" example:"eth1" desc:"Interfaces to capture on (a list). auto: the default-route interface. gonetmon waits for an interface that does not exist yet."`
 	CIDR           prefixes   `default:"auto" example:"192.168.2.0/24,fe80::/10" desc:"Local prefixes (IPv4 and IPv6, a list): addresses in them are your devices. auto: the prefixes of the interface or, if it has no address (a mirror port), those of the default-route interface. If the list has no IPv6 prefix, fe80::/10 and the prefixes that routers announce are local too. For replay, auto means the private ranges and the prefixes that routers announce, and a list is used exactly as it is."`

@@ -90,7 +90,7 @@ func TestRun_Prints(t *testing.T) {
 	}
 }
 
-func TestRunHealthcheck_Fails(t *testing.T) {
+func TestHealthcheck_Fails(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -9,17 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gonetmon/app/config"
 )
 
-// runHealthcheck asks the daemon with the same configuration whether it is healthy.
-func runHealthcheck(args []string, _ io.Writer) error {
-	c, err := loadConfig()
-	if err != nil {
-		return err
-	}
-	if err := noArguments(args); err != nil {
-		return err
-	}
+// healthcheck asks the daemon with the same configuration whether it is healthy.
+func healthcheck(c *config.Config) error {
 	addr := c.Addr.Addr
 	if addr.IsUnspecified() {
 		addr = netip.IPv6Loopback()

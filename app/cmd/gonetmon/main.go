@@ -52,84 +52,56 @@ func main() {
 	os.Exit(exitFailed)
 }
 
+// commands are the first arguments that there are.
+var commands = []string{"", "run", "replay", "healthcheck", "config", "version", "-v", "--version", "help", "-h", "--help"}
+
 // run runs the command that the arguments name.
 func run(args []string, stdout io.Writer) error {
 	name := ""
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
 	}
-	commands := map[string]func(args []string, stdout io.Writer) error{
-		"": runDaemon, "run": runDaemon, "replay": runReplay, "healthcheck": runHealthcheck, "config": runConfig,
-		"version": runVersion, "-v": runVersion, "--version": runVersion, "help": runHelp, "-h": runHelp, "--help": runHelp,
-	}
-	command, known := commands[name]
-	switch {
-	case !known:
+	if !slices.Contains(commands, name) {
 		return unknownArgument(name)
-	case slices.Contains(args, "-h"), slices.Contains(args, "--help"):
-		return runHelp(nil, stdout)
 	}
-	return command(args, stdout)
+	if slices.Contains(args, "-h") || slices.Contains(args, "--help") {
+		name, args = "help", nil
+	}
+	markdown := name == "config" && slices.Equal(args, []string{"--markdown"})
+	if name != "replay" && !markdown && len(args) > 0 {
+		return unknownArgument(args[0])
+	}
+	switch name {
+	case "help", "-h", "--help":
+		_, err := io.WriteString(stdout, help)
+		return err
+	case "version", "-v", "--version":
+		v, revision := version()
+		_, err := fmt.Fprintf(stdout, "gonetmon %s (%s, %s, %s/%s)\n", v, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return err
+	}
+	c, err := config.Load()
+	switch {
+	case err != nil:
+		return usage.Errorf("%w", err)
+	case name == "replay":
+		return runReplay(c, args, stdout)
+	case name == "healthcheck":
+		return healthcheck(c)
+	case markdown:
+		return c.Markdown(stdout)
+	case name == "config":
+		return c.Print(stdout)
+	}
+	return runDaemon(c, stdout)
 }
 
 func unknownArgument(arg string) error {
 	return usage.Errorf("%q: no such command or argument; `gonetmon help` lists them", arg)
 }
 
-// noArguments refuses arguments.
-func noArguments(args []string) error {
-	if len(args) > 0 {
-		return unknownArgument(args[0])
-	}
-	return nil
-}
-
-func runHelp(_ []string, stdout io.Writer) error {
-	_, err := io.WriteString(stdout, help)
-	return err
-}
-
-func runVersion(args []string, stdout io.Writer) error {
-	if err := noArguments(args); err != nil {
-		return err
-	}
-	v, revision := version()
-	_, err := fmt.Fprintf(stdout, "gonetmon %s (%s, %s, %s/%s)\n", v, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return err
-}
-
-// loadConfig reads the environment.
-func loadConfig() (*config.Config, error) {
-	c, err := config.Load()
-	if err != nil {
-		return nil, usage.Errorf("%w", err)
-	}
-	return c, nil
-}
-
-func runConfig(args []string, stdout io.Writer) error {
-	c, err := loadConfig()
-	if err != nil {
-		return err
-	}
-	if len(args) == 1 && args[0] == "--markdown" {
-		return c.Markdown(stdout)
-	}
-	if err := noArguments(args); err != nil {
-		return err
-	}
-	return c.Print(stdout)
-}
-
 // runDaemon runs the daemon until a signal ends it.
-func runDaemon(args []string, stdout io.Writer) error {
-	c, err := loadConfig()
-	if err != nil {
-		return err
-	}
-	if err := noArguments(args); err != nil {
-		return err
-	}
+func runDaemon(c *config.Config, stdout io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)   // a second signal ends the process at once

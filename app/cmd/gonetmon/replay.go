@@ -13,11 +13,7 @@ import (
 )
 
 // runReplay counts capture files.
-func runReplay(args []string, stdout io.Writer) error {
-	c, err := loadConfig()
-	if err != nil {
-		return err
-	}
+func runReplay(c *config.Config, args []string, stdout io.Writer) error {
 	files, format, err := replayArguments(args)
 	if err != nil {
 		return err

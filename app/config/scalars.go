@@ -4,10 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 )
+
+// address is an IP address to listen on.
+type address struct{ netip.Addr }
+
+func (v *address) Decode(value string) error {
+	a, err := netip.ParseAddr(strings.Trim(strings.TrimSpace(value), "[]"))
+	if err != nil {
+		return errors.New("not an IP address")
+	}
+	v.Addr = a
+	return nil
+}
 
 // port is a TCP port.
 type port uint16
