@@ -3,116 +3,87 @@ package device
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"gonetmon/app/mac"
 )
 
-// A host is an address, and what is known of it. It is counted, and then belongs to a device; or it has only been heard of.
-// It takes 64 bytes, as there may be twice as many of them as the limit says.
+const staleName = time.Hour // how long a name that is not repeated keeps another one out
+
+// A host is one address. A counted host belongs to a group. The others are neighbors that have not sent or received anything
+// yet.
 type host struct {
-	ip      [16]byte // the address
-	device  *device  // of a counted host, never nil
-	station *station // whose MAC is known to be its, nil if none is
-	*seldom          // to read only
-	claimed instant  // when the station last claimed it
-	wanted  instant  // when the namer was last told of it, 0: never
-	last    instant  // when it last sent or received
-	ends    instant  // the lease
-	places  uint16   // in the tables
-	how     strength // of the claim of station or maybe
-	four    bool     // the address is one of IPv4
-	counted bool
-	looked  bool // its first lookup has ended, or there is none
-	sent    bool
-	router  bool // of the station: it advertises itself from this address
+	addr       netip.Addr
+	group      *group       // of a counted host, never nil
+	station    *station     // that has the address; nil: not known
+	tentative  *station     // that claims the address, but may be a proxy
+	leasedTo   *station     // that got the address from a DHCP server
+	leaseEnd   time.Time    // of that
+	confidence confidence   // in the claim of station or tentative
+	claimed    time.Time    // when that claim was last made
+	ptr        string       // name in the reverse DNS; "" if none
+	mdns       observedName // in multicast DNS
+	pending    *counters    // gained in its group while that is not shown; nil: nothing
+	wanted     time.Time    // when the namer was last told of it
+	last       time.Time    // when it last sent or received
+	slots      int          // how many it has in the tables
+	counted    bool
+	lookedUp   bool // its first lookup has ended, or there is none
+	sent       bool // it has sent, not only received
+	router     bool // its station advertises itself as a router from this address
 }
 
-// seldom is what few hosts have, or for a while only.
-type seldom struct {
-	maybe *station // that claims it, but may speak for another
-	lease *station // to which a DHCP server gave it
-	held  *held    // what it has gained since it is here, as long as its device is not shown; nil: nothing
-	ptr   string   // its name in the reverse DNS, "" if there is none
-	mdns  said     // its name in multicast DNS
-}
-
-// none is what hosts have of all that is seldom, as long as they have nothing. Nobody writes to it.
-var none = &seldom{}
-
-// some is where what a host has seldom may be written.
-func (h *host) some() *seldom {
-	if h.seldom == none {
-		h.seldom = &seldom{}
-	}
-	return h.seldom
-}
-
-// tidy notes that something of what is seldom may not be needed any more.
-func (h *host) tidy() {
-	if *h.seldom == *none {
-		h.seldom = none
-	}
-}
-
-func (h *host) addr() netip.Addr {
-	addr := netip.AddrFrom16(h.ip)
-	if h.four {
-		return addr.Unmap()
-	}
-	return addr
-}
-
-// said is a name that somebody is called by, and when that was last heard.
-type said struct {
+// An observedName is a name that a device is called by on the LAN.
+type observedName struct {
 	name string
-	at   instant
-	own  bool // who is called so has said it
+	at   time.Time // when it was last observed
+	own  bool      // the device says so itself
 }
 
-// hear takes a name, unless another one was heard not long ago: so that of many names that are claimed at once one stays.
-// It says whether the name is another one now.
-func (s *said) hear(name string, now instant) bool {
-	changed := s.name != name
-	better := s.name == "" || anonymous(s.name) && !anonymous(name)
-	if changed && !better && now-s.at < span(stale) {
+// observe takes a name, unless another one was observed not long ago: of many names that are claimed at once, one stays. It
+// reports whether the name has changed.
+func (o *observedName) observe(name string, now time.Time) bool {
+	changed := o.name != name
+	better := o.name == "" || isUUID(o.name) && !isUUID(name)
+	if changed && !better && now.Sub(o.at) < staleName {
 		return false
 	}
-	s.name, s.at = name, now
+	o.name, o.at = name, now
 	return changed
 }
 
 func (r *Registry) newHost(addr netip.Addr) *host {
-	h := &host{ip: addr.As16(), four: addr.Is4(), seldom: none, looked: r.cfg.Names == nil}
-	r.hosts.put(h)
+	h := &host{addr: addr, lookedUp: r.cfg.Names == nil}
+	r.hosts[addr] = h
 	return h
 }
 
-// hostOf returns what is known of an address, from now on if need be.
-func (r *Registry) hostOf(addr netip.Addr) *host {
-	h := r.hosts.get(addr)
+// hostAt returns the host at an address, as a new neighbor if it is not known.
+func (r *Registry) hostAt(addr netip.Addr) *host {
+	h := r.hosts[addr]
 	if h != nil {
 		return h
 	}
-	for r.hosts.len()-r.counted >= r.cfg.Limit && len(r.heard) > 0 {
-		oldest := r.heard[0]
-		r.heard[0] = nil
-		r.heard = r.heard[1:]
-		if !oldest.counted && r.hosts.get(oldest.addr()) == oldest {
+	for len(r.hosts)-r.counted >= r.cfg.Limit && len(r.neighbors) > 0 {
+		oldest := r.neighbors[0]
+		r.neighbors[0] = nil
+		r.neighbors = r.neighbors[1:]
+		if !oldest.counted && r.hosts[oldest.addr] == oldest {
 			r.unbind(oldest)
-			r.hosts.delete(oldest.addr())
+			delete(r.hosts, oldest.addr)
 		}
 	}
 	h = r.newHost(addr)
-	r.heard = append(r.heard, h)
+	r.neighbors = append(r.neighbors, h)
 	return h
 }
 
-// count returns a host that is counted, from now on if need be; nil if there is no room for it.
+// count returns the host at an address, and has it counted from now on; nil if there is no room for it.
 func (r *Registry) count(addr netip.Addr) *host {
 	if !addr.IsValid() {
 		return nil
 	}
-	h := r.hosts.get(addr)
+	h := r.hosts[addr]
 	if h != nil && h.counted {
 		return h
 	}
@@ -125,60 +96,56 @@ func (r *Registry) count(addr netip.Addr) *host {
 	h.counted, h.last = true, r.now
 	r.counted++
 	if h.station == nil {
-		if mac, ok := embedded(addr); ok && r.stations.get(mac) != nil {
-			r.bind(h, r.stations.get(mac), tried)
+		if hw, ok := embeddedMAC(addr); ok && r.stations[hw] != nil {
+			r.bind(h, r.stations[hw], claimProbed)
 		}
 	}
 	r.regroup(h)
 	return h
 }
 
-// uncount gives the place of a host to others.
+// uncount removes a counted host.
 func (r *Registry) uncount(h *host) {
-	d := h.device
-	h.leaveBehind()
-	r.leave(h)
+	g := h.group
+	h.movePending()
+	g.remove(h)
 	r.unbind(h)
-	r.hosts.delete(h.addr())
+	delete(r.hosts, h.addr)
 	h.counted = false
 	r.counted--
-	if d.hosts.len() == 0 {
-		r.emptied(d, nil)
+	if len(g.hosts) == 0 {
+		r.hostless(g, nil)
 	}
 }
 
-// embedded is the MAC in an IPv6 interface identifier that was made of one (RFC 4291, appendix A).
-func embedded(addr netip.Addr) (m mac.Addr, ok bool) {
+// embeddedMAC returns the MAC in an IPv6 interface identifier that was made of one (RFC 4291, appendix A).
+func embeddedMAC(addr netip.Addr) (hw mac.Addr, ok bool) {
 	if !addr.Is6() || addr.Is4In6() {
-		return m, false
+		return hw, false
 	}
 	b := addr.As16()
 	if b[11] != 0xff || b[12] != 0xfe {
-		return m, false
+		return hw, false
 	}
-	m = mac.Addr{b[8] ^ 2, b[9], b[10], b[13], b[14], b[15]}
-	return m, m.IsStation()
+	hw = mac.Addr{b[8] ^ 2, b[9], b[10], b[13], b[14], b[15]}
+	return hw, hw.IsStation()
 }
 
-// renamed follows a change of a host's names.
-func (r *Registry) renamed(h *host) {
+// namesChanged follows a change of a host's names.
+func (r *Registry) namesChanged(h *host) {
 	if !h.counted {
-		if h.station != nil && h.station.device != nil {
-			r.review(h.station.device)
+		if h.station != nil && h.station.group != nil {
+			r.maybeRename(h.station.group)
 		}
 		return
 	}
 	r.regroup(h)
-	r.call(h.device, h.ptr)
-	r.call(h.device, h.mdns.name)
-	r.review(h.device)
+	r.indexName(h.group, h.ptr)
+	r.indexName(h.group, h.mdns.name)
+	r.maybeRename(h.group)
 }
 
-// join notes that a host belongs to a device.
-func (d *device) join(h *host) {
-	i, _ := slices.BinarySearchFunc(d.hosts.all(), h, compareHosts)
-	d.hosts.insert(i, h)
-	h.device = d
+// remove returns list without x, in the same order.
+func remove[T comparable](list []T, x T) []T {
+	return slices.DeleteFunc(list, func(y T) bool { return y == x })
 }
-
-func compareHosts(a, b *host) int { return a.addr().Compare(b.addr()) }

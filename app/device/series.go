@@ -1,7 +1,6 @@
 package device
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -11,196 +10,173 @@ import (
 
 const (
 	rateOver = 5 * time.Second // the time constant of the rates
-	noRate   = 1.0             // bytes per second below which a rate is over
+	minRate  = 1.0             // bytes per second; below it a rate is 0
 )
 
-// A series is what was counted under one name. Its counters never go back. The device that is called so may change.
-// It takes 144 bytes, as there may be twice as many of them as hosts.
+// A series is what was counted under one name. Its counters never go back. The group that has the name may change.
 type series struct {
+	counters
 	name            string
-	owner           *device // nil: nobody is called so any more
-	totals          traffic.Totals
-	first, last     moment
-	seen            instant // when last was
-	in, out         float32 // bytes gained in this fold
-	inRate, outRate float32
-	source          source // of the name when it last had an owner
-	active          bool
-	queued          bool // in orphans
-	gone            bool // no series of the registry any more, though maybe in its order
+	group           *group  // nil: none has the name any more
+	source          string  // of the name, when a group last had it
+	in, out         float64 // bytes gained in this Update
+	inRate, outRate float64
+	active          bool // in Registry.active
+	queued          bool // in Registry.retired
 }
 
-// held is what was gained before the device had a name.
-type held struct {
+// counters are what was counted, and when.
+type counters struct {
 	totals      traffic.Totals
-	first, last moment
-	seen        instant // when last was
+	first, last time.Time // of anything counted, on the wall clock; zero: nothing
+	seen        time.Time // when last was, on the registry's clock
 }
 
-// add adds what was gained from first to last, which was the instant seen.
-func (s *series) add(gain *traffic.Totals, first, last moment, seen instant) {
-	s.totals.Add(gain)
-	s.first, s.last, s.seen = earlier(s.first, first), later(s.last, s.seen, last, seen), max(s.seen, seen)
-}
-
-func (h *held) add(gain *traffic.Totals, first, last moment, seen instant) {
-	h.totals.Add(gain)
-	h.first, h.last, h.seen = earlier(h.first, first), later(h.last, h.seen, last, seen), max(h.seen, seen)
-}
-
-func earlier(a, b moment) moment {
-	if a == never {
-		return b
+// add adds what o has counted. Of two times on the wall clock the one that was seen later is the last: the clock may have been
+// set in between.
+func (c *counters) add(o *counters) {
+	c.totals.Add(&o.totals)
+	if c.first.IsZero() || o.first.Before(c.first) {
+		c.first = o.first
 	}
-	return min(a, b)
+	if o.seen.After(c.seen) || o.seen.Equal(c.seen) && o.last.After(c.last) {
+		c.last, c.seen = o.last, o.seen
+	}
 }
 
-// later is the moment of the later instant. Those of one instant may be far apart in files, whose times may go back.
-func later(a moment, at instant, b moment, bt instant) moment {
+// merged returns the sum of two counters, either of which may be nil. It may change them.
+func merged(a, b *counters) *counters {
 	switch {
-	case at > bt:
-		return a
-	case at < bt:
+	case a == nil:
 		return b
+	case b != nil:
+		a.add(b)
 	}
-	return max(a, b)
+	return a
 }
 
-// with returns what a and b are together, either of which may be nil.
-func (h *held) with(o *held) *held {
-	if h == nil || o == nil {
-		return cmp.Or(h, o)
-	}
-	h.add(&o.totals, o.first, o.last, o.seen)
-	return h
+// gained returns counters of what was gained now.
+func (r *Registry) gained(totals *traffic.Totals) *counters {
+	return &counters{totals: *totals, first: r.wall, last: r.wall, seen: r.now}
 }
 
-// hold keeps what a host gains until its device is shown.
-func (r *Registry) hold(h *host, gain *traffic.Totals) {
-	if h.held == nil {
-		h.some().held = &held{first: never, last: never}
-	}
-	h.held.add(gain, r.wall, r.wall, r.now)
+// addPending keeps what a host gains until its group is shown.
+func (r *Registry) addPending(h *host, totals *traffic.Totals) {
+	h.pending = merged(h.pending, r.gained(totals))
 }
 
-// leaveBehind keeps what a host has gained for the device that it has been of, if it is about to go to another one.
-func (h *host) leaveBehind() {
-	if h.held != nil {
-		h.device.held = h.device.held.with(h.held)
-		h.some().held = nil
-		h.tidy()
-	}
+// movePending leaves what a host has gained to its group, before the host moves to another one.
+func (h *host) movePending() {
+	h.group.pending, h.pending = merged(h.group.pending, h.pending), nil
 }
 
-// unfold adds what was held of a device, if it is shown.
-func (d *device) unfold() {
-	if d.series == nil {
+// applyPending adds what is pending to the series of a group, if it is shown.
+func (g *group) applyPending() {
+	if g.series == nil {
 		return
 	}
-	for _, h := range d.hosts.all() {
-		h.leaveBehind()
+	for _, h := range g.hosts {
+		h.movePending()
 	}
-	if held := d.held; held != nil {
-		d.series.add(&held.totals, held.first, held.last, held.seen)
-		d.held = nil
+	if g.pending != nil {
+		g.series.add(g.pending)
+		g.pending = nil
 	}
 }
 
-// add adds what a device has gained in this fold.
-func (r *Registry) add(s *series, gain *traffic.Totals) {
-	s.add(gain, r.wall, r.wall, r.now)
-	s.in += float32(gain.Received().Bytes)
-	s.out += float32(gain.Sent().Bytes)
+// add adds what a device has gained in this Update.
+func (r *Registry) add(s *series, totals *traffic.Totals) {
+	s.add(r.gained(totals))
+	s.in += float64(totals.Received().Bytes)
+	s.out += float64(totals.Sent().Bytes)
 	if !s.active {
 		s.active = true
 		r.active = append(r.active, s)
 	}
 }
 
-// rates lets each rate follow what was gained in the time since the last fold, as an exponentially weighted average.
-func (r *Registry) rates(since time.Duration) {
-	weight := float32(1 - math.Exp(-since.Seconds()/rateOver.Seconds()))
-	seconds := float32(since.Seconds())
+// updateRates moves each rate towards what was gained since the last Update, as an exponentially weighted average.
+func (r *Registry) updateRates(since time.Duration) {
+	weight := 1 - math.Exp(-since.Seconds()/rateOver.Seconds())
 	r.active = slices.DeleteFunc(r.active, func(s *series) bool {
-		s.inRate += (s.in/seconds - s.inRate) * weight
-		s.outRate += (s.out/seconds - s.outRate) * weight
+		s.inRate += (s.in/since.Seconds() - s.inRate) * weight
+		s.outRate += (s.out/since.Seconds() - s.outRate) * weight
 		s.in, s.out = 0, 0
-		if s.inRate+s.outRate < noRate {
+		if s.inRate+s.outRate < minRate {
 			s.inRate, s.outRate, s.active = 0, 0, false
 		}
 		return !s.active
 	})
 }
 
-// take makes a series the device's, and says whether there was room for it.
-func (r *Registry) take(d *device, label string) bool {
-	s := r.series.get(label)
+// assign gives the series of a name to a group. It reports whether there was room for it.
+func (r *Registry) assign(g *group, name string) bool {
+	s := r.series[name]
 	if s == nil {
 		if !r.roomForSeries() {
 			return false
 		}
-		s = &series{name: label, first: never, last: never}
-		r.series.put(s)
-		r.order.put(s)
+		s = &series{name: name}
+		r.series[name] = s
 	}
-	if o := s.owner; o != nil && o != d { // long silent
+	if o := s.group; o != nil && o != g { // it has been silent for long
 		o.series = nil
 	}
-	if d.series != nil && d.series != s {
-		r.orphan(d.series)
+	if g.series != nil && g.series != s {
+		r.retire(g.series)
 	}
-	d.series, s.owner = s, d
-	d.unfold()
+	g.series, s.group = s, g
+	g.applyPending()
 	return true
 }
 
-// orphan leaves a series without a device. One that has never counted is not missed.
-func (r *Registry) orphan(s *series) {
-	if s.owner != nil {
-		s.owner.series, s.source = nil, s.owner.source
+// retire leaves a series without a group. A series that has never counted is removed.
+func (r *Registry) retire(s *series) {
+	if s.group != nil {
+		s.group.series, s.source = nil, s.group.source
 	}
-	s.owner = nil
-	if s.first == never {
-		r.remove(s)
+	s.group = nil
+	if s.first.IsZero() {
+		r.removeSeries(s)
 		return
 	}
 	if !s.queued {
 		s.queued = true
-		r.orphans = append(r.orphans, s)
+		r.retired = append(r.retired, s)
 	}
 }
 
-// roomForSeries makes room for one more series, if need be in the place of the one that has been an orphan longest.
+// roomForSeries makes room for one more series, if need be by removing the one that was retired first. It reports whether
+// there is room.
 func (r *Registry) roomForSeries() bool {
-	for r.series.len() >= perLimit*r.cfg.Limit {
-		if len(r.orphans) == 0 {
+	for len(r.series) >= seriesPerHost*r.cfg.Limit {
+		if len(r.retired) == 0 {
 			return false
 		}
-		s := r.orphans[0]
-		r.orphans[0] = nil
-		r.orphans = r.orphans[1:]
+		s := r.retired[0]
+		r.retired[0] = nil
+		r.retired = r.retired[1:]
 		s.queued = false
-		if s.owner == nil {
-			r.remove(s)
+		if s.group == nil {
+			r.removeSeries(s)
 		}
 	}
 	return true
 }
 
-// remove takes a series off the page. Its bytes are those of the forgotten from then on.
-func (r *Registry) remove(s *series) {
-	if s.owner != nil {
-		s.owner.series = nil
-		s.owner = nil
+// removeSeries removes a series. Its bytes are forgotten ones from then on.
+func (r *Registry) removeSeries(s *series) {
+	if s.group != nil {
+		s.group.series = nil
+		s.group = nil
 	}
-	if r.series.get(s.name) != s {
+	if r.series[s.name] != s {
 		return
 	}
-	r.series.delete(s.name)
-	r.order.delete(s)
+	delete(r.series, s.name)
 	r.forgotten.Add(&s.totals)
 	if s.active {
 		s.inRate, s.outRate, s.active = 0, 0, false
-		r.active = slices.DeleteFunc(r.active, func(a *series) bool { return a == s })
+		r.active = remove(r.active, s)
 	}
 }

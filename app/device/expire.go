@@ -1,0 +1,59 @@
+package device
+
+import (
+	"slices"
+	"time"
+)
+
+const expireEvery = time.Minute // at least, or half the time after which devices expire
+
+// expire removes the hosts that have not been seen for too long, and the series of their devices.
+func (r *Registry) expire() {
+	after := r.cfg.Forget
+	if after == 0 || r.now.Sub(r.lastExpiry) < min(expireEvery, after/2) {
+		return
+	}
+	r.lastExpiry = r.now
+	var gone []*host
+	for i, t := range r.cfg.Tables {
+		var slots []int
+		for slot, h := range r.slots[i] {
+			if h != nil && r.now.Sub(h.last) >= after {
+				slots = append(slots, slot)
+			}
+		}
+		if len(slots) == 0 {
+			continue
+		}
+		kept := t.Forget(slots)
+		for _, slot := range slots {
+			if !slices.Contains(kept, slot) {
+				h := r.slots[i][slot]
+				r.slots[i][slot] = nil
+				if h.slots--; h.slots == 0 {
+					gone = append(gone, h)
+				}
+			}
+		}
+	}
+	for _, h := range gone {
+		r.uncount(h)
+	}
+	for _, s := range r.series {
+		if !s.first.IsZero() && r.now.Sub(s.seen) >= after && (s.group == nil || len(s.group.hosts) == 0) {
+			r.removeSeries(s)
+		}
+	}
+	// The lists still have entries that are gone.
+	r.retired = slices.DeleteFunc(r.retired, func(s *series) bool {
+		s.queued = s.queued && r.series[s.name] == s
+		return !s.queued
+	})
+	r.neighbors = slices.DeleteFunc(r.neighbors, func(h *host) bool { return h.counted || r.hosts[h.addr] != h })
+	r.evictable = slices.DeleteFunc(r.evictable, func(s *station) bool { return r.stations[s.mac] != s })
+	for key, g := range r.byName {
+		if !r.hasName(g, key) {
+			delete(r.byName, key)
+		}
+	}
+}

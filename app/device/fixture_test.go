@@ -1,0 +1,209 @@
+package device
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gonetmon/app/discovery"
+	"gonetmon/app/mac"
+	"gonetmon/app/traffic"
+	"gonetmon/test/testnet"
+)
+
+func TestMain(m *testing.M) { testnet.Main(m) }
+
+// fakeNamer is a Namer that finds what the test says.
+type fakeNamer struct {
+	wanted int
+	found  []answer
+}
+
+type answer struct{ addr, name string }
+
+func (n *fakeNamer) Want(netip.Addr) { n.wanted++ }
+
+func (n *fakeNamer) Drain(found func(netip.Addr, string)) {
+	for _, f := range n.found {
+		found(netip.MustParseAddr(f.addr), f.name)
+	}
+	n.found = nil
+}
+
+// testLAN is a registry with one table, and a clock.
+type testLAN struct {
+	*Registry
+	table          *traffic.Table
+	namer          *fakeNamer
+	now            time.Time
+	sent, received uint64 // bytes so far
+}
+
+var start = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
+
+func newTestLAN(limit int, withNames bool) *testLAN {
+	local := traffic.NewPrefixes([]netip.Prefix{
+		netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("2001:db8::/64"),
+	})
+	lan := &testLAN{table: traffic.NewTable(local, limit), now: start}
+	cfg := Config{Tables: []*traffic.Table{lan.table}, Limit: limit, AwaitNames: true, Start: start}
+	if withNames {
+		lan.namer = &fakeNamer{}
+		cfg.Names = lan.namer
+	}
+	lan.Registry = NewRegistry(cfg)
+	return lan
+}
+
+var internet = map[traffic.Family]traffic.Addr{traffic.IPv4: {Lo: 8<<24 | 8}, traffic.IPv6: {Hi: 0x2620 << 48, Lo: 8}}
+
+func key(a netip.Addr) (traffic.Family, traffic.Addr) {
+	b := a.As16()
+	n := traffic.Addr{Hi: binary.BigEndian.Uint64(b[:8]), Lo: binary.BigEndian.Uint64(b[8:])}
+	if a.Is4() {
+		return traffic.IPv4, traffic.Addr{Lo: n.Lo & 0xffffffff}
+	}
+	return traffic.IPv6, n
+}
+
+// send counts a packet of a host to the internet, or from it if bytes is below 0.
+func (lan *testLAN) send(host string, bytes int) {
+	f, src := key(netip.MustParseAddr(host))
+	dst := internet[f]
+	if bytes < 0 {
+		src, dst, bytes = dst, src, -bytes
+		lan.received += uint64(bytes)
+	} else {
+		lan.sent += uint64(bytes)
+	}
+	lan.table.Begin()
+	defer lan.table.End()
+	lan.table.Count(f, src, dst, uint64(bytes), uint64(14+bytes), 1)
+}
+
+// sendAll has each of the addresses, which spaces separate, send one byte, and updates.
+func (lan *testLAN) sendAll(addrs string) {
+	for addr := range strings.FieldsSeq(addrs) {
+		lan.send(addr, 1)
+	}
+	lan.update(time.Second)
+}
+
+// update lets time pass and updates.
+func (lan *testLAN) update(after time.Duration) {
+	lan.now = lan.now.Add(after)
+	lan.Update(lan.now)
+}
+
+// learn learns facts at the present time.
+func (lan *testLAN) learn(facts ...discovery.Fact) { lan.Learn(lan.now, facts) }
+
+// want compares the devices, each as "name source addresses sent/received".
+func (lan *testLAN) want(t *testing.T, when string, want ...string) {
+	t.Helper()
+	var got []string
+	for _, d := range lan.Snapshot().Devices {
+		got = append(got,
+			fmt.Sprintf("%s %s %v %d/%d", d.Name, d.Source, d.Hosts, d.Totals.Sent().Bytes, d.Totals.Received().Bytes))
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("%s: devices (-want +got):\n%s", when, d)
+	}
+}
+
+// wantMACs compares the devices, each as "name source number-of-its-MAC addresses".
+func (lan *testLAN) wantMACs(t *testing.T, want ...string) {
+	t.Helper()
+	var got []string
+	for _, d := range lan.Snapshot().Devices {
+		got = append(got, fmt.Sprintf("%s %s %x %v", d.Name, d.Source, d.MAC[5:], d.Hosts))
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("devices (-want +got):\n%s", d)
+	}
+}
+
+// checkBounds fails the test if a table or list is longer than it may be.
+func (lan *testLAN) checkBounds(t *testing.T) {
+	t.Helper()
+	for _, table := range lan.Snapshot().Tables {
+		if table.Used > table.Limit {
+			t.Errorf("%d %s, limit %d", table.Used, table.Name, table.Limit)
+		}
+	}
+	lan.mu.Lock()
+	defer lan.mu.Unlock()
+	for name, n := range map[string]int{
+		"neighbors": len(lan.neighbors), "evictable": len(lan.evictable), "byName": len(lan.byName), "waiting": len(lan.waiting),
+		"renaming": len(lan.renaming), "retired": len(lan.retired), "active": len(lan.active),
+	} {
+		if n > 5*lan.cfg.Limit {
+			t.Errorf("%d in %s, the limit of hosts is %d", n, name, lan.cfg.Limit)
+		}
+	}
+}
+
+// checkTotals checks that nothing is lost or counted twice, and that no counter has gone back since before, which it updates.
+func (lan *testLAN) checkTotals(t *testing.T, before map[string]traffic.Totals) {
+	t.Helper()
+	s := lan.Snapshot()
+	sum, hosts := s.Forgotten, 0
+	sum.Add(&s.Overflow)
+	sum.Add(&s.Waiting)
+	for _, d := range s.Devices {
+		sum.Add(&d.Totals)
+		hosts += len(d.Hosts)
+		if before == nil {
+			continue
+		}
+		was := before[d.Name]
+		for scope := range was.Out {
+			if d.Totals.Out[scope].Bytes < was.Out[scope].Bytes {
+				t.Fatalf("%s went back from %v to %v", d.Name, was, d.Totals)
+			}
+		}
+		for scope := range was.In {
+			if d.Totals.In[scope].Bytes < was.In[scope].Bytes {
+				t.Fatalf("%s went back from %v to %v", d.Name, was, d.Totals)
+			}
+		}
+		before[d.Name] = d.Totals
+	}
+	// All packets are to or from the internet, so each has one end here.
+	if sent, received := sum.Sent().Bytes, sum.Received().Bytes; sent != lan.sent || received != lan.received {
+		t.Fatalf("%d bytes sent and %d received, want %d and %d", sent, received, lan.sent, lan.received)
+	}
+	if got, want := s.Network.Total().Bytes, lan.sent+lan.received; got != want {
+		t.Fatalf("%d bytes in the network, want %d", got, want)
+	}
+	if hosts > s.Hosts {
+		t.Fatalf("%d hosts of devices, %d counted", hosts, s.Hosts)
+	}
+}
+
+// testMAC returns a MAC by number.
+func testMAC(n byte) mac.Addr { return mac.Addr{0x00, 0x17, 0x88, 0, 0, n} }
+
+func fact(kind discovery.Kind, n byte, addr string) discovery.Fact {
+	return discovery.Fact{Kind: kind, Protocol: discovery.ARP, MAC: testMAC(n), Addr: netip.MustParseAddr(addr),
+		Lifetime: time.Hour}
+}
+
+func announced(n byte, addr string) discovery.Fact { return fact(discovery.Announced, n, addr) }
+func replied(n byte, addr string) discovery.Fact   { return fact(discovery.Replied, n, addr) }
+func probed(n byte, addr string) discovery.Fact    { return fact(discovery.Probed, n, addr) }
+func leased(n byte, addr string) discovery.Fact    { return fact(discovery.Leased, n, addr) }
+
+func macName(n byte, name string) discovery.Fact {
+	return discovery.Fact{Kind: discovery.MACName, Protocol: discovery.DHCP, MAC: testMAC(n), Name: name}
+}
+
+func addrName(addr, name string) discovery.Fact {
+	return discovery.Fact{Kind: discovery.AddrName, Protocol: discovery.MDNS, Own: true, Addr: netip.MustParseAddr(addr),
+		Name: name}
+}
