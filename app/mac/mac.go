@@ -2,7 +2,10 @@
 // frames, devices or names.
 package mac
 
-import "errors"
+import (
+	"fmt"
+	"net"
+)
 
 // An Addr is the hardware address of an Ethernet interface (EUI-48).
 type Addr [6]byte
@@ -26,35 +29,11 @@ func (a Addr) String() string {
 // IsStation reports whether a can be the address of one interface: not zero, and not a group (IEEE 802, I/G bit).
 func (a Addr) IsStation() bool { return a != Addr{} && a[0]&1 == 0 }
 
-var errMAC = errors.New("not six pairs of hexadecimal digits with : or - between them")
-
-// Parse reads a Addr as people write it: aa:bb:cc:dd:ee:ff or AA-BB-CC-DD-EE-FF, six bytes of two digits each with the same
-// separator throughout. It does not judge what it reads, see IsStation. It does not allocate.
+// Parse reads an address in the form aa:bb:cc:dd:ee:ff or AA-BB-CC-DD-EE-FF. It accepts any address, see IsStation.
 func Parse(s string) (Addr, error) {
-	const size = len("aa:bb:cc:dd:ee:ff")
-	if len(s) != size || s[2] != ':' && s[2] != '-' {
-		return Addr{}, errMAC
+	hw, err := net.ParseMAC(s)
+	if err != nil || len(s) != len("aa:bb:cc:dd:ee:ff") { // net takes other lengths and forms, too
+		return Addr{}, fmt.Errorf("%q is not a MAC", s)
 	}
-	var m Addr
-	for i := range m {
-		high, ok := hexDigit(s[3*i])
-		low, ok2 := hexDigit(s[3*i+1])
-		if !ok || !ok2 || i > 0 && s[3*i-1] != s[2] {
-			return Addr{}, errMAC
-		}
-		m[i] = high<<4 | low
-	}
-	return m, nil
-}
-
-func hexDigit(c byte) (byte, bool) {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0', true
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10, true
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10, true
-	}
-	return 0, false
+	return Addr(hw), nil
 }

@@ -1,7 +1,6 @@
 package mac
 
 import (
-	"net"
 	"strings"
 	"testing"
 )
@@ -42,27 +41,18 @@ func TestParseMAC(t *testing.T) {
 	}
 }
 
-func TestParseMACAllocs(t *testing.T) {
-	for _, in := range []string{"b0:c5:54:01:9a:ef", "b0:c5:54:01:9a:eg"} {
-		if n := testing.AllocsPerRun(1000, func() { _, _ = Parse(in) }); n != 0 {
-			t.Errorf("Parse(%q): %v allocs", in, n)
-		}
-	}
-}
-
-// FuzzParseMAC compares with the standard library, which reads more forms.
-func FuzzParseMAC(f *testing.F) {
+// Whatever is accepted is read the same again in the form of String.
+func FuzzParse(f *testing.F) {
 	f.Add("b0:c5:54:01:9a:ef")
 	f.Add("B0-C5-54-01-9A-EF")
 	f.Add("b0c5.5401.9aef")
 	f.Fuzz(func(t *testing.T, in string) {
-		got, err := Parse(in)
-		want, wantErr := net.ParseMAC(in)
-		if ours := wantErr == nil && len(in) == 17 && !strings.Contains(in, "."); ours != (err == nil) {
-			t.Fatalf("Parse(%q) = %v, %v; net.Parse: %v, %v", in, got, err, want, wantErr)
+		addr, err := Parse(in)
+		if err != nil || addr == (Addr{}) {
+			return
 		}
-		if err == nil && Addr(want) != got {
-			t.Errorf("Parse(%q) = %v, want %v", in, got, want)
+		if again, err := Parse(addr.String()); err != nil || again != addr || !strings.EqualFold(addr.String(), strings.ReplaceAll(in, "-", ":")) {
+			t.Errorf("Parse(%q) = %v, again %v, %v", in, addr, again, err)
 		}
 	})
 }

@@ -13,49 +13,49 @@ import (
 	"sync"
 )
 
-// REGISTRY holds the generator's flags and files, as its package comment shows them.
+// REGISTRY holds the generator's flags and files, as its package comment shows.
 //go:generate sh -c "exec go run ./internal/vendorgen -o vendor.bin $REGISTRY"
 
-// vendorBin is one line of text, which says what it is and of which day, and after it a stream of DEFLATE (RFC 1951) with
-// numbers as uvarints: for MA-L, MA-M and MA-S each how many prefixes follow, and then the prefixes in ascending order
-// as distances from the one before; for each prefix, in the same order, which organisation has it, 0 for one not
-// met before, or the n-th that was met; how many organisations there are and how many bytes their names have, and then
-// the names, in the order in which they are met, each with a newline at its end.
+// vendorBin is a line of text with the date and origin of the data, and a DEFLATE stream (RFC 1951) of uvarints and text:
+//   - for MA-L, MA-M and MA-S each: the number of prefixes, and the prefixes in ascending order as differences
+//   - the vendor of each prefix in the same order: 0 for a new vendor, n for the n-th one so far
+//   - the number of vendors and the size of their names in bytes
+//   - the names in the order in which they first occur, each with a newline
 //
 //go:embed vendor.bin
 var vendorBin []byte
 
-// vendorTitle is how that line begins. Numbers would count versions of the form of what follows it.
+// vendorTitle begins the line of text. Its number is the version of the format.
 const vendorTitle = "gonetmon vendors 1: "
 
-// Vendor returns the organisation that has bought the prefix of m from the IEEE (MA-L of 24, MA-M of 28, MA-S of 36 bits;
-// the longest wins), without its legal form: "Apple" for "Apple, Inc.". It is printable ASCII of at most 40 bytes, without
-// `"`, `\`, `<`, `>` and "`". It is empty if the prefix is not known or its owner wants to stay private, and for MACs that
-// nobody bought: random and otherwise locally administered ones, groups, the zero MAC.
+// Vendor returns the organization that bought the prefix of a from the IEEE, without its legal form: "Apple" for "Apple,
+// Inc.". The longest prefix wins: MA-S (36 bits), MA-M (28), MA-L (24). The name is printable ASCII of at most 40 bytes,
+// without `"`, `\`, `<`, `>` and "`". It is empty if the prefix is unknown or its owner wants to stay private, and for
+// addresses that nobody buys: random and other locally administered ones, groups, and the zero Addr.
 //
-// The data are what VendorData says. The closed registry of Individual Address Blocks (IAB, until 2014) is not in it.
-func Vendor(m Addr) string {
-	if !m.IsStation() || m[0]&2 != 0 { // IEEE 802, U/L bit
+// VendorData says how old the data is. The registry of Individual Address Blocks (IAB, closed in 2014) is not in it.
+func Vendor(a Addr) string {
+	if !a.IsStation() || a[0]&2 != 0 { // IEEE 802, U/L bit
 		return ""
 	}
-	return vendors().find(m)
+	return vendors().find(a)
 }
 
-// VendorData says of which day the table of Vendor is, and where it was had.
+// VendorData returns the date and the origin of the data behind Vendor.
 func VendorData() string {
 	title, _, _ := bytes.Cut(vendorBin, []byte("\n"))
 	return strings.TrimPrefix(string(title), vendorTitle)
 }
 
-// prefix returns the first bits of m as a number.
-func (m Addr) prefix(bits int) uint64 {
-	return (uint64(binary.BigEndian.Uint16(m[:]))<<32 | uint64(binary.BigEndian.Uint32(m[2:]))) >> (48 - bits)
+// prefix returns the first bits of a as a number.
+func (a Addr) prefix(bits int) uint64 {
+	return (uint64(binary.BigEndian.Uint16(a[:]))<<32 | uint64(binary.BigEndian.Uint32(a[2:]))) >> (48 - bits)
 }
 
-// A vendorTable is what vendorBin holds, 1.2 MB ready for binary search.
+// A vendorTable is the unpacked vendorBin, 1.2 MB for binary search.
 type vendorTable struct {
-	blocks [3]vendorBlock // of MA-L, MA-M and MA-S
-	text   string         // the names, each with a newline at its end
+	blocks [3]vendorBlock // MA-L, MA-M and MA-S
+	text   string         // the names, each with a newline
 	starts []uint32       // of each name in text, and the end of text
 }
 
@@ -63,14 +63,14 @@ type vendorTable struct {
 type vendorBlock struct {
 	bits     int
 	prefixes []uint64 // ascending
-	owners   []uint16 // of each prefix: which name it has
+	owners   []uint16 // index of the name of each prefix
 }
 
-// find returns the name of the longest prefix that m has.
-func (v *vendorTable) find(m Addr) string {
+// find returns the name of the longest prefix of a.
+func (v *vendorTable) find(a Addr) string {
 	for i := len(v.blocks) - 1; i >= 0; i-- {
 		b := &v.blocks[i]
-		if at, ok := slices.BinarySearch(b.prefixes, m.prefix(b.bits)); ok {
+		if at, ok := slices.BinarySearch(b.prefixes, a.prefix(b.bits)); ok {
 			return v.name(int(b.owners[at]))
 		}
 	}
@@ -79,7 +79,7 @@ func (v *vendorTable) find(m Addr) string {
 
 func (v *vendorTable) name(i int) string { return v.text[v.starts[i] : v.starts[i+1]-1] }
 
-// vendors unpacks the table when it is first asked for. A bad table is a bad build.
+// vendors unpacks the table on first use. The program was built wrong if that fails.
 var vendors = sync.OnceValue(func() *vendorTable {
 	v, err := unpackVendors(vendorBin)
 	if err != nil {
@@ -93,7 +93,7 @@ func unpackVendors(file []byte) (*vendorTable, error) {
 	if !bytes.HasPrefix(title, []byte(vendorTitle)) {
 		return nil, fmt.Errorf("begins with %q, not %q", title[:min(len(title), 40)], vendorTitle)
 	}
-	r := numbers{r: bufio.NewReader(flate.NewReader(bytes.NewReader(packed)))}
+	r := uvarintReader{r: bufio.NewReader(flate.NewReader(bytes.NewReader(packed)))}
 	v := &vendorTable{blocks: [...]vendorBlock{{bits: 24}, {bits: 28}, {bits: 36}}}
 	for i := range v.blocks {
 		v.blocks[i].prefixes = make([]uint64, r.next(1<<20))
@@ -103,14 +103,14 @@ func unpackVendors(file []byte) (*vendorTable, error) {
 			v.blocks[i].prefixes[j] = last
 		}
 	}
-	met := uint64(0)
+	known := uint64(0) // vendors so far
 	for i := range v.blocks {
 		v.blocks[i].owners = make([]uint16, len(v.blocks[i].prefixes))
 		for j := range v.blocks[i].owners {
-			owner := r.next(met)
+			owner := r.next(known)
 			if owner == 0 {
-				met++
-				owner = met
+				known++
+				owner = known
 			}
 			v.blocks[i].owners[j] = uint16(owner - 1)
 		}
@@ -129,28 +129,28 @@ func unpackVendors(file []byte) (*vendorTable, error) {
 			v.starts = append(v.starts, uint32(i+1))
 		}
 	}
-	if names := uint64(len(v.starts) - 1); names != met || met > 1<<16 || int(v.starts[met]) != len(text) {
-		return nil, fmt.Errorf("%d names for %d organisations", names, met)
+	if names := uint64(len(v.starts) - 1); names != known || known > 1<<16 || int(v.starts[known]) != len(text) {
+		return nil, fmt.Errorf("%d names for %d vendors", names, known)
 	}
 	return v, nil
 }
 
-// numbers reads uvarints until one is wrong, and 0 from there on.
-type numbers struct {
+// A uvarintReader reads uvarints. After the first error it returns 0.
+type uvarintReader struct {
 	r   *bufio.Reader
 	err error
 }
 
-// next returns the next number, which may be limit at most.
-func (n *numbers) next(limit uint64) uint64 {
-	if n.err != nil {
+// next returns the next number, which must not be greater than limit.
+func (u *uvarintReader) next(limit uint64) uint64 {
+	if u.err != nil {
 		return 0
 	}
-	v, err := binary.ReadUvarint(n.r)
+	v, err := binary.ReadUvarint(u.r)
 	if err == nil && v > limit {
-		err = fmt.Errorf("%d where at most %d may stand", v, limit)
+		err = fmt.Errorf("number %d, want at most %d", v, limit)
 	}
-	if n.err = err; err != nil {
+	if u.err = err; err != nil {
 		return 0
 	}
 	return v

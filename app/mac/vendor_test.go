@@ -25,13 +25,13 @@ func TestVendor(t *testing.T) {
 		{"the next MA-M", "c8:5c:e2:70:00:00", "SYNERGY SYSTEMS AND SOLUTIONS"},
 		{"MA-S", "70:b3:d5:8f:e0:00", "Selmatec AS"},
 		{"end of the same MA-S", "70:b3:d5:8f:ef:ff", "Selmatec AS"},
-		{"part that nobody has bought", "00:1b:c5:ff:ff:ff", ""},
+		{"unassigned MA-S", "00:1b:c5:ff:ff:ff", ""},
 		{"private", "00:05:78:00:00:01", ""},
 		{"unknown", "00:fe:dc:00:00:01", ""},
 		{"locally administered", "da:a1:19:12:34:56", ""},
-		{"locally administered, once sold", "aa:00:04:00:00:01", ""},
-		{"a container's", "02:42:ac:11:00:02", ""},
-		{"Apple's, as a group", "fd:fc:48:00:00:01", ""},
+		{"locally administered, but in the registry", "aa:00:04:00:00:01", ""},
+		{"container", "02:42:ac:11:00:02", ""},
+		{"group address of Apple", "fd:fc:48:00:00:01", ""},
 		{"broadcast", "ff:ff:ff:ff:ff:ff", ""},
 		{"zero", "00:00:00:00:00:00", ""},
 	} {
@@ -48,7 +48,7 @@ func TestVendor(t *testing.T) {
 }
 
 // TestVendorLongest gives one Addr an owner in each registry.
-func TestVendorLongest(t *testing.T) {
+func TestVendor_LongestPrefixWins(t *testing.T) {
 	mac := Addr{0x10, 0x63, 0xa3, 0x35, 0x67, 0x89}
 	for _, tt := range []struct {
 		bits int
@@ -81,7 +81,7 @@ func TestVendorLongest(t *testing.T) {
 	}
 }
 
-func TestVendorTable(t *testing.T) {
+func TestVendorTable_IsValid(t *testing.T) {
 	const maxSize = 500_000
 	if len(vendorBin) > maxSize {
 		t.Errorf("vendor.bin has %d bytes, want at most %d", len(vendorBin), maxSize)
@@ -90,11 +90,11 @@ func TestVendorTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	least := []int{35_000, 5_500, 6_500} // what the registries had in 2024
+	minPrefixes := []int{35_000, 5_500, 6_500} // what the registries had in 2024
 	size := len(v.text) + 4*len(v.starts)
 	for i, b := range v.blocks {
-		if len(b.prefixes) < least[i] {
-			t.Errorf("%d prefixes of %d bits, want at least %d", len(b.prefixes), b.bits, least[i])
+		if len(b.prefixes) < minPrefixes[i] {
+			t.Errorf("%d prefixes of %d bits, want at least %d", len(b.prefixes), b.bits, minPrefixes[i])
 		}
 		size += (8 + 2) * len(b.prefixes)
 		for j, p := range b.prefixes {
@@ -117,7 +117,7 @@ func TestVendorTable(t *testing.T) {
 		case name != strings.Join(strings.Fields(name), " "):
 			t.Errorf("%q has spaces", name)
 		case seen[name]:
-			t.Errorf("%q is there twice", name)
+			t.Errorf("%q is listed twice", name)
 		}
 		seen[name] = true
 	}
@@ -132,18 +132,18 @@ func TestVendorData(t *testing.T) {
 	}
 }
 
-// TestUnpackVendors breaks the table, also byte by byte where its code tables are.
-func TestUnpackVendors(t *testing.T) {
+// The table is broken in several ways, also byte by byte where its Huffman codes are.
+func TestUnpackVendors_Broken(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		file []byte
 	}{
 		{"empty", nil},
-		{"other title", []byte("PK\x03\x04")},
+		{"another title", []byte("PK\x03\x04")},
 		{"title alone", []byte(vendorTitle)},
-		{"next form", append([]byte("gonetmon vendors 2: x"), vendorBin[bytes.IndexByte(vendorBin, '\n'):]...)},
-		{"cut", vendorBin[:len(vendorBin)/2]},
-		{"cut at the end", vendorBin[:len(vendorBin)-100]},
+		{"next version", append([]byte("gonetmon vendors 2: x"), vendorBin[bytes.IndexByte(vendorBin, '\n'):]...)},
+		{"truncated", vendorBin[:len(vendorBin)/2]},
+		{"truncated at the end", vendorBin[:len(vendorBin)-100]},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, err := unpackVendors(tt.file); err == nil {
@@ -158,7 +158,7 @@ func TestUnpackVendors(t *testing.T) {
 	}
 }
 
-func TestVendorAllocs(t *testing.T) {
+func TestVendor_DoesNotAllocate(t *testing.T) {
 	for _, mac := range []Addr{{0xfc, 0xfc, 0x48, 0, 0, 1}, {0x70, 0xb3, 0xd5, 0x8f, 0xe0, 0}, {0, 0xfe, 0xdc}, {2, 0x42}} {
 		if n := testing.AllocsPerRun(1000, func() { Vendor(mac) }); n != 0 {
 			t.Errorf("Vendor(%s): %v allocs", mac, n)
@@ -172,14 +172,5 @@ func BenchmarkVendor(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		Vendor(mac)
-	}
-}
-
-func BenchmarkUnpackVendors(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := unpackVendors(vendorBin); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// Canonical returns name in the one form in which names leave this room, and whether it has one: lower case, without the
-// trailing dot, only [a-z0-9._-], at most 253 bytes in labels of 1 to 63 (RFC 1035, 2.3.4). Everything else is refused
-// whole, never repaired: escapes of the presentation format (`\010`, `\"`) like raw bytes.
+// Canonical returns name in canonical form, the only form in which names are stored and shown, and reports whether it has
+// one: lower case, without the trailing dot, only [a-z0-9._-], at most 253 bytes in labels of 1 to 63 (RFC 1035, 2.3.4).
+// Anything else is refused and never repaired; that includes raw bytes and escapes as in `\010` or `\"`.
 //
-// This is what makes a name safe as an HTML text and attribute, as a label of a metric, in a log line and on a terminal.
-// What reads as an IP address, however padded with zeros, is refused too: it would pass for another device's address.
+// A canonical name is safe as HTML text and attribute, as a metric label, in a log line and on a terminal. A name that
+// reads as an IP address, even one padded with zeros, is refused: it would pass for another device's address.
 func Canonical(name string) (string, bool) {
 	name = strings.TrimSuffix(name, ".")
 	if len(name) < 1 || len(name) > 253 {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestClean(t *testing.T) {
+func TestCanonical(t *testing.T) {
 	label63 := strings.Repeat("a", 63)
 	long253 := strings.Repeat(label63+".", 3) + strings.Repeat("b", 61)
 	for _, tt := range []struct {
@@ -63,13 +63,13 @@ func TestClean(t *testing.T) {
 	}
 }
 
-var cleanName = regexp.MustCompile(`^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$`)
+var canonicalForm = regexp.MustCompile(`^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$`)
 
-// checkClean fails unless name is what every name that leaves the room has to be.
-func checkClean(t *testing.T, name string) {
+// checkCanonical fails unless name is in canonical form.
+func checkCanonical(t *testing.T, name string) {
 	t.Helper()
-	if !cleanName.MatchString(name) || len(name) > 253 {
-		t.Errorf("%q is not clean", name)
+	if !canonicalForm.MatchString(name) || len(name) > 253 {
+		t.Errorf("%q is not canonical", name)
 	}
 	if _, err := netip.ParseAddr(name); err == nil {
 		t.Errorf("%q is an address", name)
@@ -79,13 +79,13 @@ func checkClean(t *testing.T, name string) {
 	}
 }
 
-func FuzzClean(f *testing.F) {
+func FuzzCanonical(f *testing.F) {
 	for _, seed := range []string{"nas.lan.", "NAS", "1.2.3.4", "::1", `a\010`, "<script>", "a..b", "\xff"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
 		if name, ok := Canonical(in); ok {
-			checkClean(t, name)
+			checkCanonical(t, name)
 		} else if name != "" {
 			t.Errorf("Canonical(%q) = %q, refused", in, name)
 		}

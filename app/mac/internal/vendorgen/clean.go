@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// maxName is the most bytes that a name may have.
+// maxName is the maximum length of a name in bytes.
 const maxName = 40
 
-// ascii spells letters that the registries have beyond ASCII with their nearest ones; what is neither here nor printable
-// ASCII becomes a space. Marks that mean something on a page, in a label or in a shell are left out.
-var ascii = strings.NewReplacer(
+// toASCII replaces the letters beyond ASCII in the registries with similar ones, and removes characters that are special in
+// HTML, labels or a shell. What is not ASCII after that becomes a space.
+var toASCII = strings.NewReplacer(
 	"À", "A", "Á", "A", "Â", "A", "Ã", "A", "Ä", "A", "Å", "A", "Æ", "AE", "Ą", "A", "à", "a", "á", "a", "â", "a", "ã", "a",
 	"ä", "a", "å", "a", "æ", "ae", "ą", "a", "ầ", "a", "Ç", "C", "Č", "C", "Ć", "C", "ç", "c", "č", "c", "ć", "c",
 	"Ď", "D", "ď", "d", "È", "E", "É", "E", "Ê", "E", "Ë", "E", "Ę", "E", "Ě", "E", "è", "e", "é", "e", "ê", "e", "ë", "e",
@@ -27,34 +27,34 @@ var ascii = strings.NewReplacer(
 	`"`, "", "<", "", ">", "", `\`, "/",
 )
 
-// legal is the legal form at the end of a name. Those of two letters (AB, AG, BV, SA …) stay where they are: too often they
-// are a part of the name.
-var legal = regexp.MustCompile(`(?i)(,? an? .* company|[\s,.;&]*\b(` +
+// legalForm matches the legal form at the end of a name. Forms of two letters (AB, AG, BV, SA …) stay: too often they are
+// part of the name.
+var legalForm = regexp.MustCompile(`(?i)(,? an? .* company|[\s,.;&]*\b(` +
 	`gmbh\s*&\s*co\.?,?\s*kg|g?mbh|limited liability company|l\.l\.c|private limited|pvt\.?\s*ltd|inc|incorporated|incorporation|corp|corporate|corporation|co|company|` +
 	`ltd|limited|limted|llc|llp|plc|pte|pty|sdn|bhd|berhad|ltda|lda|bvba|kft|zrt|uab|jsc|aps|sarl|sas|` +
 	`s\.?\s?p\.?\s?a|s\.?\s?r\.?\s?l))[\s,.;&]*$`)
 
-// clean returns an organisation's name in printable ASCII without its legal form, in at most maxName bytes.
-func clean(name string) string {
+// cleanName returns a vendor's name in printable ASCII without its legal form, in at most maxName bytes.
+func cleanName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return ' '
 		}
 		return r
-	}, ascii.Replace(html.UnescapeString(name)))
+	}, toASCII.Replace(html.UnescapeString(name)))
 	name = strings.Join(strings.Fields(name), " ")
 	for {
-		at := legal.FindStringIndex(name)
+		at := legalForm.FindStringIndex(name)
 		if at == nil || at[0] == 0 {
 			break
 		}
 		name = name[:at[0]]
 	}
-	return strings.Trim(cut(name), " ,;&-/")
+	return strings.Trim(truncate(name), " ,;&-/")
 }
 
-// cut returns the words of name that fit, without a bracket that is opened and no longer closed.
-func cut(name string) string {
+// truncate returns the words of name that fit, without a bracket that is no longer closed.
+func truncate(name string) string {
 	if len(name) <= maxName {
 		return name
 	}

@@ -2,7 +2,7 @@ package main
 
 import "testing"
 
-func TestClean(t *testing.T) {
+func TestCleanName(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"as it is", "NETGEAR", "NETGEAR"},
 		{"Inc", "Apple, Inc.", "Apple"},
@@ -35,8 +35,8 @@ func TestClean(t *testing.T) {
 		{"forty", "GUANGDONG OPPO MOBILE TELECOMMUNICATIONS CORP.,LTD", "GUANGDONG OPPO MOBILE TELECOMMUNICATIONS"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := clean(tt.in); got != tt.want {
-				t.Errorf("clean(%q) = %q, want %q", tt.in, got, tt.want)
+			if got := cleanName(tt.in); got != tt.want {
+				t.Errorf("cleanName(%q) = %q, want %q", tt.in, got, tt.want)
 			}
 		})
 	}

@@ -1,7 +1,7 @@
-// Vendorgen packs the IEEE's registries of MAC prefixes into the table of mac.Vendor. It knows nothing of networks.
+// Vendorgen packs the IEEE's registries of MAC prefixes into the table behind mac.Vendor.
 //
-// It reads the CSV files that the IEEE publishes for MA-L, MA-M and MA-S, or the one JSON file of the npm package oui-data,
-// which is made from them every day and has the form {"001788": "Philips Lighting BV\nstreet\ncity\ncountry", …}:
+// It reads the CSV files that the IEEE publishes for MA-L, MA-M and MA-S, or the JSON file of the npm package oui-data,
+// which is generated from them daily and has the form {"001788": "Philips Lighting BV\nstreet\ncity\ncountry", …}:
 //
 //	npm pack oui-data && tar -xzf oui-data-*.tgz
 //	REGISTRY="-date 2026-08-26 -from 'npm oui-data 2.1.9' $PWD/package/index.json" go generate ./app/mac
@@ -25,8 +25,8 @@ import (
 
 func main() {
 	out := flag.String("o", "vendor.bin", "`file` to write")
-	date := flag.String("date", "", "`day` of the registries, as 2006-01-02")
-	from := flag.String("from", "", "where they were had: a `name` with its version")
+	date := flag.String("date", "", "`date` of the registries, as 2006-01-02")
+	from := flag.String("from", "", "`origin` of the registries, with its version")
 	flag.Parse()
 	if err := run(*out, *date, *from, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "vendorgen:", err)
@@ -36,7 +36,7 @@ func main() {
 
 func run(out, date, from string, files []string) error {
 	if _, err := time.Parse(time.DateOnly, date); err != nil || from == "" || len(files) == 0 {
-		return errors.New("needs -date 2006-01-02, -from and the registries' files, see its package comment")
+		return errors.New("needs -date 2006-01-02, -from and the files of the registries; see the package comment")
 	}
 	all := registry{}
 	for _, file := range files {
@@ -55,10 +55,10 @@ func run(out, date, from string, files []string) error {
 	return nil
 }
 
-// A registry has the clean name of the organisation that bought a prefix.
+// A registry holds the name of the vendor of each prefix.
 type registry map[prefix]string
 
-// A prefix is the first bits of a MAC, as a number.
+// A prefix is the first bits of a hardware address, as a number.
 type prefix struct {
 	bits  int
 	value uint64
@@ -76,7 +76,7 @@ func (r registry) readFile(name string) error {
 	return r.readCSV(f)
 }
 
-// readJSON reads the form of oui-data: the name is the first line of the value.
+// readJSON reads the format of oui-data. The name is the first line of the value.
 func (r registry) readJSON(in io.Reader) error {
 	var rows map[string]string
 	if err := json.NewDecoder(in).Decode(&rows); err != nil {
@@ -91,16 +91,16 @@ func (r registry) readJSON(in io.Reader) error {
 	return nil
 }
 
-// readCSV reads the form of the IEEE: Registry,Assignment,Organization Name,Organization Address.
+// readCSV reads the format of the IEEE: Registry,Assignment,Organization Name,Organization Address.
 func (r registry) readCSV(in io.Reader) error {
 	rows := csv.NewReader(in)
 	rows.FieldsPerRecord = 4
-	head, err := rows.Read()
+	header, err := rows.Read()
 	if err != nil {
 		return err
 	}
-	if head[1] != "Assignment" || head[2] != "Organization Name" {
-		return fmt.Errorf("not a registry of the IEEE: its columns are %q", head)
+	if header[1] != "Assignment" || header[2] != "Organization Name" {
+		return fmt.Errorf("not a registry of the IEEE: columns %q", header)
 	}
 	for {
 		row, err := rows.Read()
@@ -116,16 +116,15 @@ func (r registry) readCSV(in io.Reader) error {
 	}
 }
 
-// add takes one row. Left out is what names nobody, and what no lookup would find because it is not the prefix of a globally
-// unique station's MAC: the IEEE itself as owner of what it sells in parts, owners that stay private, and the few prefixes
-// from before there were rules.
+// add adds a row. It leaves out the IEEE itself, which owns what it sells in parts, owners that stay private, and the few
+// old prefixes that are not of globally unique addresses, as Vendor does not look those up.
 func (r registry) add(hex, name string) error {
 	value, err := strconv.ParseUint(hex, 16, 64)
 	bits := 4 * len(hex)
 	if err != nil || bits != 24 && bits != 28 && bits != 36 {
 		return fmt.Errorf("%q is not a prefix of 24, 28 or 36 bits", hex)
 	}
-	if name = clean(name); name == "" || name == "Private" || name == "IEEE Registration Authority" {
+	if name = cleanName(name); name == "" || name == "Private" || name == "IEEE Registration Authority" {
 		return nil
 	}
 	if value>>(bits-8)&3 == 0 {

@@ -12,24 +12,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const head = "Registry,Assignment,Organization Name,Organization Address\n"
+const header = "Registry,Assignment,Organization Name,Organization Address\n"
 
-func TestRead(t *testing.T) {
+func TestRegistry_ReadFile(t *testing.T) {
 	want := registry{
 		{24, 0x001788}:    "Philips Lighting BV",
 		{28, 0xC85CE27}:   "SYNERGY",
 		{36, 0x70B3D5AB0}: "ACE",
 	}
 	for _, tt := range []struct{ name, file, in, err string }{
-		{"csv", "oui.csv", head + "MA-L,001788,Philips Lighting BV,\"High Tech Campus 45, Eindhoven\"\n" +
+		{"csv", "oui.csv", header + "MA-L,001788,Philips Lighting BV,\"High Tech Campus 45, Eindhoven\"\n" +
 			"MA-M,C85CE27,\"SYNERGY, Inc.\",\n" + "MA-S,70B3D5AB0,ACE,\n" +
 			"MA-L,70B3D5,IEEE Registration Authority,\nMA-L,0050C1,Private,\nMA-L,AA0003,DIGITAL EQUIPMENT CORPORATION,\n", ""},
 		{"json", "index.json", `{"001788": "Philips Lighting BV\nHigh Tech Campus 45", "C85CE27": "SYNERGY, Inc.\nFaridabad",
 			"70B3D5AB0": "ACE", "70B3D5": "IEEE Registration Authority\n445 Hoes Lane", "0050C1": "Private", "AA0003": "DEC"}`, ""},
-		{"other columns", "a.csv", "a,b,c,d\n", `not a registry of the IEEE: its columns are ["a" "b" "c" "d"]`},
-		{"no digits", "a.csv", head + "MA-L,00178x,Philips,\n", `"00178x" is not a prefix of 24, 28 or 36 bits`},
-		{"other length", "a.csv", head + "MA-L,00178800,Philips,\n", `"00178800" is not a prefix of 24, 28 or 36 bits`},
-		{"too few columns", "a.csv", head + "MA-L,001788\n", "record on line 2: wrong number of fields"},
+		{"other columns", "a.csv", "a,b,c,d\n", `not a registry of the IEEE: columns ["a" "b" "c" "d"]`},
+		{"no digits", "a.csv", header + "MA-L,00178x,Philips,\n", `"00178x" is not a prefix of 24, 28 or 36 bits`},
+		{"other length", "a.csv", header + "MA-L,00178800,Philips,\n", `"00178800" is not a prefix of 24, 28 or 36 bits`},
+		{"too few columns", "a.csv", header + "MA-L,001788\n", "record on line 2: wrong number of fields"},
 		{"empty", "a.csv", "", "EOF"},
 		{"not JSON", "a.json", "[]", "json: cannot unmarshal array into Go value of type map[string]string"},
 	} {
@@ -56,7 +56,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestRunArguments(t *testing.T) {
+func TestRun_BadArguments(t *testing.T) {
 	for _, tt := range []struct {
 		name, date, from string
 		files            []string
@@ -79,7 +79,7 @@ func TestRunArguments(t *testing.T) {
 	}
 }
 
-func TestPack(t *testing.T) {
+func TestRegistry_Pack(t *testing.T) {
 	bin, err := registry{{24, 5}: "b", {24, 3}: "a", {24, 9}: "b", {36, 200}: "a"}.pack("test")
 	if err != nil {
 		t.Fatal(err)

@@ -9,13 +9,13 @@ import (
 	"slices"
 )
 
-// title is how a file begins that package mac unpacks; what follows it is described there, at vendorBin.
+// title begins the file. Package mac describes the rest of it, at vendorBin.
 const title = "gonetmon vendors 1: "
 
-// pack returns the file that package mac embeds. data says what is in it.
+// pack returns the file that package mac embeds. data is the date and origin of the registry.
 func (r registry) pack(data string) ([]byte, error) {
 	var prefixes, owners, text []byte
-	met := map[string]uint64{}
+	known := map[string]uint64{}
 	for _, bits := range []int{24, 28, 36} {
 		block := r.block(bits)
 		prefixes = binary.AppendUvarint(prefixes, uint64(len(block)))
@@ -24,17 +24,17 @@ func (r registry) pack(data string) ([]byte, error) {
 			prefixes = binary.AppendUvarint(prefixes, p.value-last)
 			last = p.value
 			name := r[p]
-			owners = binary.AppendUvarint(owners, met[name])
-			if met[name] == 0 {
-				met[name] = uint64(len(met) + 1)
+			owners = binary.AppendUvarint(owners, known[name])
+			if known[name] == 0 {
+				known[name] = uint64(len(known) + 1)
 				text = append(text, name+"\n"...)
 			}
 		}
 	}
-	if len(met) > 1<<16 {
-		return nil, fmt.Errorf("%d organisations are more than 16 bits can number", len(met))
+	if len(known) > 1<<16 {
+		return nil, fmt.Errorf("%d vendors, more than 16 bits can count", len(known))
 	}
-	sizes := binary.AppendUvarint(nil, uint64(len(met)))
+	sizes := binary.AppendUvarint(nil, uint64(len(known)))
 	sizes = binary.AppendUvarint(sizes, uint64(len(text)))
 
 	var out bytes.Buffer
