@@ -16,7 +16,7 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// makeIn runs make in the repository. A systemctl that fails stands in the way, so that the test fails if it is called.
+// makeIn runs make in the repository, with a systemctl that fails the test if it is called.
 func makeIn(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	testnet.NeedCommand(t, "make", "apt-get install make")
@@ -34,7 +34,7 @@ func makeIn(t *testing.T, args ...string) (string, error) {
 	return string(out), err
 }
 
-// mustMake is makeIn that succeeds.
+// mustMake is makeIn, and fails the test if make fails.
 func mustMake(t *testing.T, args ...string) {
 	t.Helper()
 	if out, err := makeIn(t, args...); err != nil {
@@ -42,7 +42,7 @@ func mustMake(t *testing.T, args ...string) {
 	}
 }
 
-// tree lists what is below root: files with their modes, and folders that are empty.
+// tree lists files with their modes, and empty folders.
 func tree(t *testing.T, root string) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
@@ -108,7 +108,7 @@ func TestInstall(t *testing.T) {
 				t.Errorf("no %q in\n%s", line, unit)
 			}
 			mustMake(t, "uninstall", "DESTDIR="+root, "PREFIX="+prefix)
-			// These folders are not gonetmon's own.
+			// These folders are not gonetmon's.
 			var folders []string
 			for _, name := range []string{"/etc", prefix + "/bin", prefix + "/lib/systemd/system", prefix + "/share/doc", prefix + "/share/man/man8"} {
 				folders = append(folders, name[1:]+"/")
@@ -132,7 +132,7 @@ func sameFile(t *testing.T, a, b string) {
 	}
 }
 
-// What the user has written stays, whatever is installed or removed.
+// What the user has written stays, whatever is installed or uninstalled.
 func TestInstallKeepsConfiguration(t *testing.T) {
 	root := t.TempDir()
 	mustMake(t, "install", "DESTDIR="+root)
@@ -170,14 +170,14 @@ func TestInstallNothing(t *testing.T) {
 	}
 }
 
-// systemd has nothing to say against the units, and little against what the service is allowed.
+// systemd accepts the units without a warning, and rates the service's exposure as low.
 func TestUnits(t *testing.T) {
 	testnet.NeedCommand(t, "systemd-analyze", "apt-get install systemd (250 or newer)")
 	root := t.TempDir()
 	mustMake(t, "install", "DESTDIR="+root)
 	units := filepath.Join(root, "usr/local/lib/systemd/system")
 	service, socket := filepath.Join(units, "gonetmon.service"), filepath.Join(units, "gonetmon.socket")
-	// Where the binary is as long as root is not the root.
+	// The binary is below root, not in /usr/local.
 	text, err := os.ReadFile(service)
 	if err != nil {
 		t.Fatal(err)

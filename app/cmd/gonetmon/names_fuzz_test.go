@@ -29,42 +29,42 @@ var (
 	someTime   = time.Date(2026, 11, 23, 14, 3, 0, 0, time.UTC)
 )
 
-// arrivals are the ways by which the name of a device arrives. Each makes of raw bytes what is heard, or read, and lets the
-// registry learn it. What the log says of it is returned.
+// arrivals are the ways by which the name of a device arrives. Each puts raw bytes into a frame or a file, and lets the registry learn
+// it. What is to be logged is returned.
 var arrivals = []func(r *device.Registry, raw []byte) []error{
 	func(r *device.Registry, raw []byte) []error {
-		return hear(r, testnet.DHCP{Type: testnet.Request, MAC: namedMAC, Client: namedAddr, Name: string(raw)}.Frame())
+		return learn(r, testnet.DHCP{Type: testnet.Request, MAC: namedMAC, Client: namedAddr, Name: string(raw)}.Frame())
 	},
 	func(r *device.Registry, raw []byte) []error { // option 81 of DHCP: flags, two codes, the name (RFC 4702)
-		return hear(r, testnet.DHCP{Type: testnet.Request, MAC: namedMAC, Client: namedAddr, Options: map[byte][]byte{81: append([]byte{0, 0, 0}, raw...)}}.Frame())
+		return learn(r, testnet.DHCP{Type: testnet.Request, MAC: namedMAC, Client: namedAddr, Options: map[byte][]byte{81: append([]byte{0, 0, 0}, raw...)}}.Frame())
 	},
 	func(r *device.Registry, raw []byte) []error {
 		e := testnet.Ends{SrcMAC: namedMAC, Src: namedRoute}
-		return hear(r, testnet.DHCP6{Type: testnet.Request6, DUID: append([]byte{0, 3, 0, 1}, namedMAC[:]...), Options: [][]byte{testnet.Option6(39, append([]byte{0}, raw...))}, Ends: e}.Frame())
+		return learn(r, testnet.DHCP6{Type: testnet.Request6, DUID: append([]byte{0, 3, 0, 1}, namedMAC[:]...), Options: [][]byte{testnet.Option6(39, append([]byte{0}, raw...))}, Ends: e}.Frame())
 	},
 	func(r *device.Registry, raw []byte) []error {
 		b := []byte{0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0}
 		b = append(b, testnet.WireName(string(raw[:min(len(raw), 63)]), "local")...)
 		b = append(b, 0, 1, 0x80, 1, 0, 0, 0, 120, 0, 4)
 		b = append(b, namedAddr.AsSlice()...)
-		return hear(r, testnet.Datagram(testnet.Ends{SrcMAC: namedMAC, Src: namedAddr, Dst: netip.MustParseAddr("224.0.0.251")}, 5353, 5353, 255, b))
+		return learn(r, testnet.Datagram(testnet.Ends{SrcMAC: namedMAC, Src: namedAddr, Dst: netip.MustParseAddr("224.0.0.251")}, 5353, 5353, 255, b))
 	},
 	func(r *device.Registry, raw []byte) []error {
-		book, bad := names.ParseHosts(bytes.NewReader(append([]byte("192.168.2.7 "), raw...)))
-		r.SetHosts(book)
+		hosts, bad := names.ParseHosts(bytes.NewReader(append([]byte("192.168.2.7 "), raw...)))
+		r.SetHosts(hosts)
 		return bad
 	},
 }
 
-func hear(r *device.Registry, frame []byte) []error {
+func learn(r *device.Registry, frame []byte) []error {
 	var facts []discovery.Fact
 	discovery.NewDecoder().Decode(1, frame, func(f discovery.Fact) { facts = append(facts, f) })
 	r.Learn(someTime, facts)
 	return nil
 }
 
-// FuzzArrivingName lets anything arrive as the name of a device, in each way there is. What the device is shown by is clean, the same
-// on the page of metrics, the other page and in the report, and nothing raw is on any of them.
+// FuzzArrivingName lets anything arrive as the name of a device, in each way there is. The name that is shown is canonical, the same in
+// the metrics, on the page and in the report, and nothing raw is in any of them.
 func FuzzArrivingName(f *testing.F) {
 	for way := range arrivals {
 		for _, raw := range []string{"nas", "Roku.Lan.", "alexa-kitchen", "a\"b", "a\nb", "<script>alert(1)</script>", "{{7*7}}", "%s%n", "\x1b[31mred", "\xff\xfe", "a\x00b",
@@ -78,8 +78,8 @@ func FuzzArrivingName(f *testing.F) {
 		lan := traffic.NewPrefixes([]netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("fe80::/10")})
 		table := traffic.NewTable(lan, 100)
 		registry := device.NewRegistry(device.Config{Tables: []*traffic.Table{table}, Limit: 100})
-		hear(registry, testnet.ARPRequest(namedMAC, namedAddr, netip.MustParseAddr("192.168.2.1")))
-		hear(registry, testnet.NeighborAdvert(namedMAC, namedRoute, namedRoute, testnet.TargetMAC(namedMAC)))
+		learn(registry, testnet.ARPRequest(namedMAC, namedAddr, netip.MustParseAddr("192.168.2.1")))
+		learn(registry, testnet.NeighborAdvert(namedMAC, namedRoute, namedRoute, testnet.TargetMAC(namedMAC)))
 		bad := arrivals[int(way)%len(arrivals)](registry, raw)
 		table.Begin()
 		table.Count(traffic.IPv4, traffic.Addr{Lo: uint64(binary.BigEndian.Uint32(namedAddr.AsSlice()))}, traffic.Addr{Lo: 8<<24 | 8<<16 | 8<<8 | 8}, 1000, 1014, 1)
@@ -95,13 +95,13 @@ func FuzzArrivingName(f *testing.F) {
 				name = d.Name
 			}
 		}
-		if name != namedAddr.String() && (!clean.MatchString(name) || !isClean(name)) {
+		if name != namedAddr.String() && (!clean.MatchString(name) || !isCanonical(name)) {
 			t.Fatalf("a device is called %q", name)
 		}
 		var exposition bytes.Buffer
 		metrics.NewExposition(metrics.Config{Snapshot: registry.Snapshot, OmitGoMetrics: true}).WritePrometheus(&exposition)
 		if got := testnet.ParseMetrics(t, exposition.String())[`node_bytes_total{device="`+name+`"}`]; got != 1000 {
-			t.Errorf("%q has %v bytes on the page of metrics, want 1,000:\n%s", name, got, exposition.String())
+			t.Errorf("%q has %v bytes in the metrics, want 1,000:\n%s", name, got, exposition.String())
 		}
 		w := httptest.NewRecorder()
 		web.NewPage(web.Config{Snapshot: registry.Snapshot}).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
@@ -117,9 +117,9 @@ func FuzzArrivingName(f *testing.F) {
 		if n := strings.Count(log.String(), "\n"); n != len(bad) {
 			t.Errorf("%d lines in the log, want %d: %q", n, len(bad), log.String())
 		}
-		for what, text := range map[string]string{"page of metrics": exposition.String(), "page": page, "report": list.String(), "log": log.String()} {
+		for what, text := range map[string]string{"metrics": exposition.String(), "page": page, "report": list.String(), "log": log.String()} {
 			if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' || r == 0x7f }) {
-				t.Errorf("something raw is on the %s: %q", what, text)
+				t.Errorf("something raw is in the %s: %q", what, text)
 			}
 		}
 		if strings.Count(page, "<script") > 0 || strings.Contains(page, "ZgotmplZ") {
@@ -128,7 +128,7 @@ func FuzzArrivingName(f *testing.F) {
 	})
 }
 
-func isClean(name string) bool {
+func isCanonical(name string) bool {
 	again, ok := names.Canonical(name)
 	return ok && again == name
 }
