@@ -199,7 +199,7 @@ func (d *daemon) finishPartial(atLeast uint64) final {
 	d.b.Helper()
 	d.waitCounted(atLeast)
 	idle := d.checkIdle()
-	d.watcher.close()
+	d.stopWatching()
 	f := d.stop()
 	f.idle = idle
 	return f
@@ -262,7 +262,7 @@ func (d *daemon) terminate() time.Duration {
 // kill ends the daemon at once.
 func (d *daemon) kill() {
 	d.b.Helper()
-	d.watcher.close()
+	d.stopWatching()
 	if err := d.Cmd.Process.Kill(); err != nil {
 		d.b.Error(err)
 	}

@@ -85,7 +85,7 @@ func capturesFromWire(b *bench) string {
 		if others == 0 {
 			b.compare(d, name, tally)
 		}
-		d.watcher.close()
+		d.stopWatching()
 		if f := d.stop(); f.frames+f.drops != s.Sent || f.drops == 0 && others == 0 && f.bytes != tally.Totals.IPBytes {
 			b.Errorf("%s: %+v, %d frames sent", name, f, s.Sent)
 		}

@@ -71,7 +71,7 @@ func newWatcher(d *daemon, variables []string) *watcher {
 		client: &http.Client{Timeout: watchReplyTimeout, Transport: d.Client.Transport},
 	}
 	go w.run()
-	d.b.Cleanup(w.close)
+	d.b.Cleanup(w.stopWatching)
 	return w
 }
 
@@ -104,8 +104,8 @@ func (w *watcher) disturb(on bool) {
 	w.polling.Unlock()
 }
 
-// close ends the watching.
-func (w *watcher) close() {
+// stopWatching ends the watching.
+func (w *watcher) stopWatching() {
 	w.closeOnce.Do(func() {
 		close(w.stopping)
 		<-w.done
