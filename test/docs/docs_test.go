@@ -3,6 +3,7 @@ package docs
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -173,5 +174,28 @@ func TestMetrics_Listed(t *testing.T) {
 		if !slices.Contains(shown, name) {
 			t.Errorf("docs/metrics.md lists %s, which gonetmon does not export", name)
 		}
+	}
+}
+
+// docs/architecture.md has the imports that depguard allows, and no other.
+func TestLayers_AreThoseOfDepguard(t *testing.T) {
+	allowed, listed := map[string]string{}, map[string]string{}
+	rule := regexp.MustCompile(`^        (\w+):(.*)`)
+	name := ""
+	for line := range strings.Lines(read(t, ".golangci.yml")) {
+		if m := rule.FindStringSubmatch(line); m != nil {
+			name = m[1]
+		}
+		for _, m := range regexp.MustCompile(`gonetmon/app/(\w+)\$`).FindAllStringSubmatch(line, -1) {
+			allowed[name] += m[1] + " "
+		}
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| \\d \\| `(?:cmd/)?(\\w+)` \\| (.*) \\|$").FindAllStringSubmatch(read(t, "docs/architecture.md"), -1) {
+		for _, dependency := range regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(m[2], -1) {
+			listed[m[1]] += dependency[1] + " "
+		}
+	}
+	if len(allowed) == 0 || !maps.Equal(listed, allowed) {
+		t.Errorf("docs/architecture.md lists\n%v\n.golangci.yml allows\n%v", listed, allowed)
 	}
 }
