@@ -108,7 +108,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 			}
 		})
 	}
-	runs := []func(context.Context) error{d.server.Run, d.registry.Run, d.refreshLAN}
+	runs := []func(context.Context) error{d.server.Run, d.registry.Run, d.lan.Run}
 	if d.cfg.ReportInterval > 0 {
 		runs = append(runs, d.report.Run)
 	}
@@ -145,20 +145,6 @@ func (d *Daemon) serve(ctx context.Context) error {
 		return err
 	}
 	return nil
-}
-
-// refreshLAN follows the addresses of the interfaces until ctx ends.
-func (d *Daemon) refreshLAN(ctx context.Context) error {
-	tick := time.NewTicker(2 * time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case now := <-tick.C:
-			d.lan.Refresh(now)
-		}
-	}
 }
 
 // setLAN tells everyone concerned which addresses are ours.

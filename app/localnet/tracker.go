@@ -1,9 +1,10 @@
 // Package localnet keeps which addresses are ours: configured prefixes, those of interfaces, and those that routers announce. It knows
-// neither frames nor devices, and no clock: whoever calls it says what time it is.
+// neither frames nor devices. Announcements expire by the caller's clock: that of the machine, or that of a capture file.
 package localnet
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -91,6 +92,20 @@ func (t *Tracker) Announce(now time.Time, p netip.Prefix, lifetime time.Duration
 	}
 	t.announced[p] = now.Add(lifetime)
 	t.update()
+}
+
+// Run refreshes the tracker every two seconds until ctx ends.
+func (t *Tracker) Run(ctx context.Context) error {
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			t.Refresh(now)
+		}
+	}
 }
 
 // Refresh reads the interfaces again, and ends announced prefixes that have expired.
