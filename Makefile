@@ -4,8 +4,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
 FUZZ ?= .
-FAULTS ?= $(or $(TEST_FAULTS),long)
+FAULTS ?= long
 RUN ?= .
+PACKAGES ?= ./...
 TESTFLAGS ?=
 PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7
 IMAGE ?= gonetmon:$(VERSION)
@@ -13,28 +14,28 @@ export CGO_ENABLED ?= 0
 include test/versions
 
 .DEFAULT_GOAL := help
-.PHONY: help build run up down logs ps image test race bench fuzz faults check lint env licences notices reproducible sbom vuln clean
+.PHONY: help build run up down logs ps image test race bench fuzz faults check lint env licenses notices reproducible sbom vuln clean
 
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/gonetmon, a static binary
 	$(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o $(BINARY) ./app/cmd/gonetmon
 
 run: build ## build and run it as root, with the variables of .env if there is one
 	@set -a; if [ -f .env ]; then . ./.env; fi; \
-	if [ "$$(id -u)" = 0 ]; then exec ./bin/gonetmon; else echo "sudo, for the right to listen:"; exec sudo -E ./bin/gonetmon; fi
+	if [ "$$(id -u)" = 0 ]; then exec ./bin/gonetmon; else echo "sudo, for the privilege to capture:"; exec sudo -E ./bin/gonetmon; fi
 
-up: ## docker compose up -d, and wait until all are healthy
+up: ## docker compose up -d, and wait until all containers are healthy
 	docker compose up -d --wait
 
-down: ## stop the containers; what Prometheus and Grafana keep stays
+down: ## stop the containers; the data of Prometheus and Grafana stays
 	docker compose down
 
-logs: ## what the containers say, from now on
+logs: ## follow the logs of the containers
 	docker compose logs --tail 50 -f
 
-ps: ## the containers and whether they are healthy
+ps: ## list the containers and their health
 	docker compose ps -a
 
 image: ## build IMAGE for all PLATFORMS, as an archive in bin/; needs buildx
@@ -42,52 +43,52 @@ image: ## build IMAGE for all PLATFORMS, as an archive in bin/; needs buildx
 	docker buildx build --platform $(PLATFORMS) -f docker/Dockerfile -t $(IMAGE) \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --output type=oci,dest=bin/image.tar .
 
-test: ## run all tests; what needs root, captures or a program says so and is skipped
-	$(GO) vet ./...
-	$(GO) test $(TESTFLAGS) ./...
+test: ## run all tests; those that need root, captures or another program are skipped, and say how to get it
+	$(GO) vet $(PACKAGES)
+	$(GO) test $(TESTFLAGS) $(PACKAGES)
 
 race: ## run all tests with the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(TESTFLAGS) ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(TESTFLAGS) $(PACKAGES)
 
 bench: ## run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
 
-fuzz: ## run each fuzz target for FUZZTIME (30s), those that match FUZZ only
+fuzz: ## run each fuzz target that matches FUZZ for FUZZTIME (30s)
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" FUZZ="$(FUZZ)" test/fuzz.sh
 
-check: ## everything that is checked of the stack: rules, dashboards, compose.yaml, images, all of it in Docker; Debian and root
+check: ## test the stack: rules, dashboards, compose.yaml and images, in Docker; needs Debian and root
 	test/run
 
-faults: ## run the fault bench as root: an hour, and write docs/faults.md if TEST_CAPTURES is set; FAULTS=short: some minutes; RUN=NAME: some rows
+faults: ## run the fault bench as root for an hour, and write docs/faults.md if TEST_CAPTURES is set; FAULTS=short: for minutes; RUN=NAME: some rows
 	TEST_FAULTS=$(FAULTS) $(GO) test -count=1 -v -timeout 4h -parallel 6 -run 'TestFaults/$(RUN)' ./test/faults \
 		-args $(if $(TEST_CAPTURES),$(if $(filter long.,$(FAULTS)$(RUN)),-write $(CURDIR)/docs/faults.md))
 
-lint: ## run golangci-lint, with the floors of the house
+lint: ## run golangci-lint, which also checks what each package may import, and actionlint
 	golangci-lint run ./...
 	$(GO) run github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT) .github/workflows/*.yml
 
 env: ## update .env.example, the table of docs/configuration.md and the manual's list of variables
 	$(GO) test ./app/config -run Documented -update
 
-licences: ## check the licences of what is linked into the binary, and THIRD_PARTY_NOTICES
-	cd test/licences && $(GO) test -count=1 ./...
+licenses: ## check the licenses of everything linked into the binary, and THIRD_PARTY_NOTICES
+	cd test/licenses && $(GO) test -count=1 ./...
 
-notices: ## write THIRD_PARTY_NOTICES anew
-	cd test/licences && $(GO) test -run TestNotices -update .
+notices: ## update THIRD_PARTY_NOTICES
+	cd test/licenses && $(GO) test -run TestNotices -update .
 
-reproducible: ## build twice, in different surroundings, and compare
+reproducible: ## build twice, in different environments, and compare
 	@VERSION="$(VERSION)" test/reproducible.sh
 
-sbom: build ## write bin/gonetmon.cdx.json, what bin/gonetmon consists of (CycloneDX)
+sbom: build ## write bin/gonetmon.cdx.json, the bill of materials of bin/gonetmon (CycloneDX)
 	$(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_GOMOD) bin -json -std -version $(VERSION) -output bin/gonetmon.cdx.json bin/gonetmon
 
-vuln: ## look for known vulnerabilities that gonetmon can reach; asks vuln.go.dev, or GOVULNDB
+vuln: ## look for known vulnerabilities that affect gonetmon; asks vuln.go.dev, or GOVULNDB
 	@GO="$(GO)" GOVULNCHECK=$(GOVULNCHECK) test/vuln.sh
 
 clean: ## remove what was built
 	rm -rf bin
 
-# Where `make install` puts things. DESTDIR is for packages: what is below it is taken for the machine's root.
+# Where `make install` puts things. DESTDIR is for packages: it stands for the root directory of the target machine.
 PREFIX ?= /usr/local
 DESTDIR ?=
 BINARY ?= bin/gonetmon
@@ -100,8 +101,8 @@ units = gonetmon.service gonetmon.socket
 examples = $(wildcard prometheus/*.yml prometheus/rules/*.yml grafana/dashboards/*.json grafana/provisioning/*/*.yaml)
 
 .PHONY: install uninstall
-install: ## install what `make build` has built below DESTDIR and PREFIX (/usr/local), with systemd's units and the manual; starts nothing
-	@test -x $(BINARY) || { echo "$(BINARY): is not there; make build" >&2; exit 1; }
+install: ## install bin/gonetmon, the systemd units and the manual below DESTDIR and PREFIX (/usr/local); starts nothing
+	@test -x $(BINARY) || { echo "$(BINARY) does not exist; run make build" >&2; exit 1; }
 	install -d $(bin_dir) $(unit_dir) $(man_dir) $(etc_dir) $(addprefix $(doc_dir)/examples/,$(sort $(dir $(examples))))
 	install -m 755 $(BINARY) $(bin_dir)/gonetmon
 	for unit in $(units); do sed 's|/usr/local/bin/|$(PREFIX)/bin/|' systemd/$$unit >$(unit_dir)/$$unit && chmod 644 $(unit_dir)/$$unit || exit 1; done
@@ -110,10 +111,10 @@ install: ## install what `make build` has built below DESTDIR and PREFIX (/usr/l
 	for file in $(examples); do install -m 644 $$file $(doc_dir)/examples/$$file || exit 1; done
 	install -m 644 .env.example $(doc_dir)/examples/gonetmon.env
 	test -e $(etc_dir)/gonetmon.env || install -m 640 .env.example $(etc_dir)/gonetmon.env
-	@test -n "$(DESTDIR)" || printf '%s\n' 'Next: say in /etc/gonetmon/gonetmon.env what to listen to, and' \
+	@test -n "$(DESTDIR)" || printf '%s\n' 'Next: set the interface in /etc/gonetmon/gonetmon.env, and run' \
 		'  systemctl daemon-reload && systemctl enable --now gonetmon'
 
-uninstall: ## remove what `make install` has installed; /etc/gonetmon/gonetmon.env stays if it was changed
+uninstall: ## remove what `make install` has installed; /etc/gonetmon/gonetmon.env stays if it was edited
 	@test -n "$(DESTDIR)" || ! systemctl is-active -q $(units) 2>/dev/null || \
 		{ echo 'gonetmon is running: systemctl disable --now $(units)' >&2; exit 1; }
 	if cmp -s $(etc_dir)/gonetmon.env $(doc_dir)/examples/gonetmon.env; then rm $(etc_dir)/gonetmon.env; fi

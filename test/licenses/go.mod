@@ -1,4 +1,4 @@
-module gonetmon/test/licences
+module gonetmon/test/licenses
 
 go 1.26.0
 

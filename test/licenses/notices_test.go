@@ -1,4 +1,4 @@
-package licences
+package licenses
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write THIRD_PARTY_NOTICES anew")
+var update = flag.Bool("update", false, "update THIRD_PARTY_NOTICES")
 
 const (
 	root = "../.."
@@ -20,7 +20,7 @@ const (
 	path = root + "/THIRD_PARTY_NOTICES"
 )
 
-// All that is linked into the binary has a licence that gonetmon may pass on, and THIRD_PARTY_NOTICES has all of them; -update writes it.
+// Everything linked into the binary has a license that gonetmon may pass on, and THIRD_PARTY_NOTICES lists all of it; -update writes it.
 func TestNotices(t *testing.T) {
 	all, err := parts(root, data)
 	if err != nil {
@@ -74,7 +74,7 @@ func TestPartsAreThoseOfTheBinary(t *testing.T) {
 	}
 }
 
-// What is built in from elsewhere and is no module has its licence here, in the version in which it is built in.
+// Data that is built in from elsewhere has its license here, in the version that is built in.
 func TestDataIsListed(t *testing.T) {
 	vendors, err := os.ReadFile(root + "/app/mac/vendor.bin")
 	if err != nil {
@@ -83,7 +83,7 @@ func TestDataIsListed(t *testing.T) {
 	line, _, _ := bytes.Cut(vendors, []byte("\n"))
 	_, source, ok := strings.Cut(string(line), "from npm ")
 	if _, err := os.Stat(filepath.Join(data, source+".txt")); !ok || err != nil {
-		t.Errorf("vendor.bin is %q; its licence: %v", line, err)
+		t.Errorf("vendor.bin is %q; its license: %v", line, err)
 	}
 }
 
@@ -101,12 +101,12 @@ func TestJudge(t *testing.T) {
 		t.Errorf("our own: %v, %v", ids, err)
 	}
 	if ids, err := judge([]byte("/* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */\n"+gpl), false); err != nil || !slices.Equal(ids, []string{"BSD-3-Clause"}) {
-		t.Errorf("whichever one likes: %v, %v", ids, err)
+		t.Errorf("either one: %v, %v", ids, err)
 	}
 	for name, content := range map[string]string{
 		"two of GPL":      "SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-only\n" + gpl,
 		"nothing":         "",
-		"no licence":      "All rights reserved. Ask me.",
+		"no license":      "All rights reserved. Ask me.",
 		"SSPL":            "https://www.mongodb.com/licensing/server-side-public-license\n",
 		"MIT and GPL":     string(mit) + gpl,
 		"GPL":             gpl,
@@ -120,6 +120,6 @@ func TestJudge(t *testing.T) {
 		t.Errorf("notice: %v, %v", ids, err)
 	}
 	if ids, err := judge([]byte(gpl), true); err == nil {
-		t.Errorf("notice with a licence is taken for %v", ids)
+		t.Errorf("notice with a license is taken for %v", ids)
 	}
 }

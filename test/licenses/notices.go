@@ -1,6 +1,6 @@
-// Package licences knows what is linked into the binary besides gonetmon itself, under which licences, and what these demand to be
-// passed on with it.
-package licences
+// Package licenses lists what is linked into the binary besides gonetmon itself, under which licenses, and the notices that these
+// require to be passed on.
+package licenses
 
 import (
 	"bytes"
@@ -20,33 +20,33 @@ import (
 	"github.com/google/licensecheck"
 )
 
-// allowed are the licences that gonetmon's own, MIT, goes with. Their only demand is that they are passed on.
+// allowed are the licenses compatible with gonetmon's own, MIT. They only require to be passed on.
 var allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"}
 
-// enough is how much of a file must be the text of licences, in percent; the rest is names of authors.
+// enough is the share of a file that must be license text, in percent; the rest is names of authors.
 const enough = 75
 
 // A part is a module, or something else that is built in.
 type part struct {
 	Name, Version string
-	files         []string // its licence, and what else is to be passed on
+	files         []string // its license and notices
 }
 
-// A text is what parts with the same licence file have in common.
+// A text is a license file that one or more parts share.
 type text struct {
 	parts    []string // "golang.org/x/net v0.62.0"
-	licences []string // "BSD-3-Clause"
+	licenses []string // "BSD-3-Clause"
 	text     string
 }
 
 var (
 	platforms = []string{"amd64", "arm64", "arm"} // of Linux, for which there are binaries
-	isLicence = regexp.MustCompile(`(?i)^(licen[cs]e|copying|copyright|notice)([.-].*)?$`)
-	isNotice  = regexp.MustCompile(`(?i)^(copyright|notice)`) // comes besides a licence, or is one
+	isLicense = regexp.MustCompile(`(?i)^(licen[cs]e|copying|copyright|notice)([.-].*)?$`)
+	isNotice  = regexp.MustCompile(`(?i)^(copyright|notice)`) // accompanies a license, or is one
 )
 
-// parts lists what is in the binaries that are built in root. data is the folder of the licences of what is built in that is no
-// module: each file is called by its name.
+// parts lists what is in the binaries that are built in root. data is the directory of licenses of built-in data that is no module;
+// each file has the name of its data.
 func parts(root, data string) ([]part, error) {
 	goroot, err := goTool(root, "", "env", "GOROOT")
 	if err != nil {
@@ -76,7 +76,7 @@ func parts(root, data string) ([]part, error) {
 	return list, nil
 }
 
-// modules adds those that are linked for one platform.
+// modules adds the modules that are linked for one platform.
 func modules(root, platform string, all map[string]*part) error {
 	out, err := goTool(root, platform, "list", "-deps", "-json=Dir,Module", "./app/cmd/gonetmon")
 	if err != nil {
@@ -108,9 +108,9 @@ func modules(root, platform string, all map[string]*part) error {
 			p = &part{Name: m.Path, Version: m.Version}
 			all[m.Path] = p
 		}
-		// A package may have a licence of its own, or one of its parents.
+		// A package may have a license of its own, or one of its parents.
 		for dir := pkg.Dir; strings.HasPrefix(dir, m.Dir); dir = filepath.Dir(dir) {
-			found, err := licenceFiles(dir)
+			found, err := licenseFiles(dir)
 			if err != nil {
 				return err
 			}
@@ -119,10 +119,10 @@ func modules(root, platform string, all map[string]*part) error {
 	}
 }
 
-func licenceFiles(dir string) (found []string, err error) {
+func licenseFiles(dir string) (found []string, err error) {
 	files, err := os.ReadDir(dir)
 	for _, f := range files {
-		if f.Type().IsRegular() && isLicence.MatchString(f.Name()) {
+		if f.Type().IsRegular() && isLicense.MatchString(f.Name()) {
 			found = append(found, filepath.Join(dir, f.Name()))
 		}
 	}
@@ -145,11 +145,11 @@ func goTool(root, platform string, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// choice is what a text says of itself that is under one of several licences, whichever who takes it likes
+// choice matches how a text says that it is under one of several licenses, at the recipient's choice
 // (https://spdx.github.io/spdx-spec/v2.3/SPDX-license-expressions/, OR).
 var choice = regexp.MustCompile(`SPDX-License-Identifier: (\S+(?: OR \S+)+)`)
 
-// judge returns the licences in a text, or why it can't be what is linked into gonetmon. A notice need not have one.
+// judge returns the licenses in a text, or why gonetmon may not be linked with it. A notice need not have one.
 func judge(content []byte, notice bool) ([]string, error) {
 	if m := choice.FindSubmatch(content); m != nil {
 		for id := range strings.SplitSeq(string(m[1]), " OR ") {
@@ -160,12 +160,12 @@ func judge(content []byte, notice bool) ([]string, error) {
 	}
 	coverage := licensecheck.Scan(content)
 	if coverage.Percent < enough && !(notice && len(coverage.Match) == 0) {
-		return nil, fmt.Errorf("only %.0f %% of it is the text of a licence that is known", coverage.Percent)
+		return nil, fmt.Errorf("only %.0f %% of it is the text of a license that is known", coverage.Percent)
 	}
 	var found []string
 	for _, m := range coverage.Match {
 		if !slices.Contains(allowed, m.ID) {
-			return nil, fmt.Errorf("licence %s; gonetmon takes %s", m.ID, strings.Join(allowed, ", "))
+			return nil, fmt.Errorf("license %s; gonetmon takes %s", m.ID, strings.Join(allowed, ", "))
 		}
 		if !slices.Contains(found, m.ID) {
 			found = append(found, m.ID)
@@ -174,7 +174,7 @@ func judge(content []byte, notice bool) ([]string, error) {
 	return found, nil
 }
 
-// texts reads and judges the licences of all parts. Parts with the same text share it.
+// texts reads and judges the licenses of all parts. Parts with the same text share it.
 func texts(all []part) ([]text, error) {
 	var found []text
 	var wrong []error
@@ -195,18 +195,18 @@ func texts(all []part) ([]text, error) {
 			if i := slices.IndexFunc(found, func(f text) bool { return f.text == t }); i >= 0 {
 				found[i].parts = append(found[i].parts, name)
 			} else {
-				found = append(found, text{parts: []string{name}, licences: ids, text: t})
+				found = append(found, text{parts: []string{name}, licenses: ids, text: t})
 			}
 		}
 		if !licensed {
-			wrong = append(wrong, fmt.Errorf("%s: no licence", name))
+			wrong = append(wrong, fmt.Errorf("%s: no license", name))
 		}
 	}
 	return found, errors.Join(wrong...)
 }
 
-const head = `The binary of gonetmon contains, besides gonetmon itself (MIT, see LICENSE), what is listed here, under the licences that follow.
-This file is made by make notices, and passed on with the binary, as these licences demand.
+const head = `The gonetmon binary contains, besides gonetmon itself (MIT, see LICENSE), the parts listed here, under the licenses that follow.
+This file is generated by ` + "`make notices`" + ` and distributed with the binary, as these licenses require.
 `
 
 // notices writes THIRD_PARTY_NOTICES.
@@ -216,7 +216,7 @@ func notices(all []text) []byte {
 	for _, t := range all {
 		b.WriteString("\n" + strings.Repeat("-", 80) + "\n")
 		for _, p := range t.parts {
-			fmt.Fprintf(&b, "%s (%s)\n", p, cmp.Or(strings.Join(t.licences, ", "), "notice"))
+			fmt.Fprintf(&b, "%s (%s)\n", p, cmp.Or(strings.Join(t.licenses, ", "), "notice"))
 		}
 		b.WriteString("\n" + t.text + "\n")
 	}
