@@ -39,7 +39,7 @@ func FuzzHTTP(f *testing.F) {
 	} {
 		f.Add([]byte(say))
 	}
-	s := NewServer(Config{Addr: "127.0.0.1:0", Metrics: page(1000), Web: web.NewPage(web.Config{Snapshot: snapshots.Home, Meters: snapshots.Meters})})
+	s := NewServer(Config{Addr: "127.0.0.1:0", Metrics: page(pageSize), Web: web.NewPage(web.Config{Snapshot: snapshots.Home, Meters: snapshots.Meters})})
 	if err := s.Listen(); err != nil {
 		f.Fatal(err)
 	}
@@ -54,13 +54,13 @@ func FuzzHTTP(f *testing.F) {
 	})
 	f.Fuzz(func(t *testing.T, say []byte) {
 		say = say[:min(len(say), 1<<16)]
-		conn, err := net.Dial("tcp", s.listener.Addr().String())
+		conn, err := net.Dial("tcp", s.limiter.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = conn.Close() }()
 		_ = conn.(*net.TCPConn).SetLinger(0) // thousands of them a second must not leave anything behind
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(patience))
 		go func() {
 			_, _ = conn.Write(say)
 			_ = conn.(*net.TCPConn).CloseWrite()

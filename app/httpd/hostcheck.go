@@ -12,31 +12,31 @@ import (
 
 const maxShownHost = 64 // bytes of a refused name that are shown
 
-// privateDomains are those in which nobody outside can have a name, and so lead a browser here under it.
+// privateDomains are reserved for local use: no foreign site can have a name in them.
 var privateDomains = []string{
 	"localhost", "test", // RFC 6761
 	"local", "intranet", "private", "corp", "home", "lan", // RFC 6762, with appendix G
-	"internal",  // there too, and since reserved for it by ICANN (board resolution of 29 July 2024)
+	"internal",  // reserved by ICANN (board resolution of 29 July 2024)
 	"home.arpa", // RFC 8375
 }
 
-// A hostCheck refuses requests for names that nobody here has given this machine. A page of a stranger that has its own name point
-// to this machine (DNS rebinding) would else be able to read what is served here, by the browser of somebody who may.
+// A hostCheck refuses requests for host names that are not this machine's. Otherwise a foreign site whose name points to this machine
+// (DNS rebinding) could read the pages through a local browser.
 type hostCheck struct {
-	next  http.Handler
-	names map[string]bool
-	log   *slog.Logger
+	next http.Handler
+	own  map[string]bool
+	log  *slog.Logger
 }
 
-func newHostCheck(next http.Handler, ours []string, log *slog.Logger) *hostCheck {
-	c := &hostCheck{next: next, names: make(map[string]bool), log: log}
-	for _, name := range ours {
-		c.names[canonicalHost(name)] = true
+func newHostCheck(next http.Handler, own []string, log *slog.Logger) *hostCheck {
+	c := &hostCheck{next: next, own: make(map[string]bool), log: log}
+	for _, name := range own {
+		c.own[canonicalHost(name)] = true
 	}
 	return c
 }
 
-// ServeHTTP answers 421 for a strange name. A client that names no host (HTTP/1.0) is no browser.
+// ServeHTTP answers 421 for a foreign name. A client that sends no host (HTTP/1.0) is not a browser.
 func (c *hostCheck) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host := hostOf(r.Host)
 	if r.Host == "" || c.known(host) {
@@ -44,7 +44,7 @@ func (c *hostCheck) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	text := shown(r.Host)
-	c.log.Warn("request for a name that is not in GONETMON_HOST_NAMES refused", "name", text)
+	c.log.Warn("request for an unknown host name refused; if it names this machine, add it to GONETMON_HOST_NAMES", "name", text)
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
@@ -52,7 +52,7 @@ func (c *hostCheck) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, "GONETMON_HOST_NAMES does not contain %q; if that is a name of this machine, add it, or ask for the IP address instead\n", text)
 }
 
-// known says whether a host, as hostOf returns it, is an address, or a name that is ours or that no stranger can have.
+// known reports whether a host, as hostOf returns it, is an address, one of our own names, or a name that no foreign site can have.
 func (c *hostCheck) known(host string) bool {
 	if addr, _, _ := strings.Cut(host, "%"); isAddr(addr) {
 		return true
@@ -60,7 +60,7 @@ func (c *hostCheck) known(host string) bool {
 	if _, clean := names.Canonical(host); !clean {
 		return false
 	}
-	if !strings.Contains(host, ".") || c.names[host] {
+	if !strings.Contains(host, ".") || c.own[host] {
 		return true
 	}
 	for _, domain := range privateDomains {
@@ -89,10 +89,10 @@ func hostOf(header string) string {
 	return canonicalHost(name)
 }
 
-// canonicalHost is a name in the one form in which names are compared.
+// canonicalHost returns the form in which names are compared.
 func canonicalHost(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
-// shown is what is shown of a Host header: the letters that a name may have, and not many of them.
+// shown returns what of a Host header is safe to show: a few of the characters that a name may have.
 func shown(header string) string {
 	text := strings.Map(func(r rune) rune {
 		switch {

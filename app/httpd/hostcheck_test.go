@@ -11,12 +11,10 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"gonetmon/app/sloglimit"
 )
 
 // A request is answered under an address, and under a name that is ours or that no stranger can have; under another it is not.
-func TestHostNames(t *testing.T) {
+func TestHostCheck_KnowsHosts(t *testing.T) {
 	s := serve(t, Config{HostNames: []string{"Nas.Example.org.", "monitor.example"}}, nil)
 	for _, c := range []struct {
 		host string
@@ -58,18 +56,17 @@ func TestHostNames(t *testing.T) {
 }
 
 // Whatever stands in a Host header, what is said of it is short and harmless; and so is the log, however often it is said.
-func TestRefusedHostIsHarmless(t *testing.T) {
+func TestHostCheck_ShowsHarmlessName(t *testing.T) {
 	var out bytes.Buffer
-	book := sloglimit.NewHandler(slog.NewTextHandler(&out, nil))
-	s := serve(t, Config{Log: slog.New(book)}, nil)
+	s := serve(t, Config{Log: slog.New(slog.NewTextHandler(&out, nil))}, nil)
 	ask := func(request string) string {
-		conn, err := net.Dial("tcp", s.listener.Addr().String())
+		conn, err := net.Dial("tcp", s.limiter.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = conn.Close() }()
 		_, _ = io.WriteString(conn, request)
-		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(patience))
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Fatalf("%q: %v", request, err)
@@ -90,18 +87,6 @@ func TestRefusedHostIsHarmless(t *testing.T) {
 	}
 	if got := ask("GET / HTTP/1.1\r\n\r\n"); !strings.HasPrefix(got, "400 ") {
 		t.Errorf("no Host in HTTP/1.1: %s", got)
-	}
-
-	for i := range 10_000 / 100 {
-		conn := dial(t, s, strings.Repeat(fmt.Sprintf("GET / HTTP/1.1\r\nHost: evil%d.example\r\n\r\n", i), 99)+"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
-		got, _ := io.ReadAll(conn)
-		if n := bytes.Count(got, []byte(" 421 ")); n != 100 {
-			t.Fatalf("%d answers: %s", n, got)
-		}
-	}
-	book.Flush()
-	if n := strings.Count(out.String(), "\n"); n > 14 || !strings.Contains(out.String(), "skipped=") {
-		t.Errorf("%d lines:\n%s", n, out.String())
 	}
 	if strings.ContainsAny(out.String(), "<>&'") {
 		t.Error(out.String())

@@ -17,12 +17,12 @@ import (
 // exchange says something to s, and returns the statuses of all answers until s closes the connection.
 func exchange(t *testing.T, s *Server, say string) (statuses []int) {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.listener.Addr().String())
+	conn, err := net.Dial("tcp", s.limiter.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	go func() {
 		_, _ = io.WriteString(conn, say)
 		_ = conn.(*net.TCPConn).CloseWrite()
@@ -32,7 +32,7 @@ func exchange(t *testing.T, s *Server, say string) (statuses []int) {
 		answer, err := http.ReadResponse(r, nil)
 		if err != nil {
 			if isTimeout(err) {
-				t.Errorf("%.80q: no end after 10 s", say)
+				t.Errorf("%.80q: no end", say)
 			}
 			return statuses
 		}
@@ -42,7 +42,7 @@ func exchange(t *testing.T, s *Server, say string) (statuses []int) {
 }
 
 // Whatever a client says, it gets the status that HTTP has for it or none, and the server lives on.
-func TestHostileRequests(t *testing.T) {
+func TestServer_AnswersHostileRequests(t *testing.T) {
 	var log bytes.Buffer
 	s := serve(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, nil)
 	const host = "\r\nHost: localhost\r\n"

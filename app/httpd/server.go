@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"gonetmon/app/sloglimit"
@@ -23,34 +22,32 @@ import (
 // Config is what a Server needs.
 type Config struct {
 	Addr           string       // "127.0.0.1:8080"
-	Listener       net.Listener // to serve on in place of Addr; nil: none. The server closes it
+	Listener       net.Listener // to serve on instead of Addr; nil: none. The server closes it
 	Metrics        http.Handler // of /metrics
 	Web            http.Handler // of /
 	Healthy, Ready func() error // what is wrong, in words for people; nil: nothing ever is
-	HostNames      []string     // by which it may be asked for, besides addresses and names that only the LAN can have
-	Connections    int          // most at once; 0: 256
+	HostNames      []string     // accepted in requests besides addresses and local names
+	Connections    int          // maximum number; 0: 256
 	Log            *slog.Logger // nil: none
 }
 
 const (
-	sendBuffer   = 128 << 10 // bytes of a connection that the kernel keeps for a reader who is late; it would take megabytes
-	maxHeader    = 16 << 10
-	readHeaderAt = 5 * time.Second // at most
-	readAt       = 10 * time.Second
-	writeAt      = time.Minute
-	idleAt       = 2 * time.Minute
-	shutdownAt   = 2 * time.Second
+	maxHeader         = 16 << 10
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 10 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	shutdownTimeout   = 2 * time.Second
 )
 
 // A Server answers /, /metrics, /healthz and /readyz, and bounds what a client can cost.
 type Server struct {
-	http     http.Server
-	addr     string
-	most     int           // connections
-	slow     time.Duration // as of the door
-	log      *slog.Logger
-	given    net.Listener // nil: none
-	listener net.Listener // that is served on, once Listen has returned
+	http      http.Server
+	addr      string
+	inherited net.Listener // nil: none
+	limit     int          // connections
+	limiter   *connLimiter // set by Listen
+	log       *slog.Logger
 }
 
 // NewServer returns a server that does not listen yet.
@@ -61,31 +58,30 @@ func NewServer(cfg Config) *Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", cfg.Web)
 	mux.Handle("GET /metrics", cfg.Metrics)
-	mux.Handle("GET /healthz", verdict(cfg.Healthy))
-	mux.Handle("GET /readyz", verdict(cfg.Ready))
+	mux.Handle("GET /healthz", healthHandler(cfg.Healthy))
+	mux.Handle("GET /readyz", healthHandler(cfg.Ready))
 	return &Server{
-		addr:  cfg.Addr,
-		most:  cmp.Or(cfg.Connections, mostGuests),
-		slow:  slow,
-		log:   cfg.Log,
-		given: cfg.Listener,
+		addr:      cfg.Addr,
+		inherited: cfg.Listener,
+		limit:     cmp.Or(cfg.Connections, maxConnections),
+		log:       cfg.Log,
 		http: http.Server{
-			Handler:           guard(newHostCheck(mux, cfg.HostNames, cfg.Log)),
-			ReadHeaderTimeout: readHeaderAt,
-			ReadTimeout:       readAt,
-			WriteTimeout:      writeAt,
-			IdleTimeout:       idleAt,
+			Handler:           securityHeaders(newHostCheck(mux, cfg.HostNames, cfg.Log)),
+			ReadHeaderTimeout: readHeaderTimeout,
+			ReadTimeout:       readTimeout,
+			WriteTimeout:      writeTimeout,
+			IdleTimeout:       idleTimeout,
 			MaxHeaderBytes:    maxHeader,
 			ErrorLog:          log.New(sloglimit.Writer(func(text string) { cfg.Log.Warn("http server", "error", text) }), "", 0),
 
-			DisableGeneralOptionsHandler: true, // OPTIONS is refused as any other method
+			DisableGeneralOptionsHandler: true, // OPTIONS is refused like any other method
 		},
 	}
 }
 
-// guard forbids browsers to guess what an answer is, to do anything that it asks for, and other sites to use it. The page says
-// itself what little it needs. No request has a body that anybody reads: not even its first byte is waited for.
-func guard(next http.Handler) http.Handler {
+// securityHeaders keeps browsers from guessing the type of an answer, from running or loading anything, and from showing it inside
+// other sites. The web page itself allows the little that it needs. No request needs a body, so none is read.
+func securityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -93,16 +89,16 @@ func guard(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		if r.ContentLength != 0 {
+		if r.ContentLength != 0 { // otherwise the server would wait for the rest of the body after the answer
 			h.Set("Connection", "close")
-			_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // else the server would read on, to find its end
+			_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// verdict answers 200 and "ok" while check finds nothing wrong, else 503 and what it finds.
-func verdict(check func() error) http.Handler {
+// healthHandler answers 200 and "ok" while check returns nil, otherwise 503 and the error.
+func healthHandler(check func() error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()
 		h.Set("Content-Type", "text/plain; charset=utf-8")
@@ -118,39 +114,27 @@ func verdict(check func() error) http.Handler {
 	})
 }
 
-// Listen opens the listener if none was given, for which ports below 1024 need a capability. Its error wraps that of the system:
+// Listen opens the listener, unless one was inherited. Ports below 1024 need a capability. The error wraps that of the system:
 // EADDRINUSE, EACCES, EADDRNOTAVAIL.
 func (s *Server) Listen() error {
-	l := s.given
+	l := s.inherited
 	if l == nil {
 		var err error
 		if l, err = net.Listen("tcp", s.addr); err != nil {
 			return err // "listen tcp 127.0.0.1:8080: bind: address already in use"
 		}
 	}
-	door := newDoor(&frugal{l}, s.most, s.slow, s.log)
-	s.http.ConnState = door.state
-	s.listener = door
+	s.limiter = newConnLimiter(l, s.limit, s.log)
+	s.http.ConnState = s.limiter.setState
 	return nil
 }
 
-// frugal is a listener whose connections have small buffers to send.
-type frugal struct{ net.Listener }
-
-func (f *frugal) Accept() (net.Conn, error) {
-	conn, err := f.Listener.Accept()
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(sendBuffer) // then it is as it was
-	}
-	return conn, err
-}
-
-// URL is where the page can be seen from this machine, once Listen has returned; for a socket of AF_UNIX "unix:" and its path.
+// URL returns where this machine can reach the page, once Listen has returned; for an AF_UNIX socket "unix:" and its path.
 func (s *Server) URL() string {
 	addr := s.addr
-	if s.given != nil {
-		addr = s.given.Addr().String()
-		if s.given.Addr().Network() == "unix" {
+	if s.inherited != nil {
+		addr = s.inherited.Addr().String()
+		if s.inherited.Addr().Network() == "unix" {
 			return "unix:" + addr
 		}
 	}
@@ -158,8 +142,8 @@ func (s *Server) URL() string {
 	if err != nil {
 		return ""
 	}
-	if s.listener != nil {
-		_, port, _ = net.SplitHostPort(s.listener.Addr().String()) // the port may have been 0
+	if s.limiter != nil {
+		_, port, _ = net.SplitHostPort(s.limiter.Addr().String()) // the port may have been 0
 	}
 	switch ip, _ := netip.ParseAddr(host); {
 	case host == "", ip == netip.IPv4Unspecified():
@@ -171,48 +155,29 @@ func (s *Server) URL() string {
 	return u.String()
 }
 
-// Run serves until ctx ends, closes the listener, and gives those who have come two seconds to be answered. It returns nil when
+// Run serves until ctx ends, closes the listener, and gives requests that have arrived two seconds to be answered. It returns nil when
 // ctx ends.
 func (s *Server) Run(ctx context.Context) error {
-	if s.listener == nil {
+	if s.limiter == nil {
 		panic("httpd: Run without Listen")
 	}
-	open := s.countConnections()
 	served := make(chan error, 1)
-	go func() { served <- s.http.Serve(s.listener) }()
+	go func() { served <- s.http.Serve(s.limiter) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	// http.Server's own Shutdown cuts off who was let in and has not been heard yet. Here nobody is let in any more, so that who comes
-	// now waits for the next one to serve on a listener that was given; the idle go at once, and the others when they have their answer.
-	_ = s.listener.Close()
+	// Shutdown would drop connections whose request has not been read yet. Here they are answered, while new connections wait for the
+	// next process if the listener is inherited.
+	_ = s.limiter.Close()
 	if err := <-served; !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}
-	s.http.SetKeepAlivesEnabled(false)
-	for begin := time.Now(); open.Load() > 0 && time.Since(begin) < shutdownAt; {
+	s.http.SetKeepAlivesEnabled(false) // closes idle connections
+	for begin := time.Now(); s.limiter.open() > 0 && time.Since(begin) < shutdownTimeout; {
 		time.Sleep(time.Millisecond)
 	}
 	_ = s.http.Close()
 	return nil
-}
-
-// countConnections returns the number of connections, which is kept up to date.
-func (s *Server) countConnections() *atomic.Int64 {
-	var open atomic.Int64
-	next := s.http.ConnState
-	s.http.ConnState = func(conn net.Conn, state http.ConnState) {
-		switch state {
-		case http.StateNew:
-			open.Add(1)
-		case http.StateClosed, http.StateHijacked:
-			open.Add(-1)
-		}
-		if next != nil {
-			next(conn, state)
-		}
-	}
-	return &open
 }
