@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -54,11 +53,11 @@ type Ring struct {
 
 	memory    []byte
 	blockSize int
-	block     int            // index of the current block, or of the next one
-	owned     bool           // the current block is ours, not the kernel's
-	next      unsafe.Pointer // header of the next frame in the current block
-	remaining int            // frames from next on
-	vnet      bool           // each frame is preceded by a virtio header
+	index     int    // of the current block, or of the next one
+	owned     bool   // the current block is ours, not the kernel's
+	block     block  // the current block
+	whole     uint64 // frames of the current block that are whole, so far
+	headroom  int    // size of the virtio header in front of each frame; 0: the kernel does not provide it
 
 	bound      nic    // index 0: not bound
 	bringUpErr error  // why the interface could not be brought up, if it was down
@@ -70,7 +69,8 @@ type Ring struct {
 	changed  atomic.Bool   // an interface has changed
 	frames   atomic.Uint64 // returned by Next, or about to be
 	packets  atomic.Uint64 // that reached the socket according to the kernel, drops included
-	drops    atomic.Uint64
+	drops    atomic.Uint64 // according to the kernel
+	broken   atomic.Uint64 // that the kernel counted but Next could not read
 	attached atomic.Uint64
 	reason   atomic.Pointer[string] // see Stats
 	epoch    time.Time
@@ -116,7 +116,9 @@ func (r *Ring) Open() (err error) {
 		return fmt.Errorf("TPACKET_V3: %w", err)
 	}
 	// This must come before the ring. On a kernel without it, merged segments count as the one frame that the socket sees.
-	r.vnet = unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1) == nil
+	if unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1) == nil {
+		r.headroom = vnetHeader
+	}
 	page := os.Getpagesize()
 	r.blockSize = max(r.cfg.Size, minRingSize) / ringBlocks / page * page
 	request := unix.TpacketReq3{
@@ -138,53 +140,55 @@ func (r *Ring) Open() (err error) {
 	return nil
 }
 
-// Next fills batch and returns the number of frames. It blocks until there is at least one. After Stop it returns the frames that
-// had reached the socket before, and then io.EOF. Any other error means that frames which the kernel had counted never arrived.
-// Next does not allocate.
+// Next fills batch and returns the number of frames, which is 0 if the kernel finished none of a block. It blocks until there is
+// a block to read. After Stop it returns the frames that had reached the socket before, and then io.EOF. Any other error means
+// that frames which the kernel had counted never arrived. Next does not allocate.
 func (r *Ring) Next(batch []Frame) (int, error) {
-	for r.remaining == 0 {
+	if r.block.left == 0 {
 		r.releaseBlock()
 		if err := r.wait(); err != nil {
 			return 0, err
 		}
 	}
-	n := min(len(batch), r.remaining)
-	p := r.next
-	for i := range batch[:n] {
-		h := (*unix.Tpacket3Hdr)(p)
-		f := &batch[i]
-		mac := unsafe.Add(p, uintptr(h.Mac))
-		f.Data = unsafe.Slice((*byte)(mac), h.Snaplen)
-		f.Wire, f.Tag = int(h.Len), 0
-		if h.Status&unix.TP_STATUS_VLAN_VALID != 0 { // the kernel removed the outer tag
-			f.Wire, f.Tag = f.Wire+4, 4
+	return r.readBlock(batch), nil
+}
+
+// readBlock fills batch from the current block and returns the number of frames. Frames are counted with the last of their block.
+func (r *Ring) readBlock(batch []Frame) (n int) {
+	for n < len(batch) && r.block.left > 0 {
+		left := r.block.left
+		switch r.block.read(&batch[n], r.headroom) {
+		case frameWhole:
+			batch[n].Link = r.linkType
+			n++
+		case frameUnfinished: // the kernel has counted the drop
+		case frameBroken:
+			r.broken.Add(1)
+		case blockBroken:
+			r.broken.Add(uint64(left))
 		}
-		f.Link, f.GSO = r.linkType, GSO{}
-		if r.vnet {
-			v := (*[vnetHeader]byte)(unsafe.Add(mac, -vnetHeader))
-			f.GSO.Type, f.GSO.Size = v[1], *(*uint16)(unsafe.Pointer(&v[4])) // in host byte order
-		}
-		p = unsafe.Add(p, uintptr(h.Next_offset))
 	}
-	r.next, r.remaining = p, r.remaining-n
-	return n, nil
+	r.whole += uint64(n)
+	if r.block.left == 0 {
+		r.frames.Add(r.whole)
+		r.whole = 0
+	}
+	return n
 }
 
 // releaseBlock returns the current block to the kernel.
 func (r *Ring) releaseBlock() {
 	if r.owned {
 		atomic.StoreUint32(r.status(), unix.TP_STATUS_KERNEL)
-		r.block = (r.block + 1) % ringBlocks
+		r.index = (r.index + 1) % ringBlocks
 		r.owned = false
 	}
 }
 
-// header returns the block's struct tpacket_hdr_v1, which follows version and offset_to_priv in struct tpacket_block_desc.
-func (r *Ring) header() *unix.TpacketHdrV1 {
-	return (*unix.TpacketHdrV1)(unsafe.Pointer(&r.memory[r.block*r.blockSize+8]))
-}
+// current returns the memory of the current block, or of the next one.
+func (r *Ring) current() []byte { return r.memory[r.index*r.blockSize:][:r.blockSize:r.blockSize] }
 
-func (r *Ring) status() *uint32 { return &r.header().Block_status }
+func (r *Ring) status() *uint32 { return &blockStatus(r.current()).Block_status }
 
 // ready reports whether the kernel has handed over the next block.
 func (r *Ring) ready() bool { return atomic.LoadUint32(r.status())&unix.TP_STATUS_USER != 0 }
@@ -194,10 +198,7 @@ func (r *Ring) acquireBlock() bool {
 	if !r.ready() {
 		return false
 	}
-	h := r.header()
-	r.owned, r.remaining = true, int(h.Num_pkts)
-	r.next = unsafe.Pointer(&r.memory[r.block*r.blockSize+int(h.Offset_to_first_pkt)])
-	r.frames.Add(uint64(h.Num_pkts))
+	r.owned, r.block = true, openBlock(r.current())
 	return true
 }
 
@@ -271,7 +272,7 @@ func (r *Ring) drain(now time.Time) (done bool, err error) {
 		return false, nil
 	}
 	r.readStatistics()
-	missing := int64(r.packets.Load()) - int64(r.drops.Load()) - int64(r.frames.Load())
+	missing := int64(r.packets.Load()) - int64(r.drops.Load()+r.broken.Load()) - int64(r.frames.Load())
 	if missing == 0 {
 		r.setReason(stopped)
 		return true, io.EOF
@@ -293,7 +294,7 @@ func (r *Ring) readStatistics() {
 }
 
 // More reports whether the current block has more frames, so that Next would not block.
-func (r *Ring) More() bool { return r.remaining > 0 }
+func (r *Ring) More() bool { return r.block.left > 0 }
 
 // Stop makes Next return the frames that have already arrived, and then io.EOF.
 func (r *Ring) Stop() {
@@ -306,7 +307,7 @@ func (r *Ring) Stats() Stats {
 	reason := *r.reason.Load()
 	return Stats{
 		Frames:     r.frames.Load(),
-		Drops:      r.drops.Load(),
+		Drops:      r.drops.Load() + r.broken.Load(),
 		Attached:   r.attached.Load(),
 		Up:         reason == "",
 		Reason:     reason,

@@ -12,7 +12,7 @@ import (
 
 // A FrameSource lends frames: capture.Ring or capture.File.
 type FrameSource interface {
-	// Next fills the batch with at least one frame, which are valid until the next call, or returns io.EOF.
+	// Next fills batch and returns the number of frames, which may be 0, or io.EOF. The frames are valid until the next call.
 	Next(batch []capture.Frame) (int, error)
 	// More says that Next would not have to wait.
 	More() bool

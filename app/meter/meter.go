@@ -16,7 +16,7 @@ import (
 
 // A Source provides frames: a capture.Ring or a capture.File.
 type Source interface {
-	// Next fills batch with at least one frame, or returns io.EOF. The frames are valid until the next call.
+	// Next fills batch and returns the number of frames, which may be 0, or io.EOF. The frames are valid until the next call.
 	Next(batch []capture.Frame) (int, error)
 	// More reports whether Next would not block.
 	More() bool
