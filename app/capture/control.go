@@ -6,7 +6,7 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// controlFilter keeps control frames, uncut, and nothing else: ARP, neighbour and router discovery (RFC 4861), DHCP, DHCPv6 and
+// controlFilter keeps control frames, uncut, and nothing else: ARP, neighbor and router discovery (RFC 4861), DHCP, DHCPv6 and
 // mDNS, behind at most two tags besides the one that the kernel removes. Either UDP port is enough, as datagrams of relays and
 // older clients have only one of them. A frame that is too short to tell is rejected.
 func controlFilter() []bpf.Instruction {

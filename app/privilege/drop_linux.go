@@ -1,5 +1,5 @@
-// Package privilege gives up the rights that a daemon needs at its start only. It knows nothing of what they were used for: what is
-// open stays open.
+// Package privilege drops the privileges that a daemon needs only at its start. It knows nothing of their use: open files and
+// sockets stay open.
 package privilege
 
 import (
@@ -18,22 +18,23 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/psx"
 )
 
-// nobody is the user and the group that root becomes: those that own nothing (user_namespaces(7), the overflow ID).
+// nobody is the user ID and group ID that root becomes. It owns nothing (user_namespaces(7), overflow ID).
 const nobody = 65534
 
-// A Residual is what the process could not give up besides its capabilities; both are nil where all went well.
+// A Residual is what is left after Drop besides capabilities. Both fields are nil if all went well.
 type Residual struct {
-	Root   error // why it is still root, if it is
-	Filter error // why it has no filter of system calls
+	Root   error // why the process is still root
+	Filter error // why it has no system call filter
 }
 
-// Drop gives up all rights of the process, on all threads and for good (capabilities(7), credentials(7)): root becomes nobody,
-// 65534, without groups, and any other user stays who he is; no capability is left in any set; no program that is executed can give any back
-// (no_new_privs); nobody without rights over all processes may trace it or take its descriptors (not dumpable); and the kernel
-// refuses the system calls that nothing here needs (seccomp(2), see filter_linux.go).
+// Drop drops all privileges of the process, on all threads and permanently (capabilities(7), credentials(7)):
+//   - root becomes user and group 65534 without supplementary groups; other users stay the same;
+//   - no capability is left in any set, and no executed program can regain one (no_new_privs);
+//   - no other unprivileged process may trace it or duplicate its file descriptors (not dumpable);
+//   - the kernel refuses the system calls that the daemon does not need (seccomp(2), see filter_linux.go).
 //
-// Root without the right to become another stays root in name, and a kernel without seccomp has no filter: Residual tells. An error
-// means that capabilities are left, or may be.
+// Root without CAP_SETUID and CAP_SETGID stays user 0, and a kernel without seccomp has no filter: see Residual. An error means
+// that capabilities are or may be left.
 func Drop() (Residual, error) {
 	var residual Residual
 	held, err := capabilities()
@@ -47,7 +48,7 @@ func Drop() (Residual, error) {
 	}
 	if uid, effective, saved := unix.Getresuid(); uid == 0 || effective == 0 || saved == 0 {
 		if residual.Root = becomeNobody(held); residual.Root == nil {
-			held, err = capabilities() // most go with root
+			held, err = capabilities() // most of them are gone with root
 		}
 	}
 	if err == nil && held != (sets{}) {
@@ -56,7 +57,7 @@ func Drop() (Residual, error) {
 	if err != nil {
 		return residual, err
 	}
-	// Becoming another has done so already, unless somebody set fs.suid_dumpable.
+	// Changing the user has done so already, unless fs.suid_dumpable is set.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return residual, fmt.Errorf("make undumpable: %w", err)
 	}
@@ -67,10 +68,10 @@ func Drop() (Residual, error) {
 	return residual, verify(residual)
 }
 
-// sets are the effective, the permitted and the inheritable capabilities, as capset(2) parts them.
+// sets are the effective, permitted and inheritable capabilities in the layout of capset(2).
 type sets [2]unix.CapUserData
 
-// capabilities returns those of the process.
+// capabilities returns the capabilities of the process.
 func capabilities() (held sets, err error) {
 	if err := unix.Capget(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &held[0]); err != nil {
 		return held, fmt.Errorf("capget: %w", err)
@@ -78,12 +79,12 @@ func capabilities() (held sets, err error) {
 	return held, nil
 }
 
-// has says whether a capability can be used.
+// has reports whether a capability is effective.
 func has(held sets, capability int) bool {
 	return held[capability/32].Effective&(1<<(capability%32)) != 0
 }
 
-// becomeNobody changes user and group. It tries nothing if one of both could not be changed.
+// becomeNobody changes the user and the group. It changes neither if it cannot change both.
 func becomeNobody(held sets) error {
 	if !has(held, unix.CAP_SETUID) || !has(held, unix.CAP_SETGID) {
 		return errors.New("CAP_SETUID or CAP_SETGID is missing")
@@ -102,12 +103,12 @@ func becomeNobody(held sets) error {
 	return nil
 }
 
-// emptyBoundingSet makes that no program that is executed can have a capability, which takes CAP_SETPCAP.
+// emptyBoundingSet prevents executed programs from gaining capabilities. It needs CAP_SETPCAP.
 func emptyBoundingSet() error {
 	for c := range uintptr(64) {
 		err := onAllThreads(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c)
 		if errors.Is(err, unix.EINVAL) {
-			return nil // there are no more
+			return nil // there is no such capability
 		}
 		if err != nil {
 			return fmt.Errorf("drop capability %d from the bounding set: %w", c, err)
@@ -116,7 +117,7 @@ func emptyBoundingSet() error {
 	return nil
 }
 
-// emptySets takes all capabilities out of the other sets; the ambient one follows the permitted one.
+// emptySets clears the other capability sets. The ambient set follows the permitted set.
 func emptySets() error {
 	header := &unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var none sets
@@ -126,8 +127,8 @@ func emptySets() error {
 	return nil
 }
 
-// onAllThreads makes the system call on every thread of the process, as what it changes belongs to threads. Without cgo psx is
-// syscall.AllThreadsSyscall, which refuses to work with it (the race detector's builds).
+// onAllThreads makes a system call on every thread of the process. Without cgo, psx is syscall.AllThreadsSyscall, which does not
+// work in cgo builds (those with the race detector).
 func onAllThreads(call, a, b uintptr) error {
 	if _, _, e := psx.Syscall6(call, a, b, 0, 0, 0, 0); e != 0 {
 		return e
@@ -135,22 +136,23 @@ func onAllThreads(call, a, b uintptr) error {
 	return nil
 }
 
-// install has the kernel run a filter before each system call of all threads.
+// install installs a system call filter on all threads.
 func install(filter []unix.SockFilter) error {
 	if len(filter) == 0 {
-		return fmt.Errorf("there is none for %s", runtime.GOARCH)
+		return fmt.Errorf("no filter for %s", runtime.GOARCH)
 	}
 	program := &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	// SPEC_ALLOW: where mitigations against speculation hang on filters (before Linux 5.16), they would slow down the counting
-	// and protect nobody: there is no foreign code here. Before Linux 4.17 it is unknown.
-	for _, flags := range []uintptr{unix.SECCOMP_FILTER_FLAG_TSYNC | unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, unix.SECCOMP_FILTER_FLAG_TSYNC} {
+	// SPEC_ALLOW: before Linux 5.16, a filter turns on mitigations against speculative execution. They would slow down the counting
+	// and protect nobody, as there is no foreign code in the process. Linux before 4.17 does not know the flag.
+	const tsync = unix.SECCOMP_FILTER_FLAG_TSYNC
+	for _, flags := range []uintptr{tsync | unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, tsync} {
 		thread, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(program)))
 		switch {
-		case e == unix.EINVAL && flags != unix.SECCOMP_FILTER_FLAG_TSYNC:
+		case e == unix.EINVAL && flags != tsync:
 		case e != 0:
 			return fmt.Errorf("seccomp: %w", e)
-		case thread != 0: // which is no error for the kernel, though no thread has the filter now
-			return fmt.Errorf("seccomp: thread %d has a filter of its own", thread)
+		case thread != 0: // the kernel does not report an error, but no thread has the filter
+			return fmt.Errorf("seccomp: thread %d has a different filter", thread)
 		default:
 			return nil
 		}
@@ -158,7 +160,7 @@ func install(filter []unix.SockFilter) error {
 	return nil
 }
 
-// verify reads what the kernel says of every thread (proc(5), /proc/PID/status). Without /proc it takes the calls at their word.
+// verify checks the status of every thread (proc(5), /proc/PID/status). Without /proc it checks nothing.
 func verify(residual Residual) error {
 	threads, err := filepath.Glob("/proc/self/task/*/status")
 	if err != nil {
@@ -167,22 +169,22 @@ func verify(residual Residual) error {
 	for _, name := range threads {
 		status, err := os.ReadFile(name)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
-			continue // it has ended
+			continue // the thread has ended
 		}
 		if err != nil {
 			return fmt.Errorf("verify: %w", err)
 		}
 		for line := range strings.Lines(string(status)) {
-			if key, value, _ := strings.Cut(line, ":"); !harmless(key, strings.Fields(value), residual) {
-				return fmt.Errorf("verify: %s says %s", name, strings.Join(strings.Fields(line), " "))
+			if key, value, _ := strings.Cut(line, ":"); !expected(key, strings.Fields(value), residual) {
+				return fmt.Errorf("verify: %s has %s", name, strings.Join(strings.Fields(line), " "))
 			}
 		}
 	}
 	return nil
 }
 
-// harmless says whether a line of a thread's status is as it must be.
-func harmless(key string, values []string, residual Residual) bool {
+// expected reports whether a line of a thread's status is as it must be after Drop.
+func expected(key string, values []string, residual Residual) bool {
 	var want string
 	switch key {
 	case "CapInh", "CapPrm", "CapEff", "CapAmb":

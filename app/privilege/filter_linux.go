@@ -9,16 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The filter of system calls. What it lets pass is what the daemon does once it has started, what Go's runtime and the C library
-// of the race detector's builds do by themselves, and what is as harmless as these and some other release of them may do. Of the
-// rest
-//   - what only somebody who has taken the process over would try ends the process at once: killing, below;
-//   - what is newer than these lists does not exist (ENOSYS), so that who tries it goes the older way; nor do clone3 and openat2;
-//   - everything else is not permitted (EPERM).
+// The system call filter allows what the started daemon does, what Go's runtime and (in builds with the race detector) the C library
+// do on their own, and equally harmless calls that other releases of them may make. The others are handled in three ways:
+//   - calls that only an attacker would make kill the process: see killed;
+//   - calls that are newer than these lists return ENOSYS, so that callers fall back to older ones; so do clone3 and openat2;
+//   - all others return EPERM.
 //
-// So there is no executing, no new process, no opening for writing, no other file or directory made, moved or removed, no memory
-// made executable, no sockets but TCP, UDP and the kernel's tables of interfaces, no listening, no signals to others. The sockets
-// that are open go on: they can be bound to an interface that was made anew.
+// So the process cannot execute programs, start processes, open files for writing, create, rename or remove files, make memory
+// executable, open sockets other than TCP, UDP and rtnetlink, listen, or send signals to other processes. Open sockets keep
+// working: a packet socket can be bound to an interface that was recreated.
 
 // Verdicts (seccomp(2)).
 var (
@@ -28,89 +27,98 @@ var (
 	kill   = bpf.RetConstant{Val: unix.SECCOMP_RET_KILL_PROCESS}
 )
 
-// Where things lie in struct seccomp_data.
+// Offsets in struct seccomp_data.
 const (
-	atCall  = 0
-	atArch  = 4
-	atFirst = 16 // the first argument. Each has 8 bytes, the lower half first, and that is all the kernel itself looks at of those tested here
+	offsetCall = 0
+	offsetArch = 4
+	offsetArgs = 16 // arguments of 8 bytes, lower half first; the kernel uses only the lower half of those tested here
 )
 
-// newest is the last system call that these lists could know of: it is the same everywhere since Linux 5.1.
+// newest is the newest system call that these lists cover. New numbers are the same on all architectures since Linux 5.1.
 const newest = unix.SYS_RSEQ_SLICE_YIELD
 
-// passing are the calls that pass, whatever their arguments; those of one processor only are in its own file.
-var passing = []uint32{
-	// Files that are open, and what can be learned of files.
+// allowed are the calls that are allowed with any arguments. Those of one architecture are in its own file.
+var allowed = []uint32{
+	// Open files, and information about files.
 	unix.SYS_READ, unix.SYS_READV, unix.SYS_PREAD64, unix.SYS_PREADV, unix.SYS_PREADV2,
 	unix.SYS_WRITE, unix.SYS_WRITEV, unix.SYS_PWRITE64, unix.SYS_PWRITEV, unix.SYS_PWRITEV2,
 	unix.SYS_CLOSE, unix.SYS_CLOSE_RANGE, unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_LSEEK, unix.SYS_FSTAT, unix.SYS_STATX,
 	unix.SYS_GETDENTS64, unix.SYS_READLINKAT, unix.SYS_FACCESSAT, unix.SYS_FACCESSAT2, unix.SYS_GETCWD, unix.SYS_FSTATFS,
 	unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_PIPE2, unix.SYS_SENDFILE, unix.SYS_SPLICE,
-	// Sockets that are open. Binding puts a ring onto an interface that was made anew.
-	unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_ACCEPT4, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME, unix.SYS_SETSOCKOPT, unix.SYS_GETSOCKOPT,
-	unix.SYS_SENDTO, unix.SYS_SENDMSG, unix.SYS_SENDMMSG, unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_RECVMMSG, unix.SYS_SHUTDOWN,
+	// Open sockets. bind attaches a ring to an interface that was recreated.
+	unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_ACCEPT4, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME, unix.SYS_SETSOCKOPT,
+	unix.SYS_GETSOCKOPT,
+	unix.SYS_SENDTO, unix.SYS_SENDMSG, unix.SYS_SENDMMSG, unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_RECVMMSG,
+	unix.SYS_SHUTDOWN,
 	// Waiting.
-	unix.SYS_EPOLL_CREATE1, unix.SYS_EPOLL_CTL, unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2, unix.SYS_EVENTFD2, unix.SYS_PPOLL, unix.SYS_PSELECT6,
+	unix.SYS_EPOLL_CREATE1, unix.SYS_EPOLL_CTL, unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2, unix.SYS_EVENTFD2,
+	unix.SYS_PPOLL, unix.SYS_PSELECT6,
 	unix.SYS_NANOSLEEP, unix.SYS_CLOCK_NANOSLEEP, unix.SYS_RESTART_SYSCALL,
 	unix.SYS_FUTEX, unix.SYS_FUTEX_WAITV, unix.SYS_FUTEX_WAIT, unix.SYS_FUTEX_WAKE, unix.SYS_FUTEX_REQUEUE,
 	unix.SYS_TIMERFD_CREATE, unix.SYS_TIMERFD_SETTIME, unix.SYS_TIMERFD_GETTIME,
 	// Time.
 	unix.SYS_CLOCK_GETTIME, unix.SYS_CLOCK_GETRES, unix.SYS_GETTIMEOFDAY, unix.SYS_TIMES,
-	unix.SYS_SETITIMER, unix.SYS_GETITIMER, unix.SYS_TIMER_CREATE, unix.SYS_TIMER_SETTIME, unix.SYS_TIMER_GETTIME, unix.SYS_TIMER_DELETE,
-	// Memory; to map and to protect it, see conditional.
-	unix.SYS_MUNMAP, unix.SYS_MREMAP, unix.SYS_MSEAL, unix.SYS_MADVISE, unix.SYS_MINCORE, unix.SYS_BRK, unix.SYS_MSYNC, unix.SYS_MLOCK, unix.SYS_MUNLOCK,
-	// Threads, signals to oneself.
-	unix.SYS_EXIT, unix.SYS_EXIT_GROUP, unix.SYS_SCHED_YIELD, unix.SYS_SCHED_GETAFFINITY, unix.SYS_SCHED_GETPARAM, unix.SYS_SCHED_GETATTR, unix.SYS_SCHED_GETSCHEDULER,
-	unix.SYS_SET_TID_ADDRESS, unix.SYS_SET_ROBUST_LIST, unix.SYS_GET_ROBUST_LIST, unix.SYS_RSEQ, unix.SYS_RSEQ_SLICE_YIELD, unix.SYS_MEMBARRIER, unix.SYS_GETCPU,
-	unix.SYS_RT_SIGACTION, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_RT_SIGPENDING, unix.SYS_RT_SIGTIMEDWAIT, unix.SYS_RT_SIGSUSPEND,
+	unix.SYS_SETITIMER, unix.SYS_GETITIMER, unix.SYS_TIMER_CREATE, unix.SYS_TIMER_SETTIME, unix.SYS_TIMER_GETTIME,
+	unix.SYS_TIMER_DELETE,
+	// Memory. For mmap and mprotect see conditional.
+	unix.SYS_MUNMAP, unix.SYS_MREMAP, unix.SYS_MSEAL, unix.SYS_MADVISE, unix.SYS_MINCORE, unix.SYS_BRK, unix.SYS_MSYNC,
+	unix.SYS_MLOCK, unix.SYS_MUNLOCK,
+	// Threads, and signals to the process itself.
+	unix.SYS_EXIT, unix.SYS_EXIT_GROUP, unix.SYS_SCHED_YIELD, unix.SYS_SCHED_GETAFFINITY, unix.SYS_SCHED_GETPARAM,
+	unix.SYS_SCHED_GETATTR, unix.SYS_SCHED_GETSCHEDULER,
+	unix.SYS_SET_TID_ADDRESS, unix.SYS_SET_ROBUST_LIST, unix.SYS_GET_ROBUST_LIST, unix.SYS_RSEQ, unix.SYS_RSEQ_SLICE_YIELD,
+	unix.SYS_MEMBARRIER, unix.SYS_GETCPU,
+	unix.SYS_RT_SIGACTION, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_RT_SIGPENDING, unix.SYS_RT_SIGTIMEDWAIT,
+	unix.SYS_RT_SIGSUSPEND,
 	unix.SYS_SIGALTSTACK,
-	// What one is and how much one may.
+	// Identity and limits.
 	unix.SYS_GETPID, unix.SYS_GETTID, unix.SYS_GETPPID, unix.SYS_GETUID, unix.SYS_GETEUID, unix.SYS_GETGID, unix.SYS_GETEGID,
 	unix.SYS_GETRESUID, unix.SYS_GETRESGID, unix.SYS_GETGROUPS, unix.SYS_GETPGID, unix.SYS_GETSID, unix.SYS_CAPGET,
 	unix.SYS_UNAME, unix.SYS_SYSINFO, unix.SYS_GETRUSAGE, unix.SYS_GETPRIORITY, unix.SYS_GETRANDOM,
 }
 
-// killing are the calls that nobody makes by mistake.
-var killing = []uint32{
-	unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PIDFD_GETFD,
+// killed are the calls that nobody makes by mistake.
+var killed = []uint32{
+	unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV,
+	unix.SYS_PIDFD_GETFD,
 	unix.SYS_BPF, unix.SYS_MOUNT, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT,
 	unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE, unix.SYS_KEXEC_LOAD, unix.SYS_REBOOT,
 }
 
-// A call is a system call that passes for some arguments: then decides, and returns a verdict in any case.
+// A call is a system call that is allowed with some arguments. Its program always returns a verdict.
 type call struct {
-	number uint32
-	then   []bpf.Instruction
+	number  uint32
+	program []bpf.Instruction
 }
 
-// conditional are the calls that pass for some arguments; pid is the process's own. Those of one processor only are in its own file.
+// conditional returns the calls that are allowed with some arguments. Those of one architecture are in its own file.
 func conditional(pid uint32) []call {
 	return append([]call{
-		{unix.SYS_CLONE, all(0, unix.CLONE_THREAD)},  // a thread stays in the namespaces of its process
-		{unix.SYS_CLONE3, []bpf.Instruction{absent}}, // its flags can't be seen from here, nor those of openat2
+		{unix.SYS_CLONE, all(0, unix.CLONE_THREAD)},  // threads, not processes
+		{unix.SYS_CLONE3, []bpf.Instruction{absent}}, // a filter cannot read its flags, nor those of openat2
 		{unix.SYS_OPENAT2, []bpf.Instruction{absent}},
 		{unix.SYS_OPENAT, none(2, writing)},
 		{mmap, none(2, unix.PROT_EXEC)},
 		{unix.SYS_MPROTECT, none(2, unix.PROT_EXEC)},
 		{unix.SYS_SOCKET, socket()},
 		{unix.SYS_FCNTL, descriptor()},
-		{unix.SYS_TGKILL, oneOf(0, pid)}, // also how Go interrupts a thread that computes
+		{unix.SYS_TGKILL, oneOf(0, pid)}, // Go preempts threads with it
 		{unix.SYS_KILL, oneOf(0, pid)},
-		{unix.SYS_PRLIMIT64, oneOf(0, 0)}, // oneself
+		{unix.SYS_PRLIMIT64, oneOf(0, 0)}, // the process itself
 		{unix.SYS_PRCTL, oneOf(0, unix.PR_SET_VMA, unix.PR_SET_NAME, unix.PR_GET_NAME)},
 		{unix.SYS_IOCTL, oneOf(1, unix.SIOCGIFINDEX, unix.SIOCGIFFLAGS, unix.SIOCGIFHWADDR, unix.SIOCINQ, unix.TCGETS)},
-	}, alsoConditional...)
+	}, archConditional...)
 }
 
-// writing are the flags with which a file is opened for writing, made or emptied.
+// writing are the flags that open a file for writing, create it or truncate it.
 const writing = unix.O_WRONLY | unix.O_RDWR | unix.O_CREAT | unix.O_TRUNC
 
-// descriptor passes for what fcntl(2) does to a descriptor itself, and not for telling others of it by signals.
+// descriptor allows fcntl(2) on the descriptor itself, and not to have signals sent.
 func descriptor() []bpf.Instruction {
 	return oneOf(1, unix.F_DUPFD, unix.F_DUPFD_CLOEXEC, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL)
 }
 
-// program is the filter for the process of this number.
+// program returns the filter for the process pid.
 func program(pid uint32) []unix.SockFilter {
 	raw, err := bpf.Assemble(filter(pid))
 	if err != nil {
@@ -125,30 +133,30 @@ func program(pid uint32) []unix.SockFilter {
 
 func filter(pid uint32) []bpf.Instruction {
 	f := []bpf.Instruction{
-		bpf.LoadAbsolute{Off: atArch, Size: 4},
+		bpf.LoadAbsolute{Off: offsetArch, Size: 4},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: arch, SkipTrue: 1},
-		kill, // in another processor's numbers
-		bpf.LoadAbsolute{Off: atCall, Size: 4},
+		kill, // system call numbers of another architecture
+		bpf.LoadAbsolute{Off: offsetCall, Size: 4},
 	}
-	add := func(number uint32, then ...bpf.Instruction) {
-		f = append(append(f, bpf.JumpIf{Cond: bpf.JumpEqual, Val: number, SkipFalse: uint8(len(then))}), then...)
+	add := func(number uint32, program ...bpf.Instruction) {
+		f = append(append(f, bpf.JumpIf{Cond: bpf.JumpEqual, Val: number, SkipFalse: uint8(len(program))}), program...)
 	}
 	for _, c := range conditional(pid) {
-		add(c.number, c.then...)
+		add(c.number, c.program...)
 	}
-	for _, number := range slices.Concat(passing, alsoPassing) {
+	for _, number := range slices.Concat(allowed, archAllowed) {
 		add(number, allow)
 	}
-	for _, number := range killing {
+	for _, number := range killed {
 		add(number, kill)
 	}
 	return append(f, bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: newest, SkipFalse: 1}, absent, refuse)
 }
 
-// argument loads the lower half of an argument.
-func argument(n int) bpf.Instruction { return bpf.LoadAbsolute{Off: uint32(atFirst + 8*n), Size: 4} }
+// argument loads the lower half of argument n.
+func argument(n int) bpf.Instruction { return bpf.LoadAbsolute{Off: uint32(offsetArgs + 8*n), Size: 4} }
 
-// all passes if argument n has all the bits.
+// all allows the call if argument n has all of the bits.
 func all(n int, bits uint32) []bpf.Instruction {
 	return []bpf.Instruction{
 		argument(n),
@@ -159,12 +167,12 @@ func all(n int, bits uint32) []bpf.Instruction {
 	}
 }
 
-// none passes if argument n has none of the bits.
+// none allows the call if argument n has none of the bits.
 func none(n int, bits uint32) []bpf.Instruction {
 	return []bpf.Instruction{argument(n), bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: bits, SkipFalse: 1}, refuse, allow}
 }
 
-// oneOf passes if argument n is one of the values.
+// oneOf allows the call if argument n is one of the values.
 func oneOf(n int, values ...uint32) []bpf.Instruction {
 	f := []bpf.Instruction{argument(n)}
 	for i, v := range values {
@@ -173,18 +181,18 @@ func oneOf(n int, values ...uint32) []bpf.Instruction {
 	return append(f, refuse, allow)
 }
 
-// socket passes for TCP and UDP, and for asking for interfaces and addresses (rtnetlink(7)).
+// socket allows TCP, UDP and rtnetlink(7), which lists interfaces and addresses.
 func socket() []bpf.Instruction {
-	const kind, reject, accept = 6, 10, 11
+	const typ, reject, accept = 6, 10, 11
 	return []bpf.Instruction{
 		0:  argument(0),
-		1:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.AF_INET, SkipTrue: kind - 2},
-		2:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.AF_INET6, SkipTrue: kind - 3},
+		1:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.AF_INET, SkipTrue: typ - 2},
+		2:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.AF_INET6, SkipTrue: typ - 3},
 		3:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.AF_NETLINK, SkipFalse: reject - 4},
 		4:  argument(2),
 		5:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.NETLINK_ROUTE, SkipTrue: accept - 6, SkipFalse: reject - 6},
 		6:  argument(1),
-		7:  bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: 0xf}, // above are SOCK_CLOEXEC and SOCK_NONBLOCK
+		7:  bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: 0xf}, // without SOCK_CLOEXEC and SOCK_NONBLOCK
 		8:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SOCK_STREAM, SkipTrue: accept - 9},
 		9:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SOCK_DGRAM, SkipTrue: accept - 10},
 		10: refuse,

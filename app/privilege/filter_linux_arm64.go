@@ -7,6 +7,6 @@ const (
 	mmap = unix.SYS_MMAP
 )
 
-var alsoPassing = []uint32{unix.SYS_FSTATAT, unix.SYS_GETRLIMIT}
+var archAllowed = []uint32{unix.SYS_FSTATAT, unix.SYS_GETRLIMIT}
 
-var alsoConditional []call
+var archConditional []call

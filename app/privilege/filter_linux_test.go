@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// verdict is what the filter says to a system call. The machine here reads numbers with the highest byte first.
+// verdict returns the verdict of the filter on a system call. The VM of package bpf reads big-endian numbers.
 func verdict(t *testing.T, arch, number uint32, arguments ...uint32) bpf.RetConstant {
 	t.Helper()
 	vm, err := bpf.NewVM(filter(self))
@@ -19,10 +19,10 @@ func verdict(t *testing.T, arch, number uint32, arguments ...uint32) bpf.RetCons
 		t.Fatal(err)
 	}
 	data := make([]byte, 64)
-	binary.BigEndian.PutUint32(data[atCall:], number)
-	binary.BigEndian.PutUint32(data[atArch:], arch)
+	binary.BigEndian.PutUint32(data[offsetCall:], number)
+	binary.BigEndian.PutUint32(data[offsetArch:], arch)
 	for i, a := range arguments {
-		binary.BigEndian.PutUint32(data[atFirst+8*i:], a)
+		binary.BigEndian.PutUint32(data[offsetArgs+8*i:], a)
 	}
 	v, err := vm.Run(data)
 	if err != nil {
@@ -33,7 +33,7 @@ func verdict(t *testing.T, arch, number uint32, arguments ...uint32) bpf.RetCons
 
 const self = 4711
 
-func TestFilter(t *testing.T) {
+func TestFilter_Verdicts(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		number    uint32
@@ -104,12 +104,12 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// Each call is decided once, or one of the decisions would never be heard.
-func TestFilterDecidesOnce(t *testing.T) {
-	all := slices.Concat(passing, alsoPassing, killing)
+// Each call is in one list only: the first match decides.
+func TestFilter_ListsEachCallOnce(t *testing.T) {
+	all := slices.Concat(allowed, archAllowed, killed)
 	for _, c := range conditional(self) {
 		all = append(all, c.number)
-		switch c.then[len(c.then)-1] {
+		switch c.program[len(c.program)-1] {
 		case allow, absent:
 		default:
 			t.Errorf("system call %d: no verdict at the end", c.number)

@@ -4,5 +4,5 @@ package privilege
 
 import "golang.org/x/sys/unix"
 
-// program is the filter of system calls, of which there is none for this processor.
+// program returns no filter, as there is none for this architecture.
 func program(uint32) []unix.SockFilter { return nil }

@@ -1,5 +1,5 @@
-// Package sloglimit keeps a log short enough to be read. Much of what is worth a line can be provoked, again and again, by whoever
-// can send a frame or open a connection: a log must not fill the disk for that. It knows nothing of what the lines are about.
+// Package sloglimit limits the rate of log messages. Anyone who can send a frame or open a connection can provoke some messages
+// again and again; the log must not fill the disk. The package knows nothing of what the messages are about.
 package sloglimit
 
 import (
@@ -10,37 +10,37 @@ import (
 )
 
 const (
-	burst        = 12          // lines of one message that are written at once
-	every        = time.Minute // when more of them come, one is written so often
-	mostMessages = 256         // that are told apart; a message is fixed text, so there are far fewer
+	burst       = 12          // capacity of a token bucket
+	interval    = time.Minute // between two tokens
+	maxMessages = 256         // number of buckets; messages are fixed texts, so there are far fewer
 )
 
-// A Handler passes on to another one at most twelve lines of the same message at once, and after them one a minute. What is left
-// out is counted in the attribute skipped of the next line of that message. The newest of the lines is never left out, only late,
-// at the time that it bears: what the log says last of a thing is how it is.
+// A Handler is a slog.Handler that passes records on to another one with a token bucket for each message: 12 records at once, and
+// then one a minute. Of the records in between, the last one is written when the next token is due, with its own time and with
+// the number of the others in the attribute skipped. So the log always ends with the latest state.
 type Handler struct {
-	next slog.Handler
-	book *book
+	next  slog.Handler
+	state *state
 }
 
-// A book is what a handler and all that were derived from it remember.
-type book struct {
-	mu       sync.Mutex // guards all below
-	messages map[string]*message
+// A state is shared by a handler and those derived from it.
+type state struct {
+	mu      sync.Mutex // guards all below
+	buckets map[string]*bucket
 }
 
-// A message is what is known of the lines of one message.
-type message struct {
-	room    int       // lines that may be written at once
-	filled  time.Time // when room was last reckoned
-	late    slog.Record
-	handler slog.Handler // of late, nil if no line is late
-	skipped int          // lines before it
+// A bucket limits the records of one message.
+type bucket struct {
+	tokens  int
+	filled  time.Time    // when tokens was last updated
+	handler slog.Handler // of the pending record; nil if there is none
+	pending slog.Record
+	skipped int // records before the pending one
 }
 
 // NewHandler returns a handler that writes with next.
 func NewHandler(next slog.Handler) *Handler {
-	return &Handler{next: next, book: &book{messages: make(map[string]*message)}}
+	return &Handler{next: next, state: &state{buckets: make(map[string]*bucket)}}
 }
 
 // Enabled implements slog.Handler.
@@ -48,79 +48,80 @@ func (h *Handler) Enabled(ctx context.Context, l slog.Level) bool { return h.nex
 
 // WithAttrs implements slog.Handler.
 func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &Handler{next: h.next.WithAttrs(attrs), book: h.book}
+	return &Handler{next: h.next.WithAttrs(attrs), state: h.state}
 }
 
 // WithGroup implements slog.Handler.
 func (h *Handler) WithGroup(name string) slog.Handler {
-	return &Handler{next: h.next.WithGroup(name), book: h.book}
+	return &Handler{next: h.next.WithGroup(name), state: h.state}
 }
 
 // Handle implements slog.Handler.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
-	h.book.mu.Lock()
-	defer h.book.mu.Unlock()
-	m := h.book.message(r.Message)
+	h.state.mu.Lock()
+	defer h.state.mu.Unlock()
+	b := h.state.bucket(r.Message)
 	now := time.Now()
-	m.fill(now)
+	b.refill(now)
 	switch {
-	case m.handler != nil:
-		m.skipped++
-	case m.room > 0:
-		m.room--
+	case b.handler != nil:
+		b.skipped++
+	case b.tokens > 0:
+		b.tokens--
 		return h.next.Handle(ctx, r)
 	default:
-		time.AfterFunc(m.filled.Add(every).Sub(now), func() {
-			h.book.mu.Lock()
-			defer h.book.mu.Unlock()
-			m.fill(time.Now())
-			m.write()
+		time.AfterFunc(b.filled.Add(interval).Sub(now), func() {
+			h.state.mu.Lock()
+			defer h.state.mu.Unlock()
+			b.refill(time.Now())
+			b.flush()
 		})
 	}
-	m.late, m.handler = r.Clone(), h.next
+	b.pending, b.handler = r.Clone(), h.next
 	return nil
 }
 
-// Flush writes the lines that are late, for the end of the log.
+// Flush writes the pending records. It is meant for the end of the program.
 func (h *Handler) Flush() {
-	h.book.mu.Lock()
-	defer h.book.mu.Unlock()
-	for _, m := range h.book.messages {
-		m.write()
+	h.state.mu.Lock()
+	defer h.state.mu.Unlock()
+	for _, b := range h.state.buckets {
+		b.flush()
 	}
 }
 
-func (b *book) message(text string) *message {
-	m := b.messages[text]
-	if m == nil && len(b.messages) >= mostMessages {
-		text = ""
-		m = b.messages[text]
+// bucket returns the bucket of a message. If there are too many, the others share one.
+func (s *state) bucket(message string) *bucket {
+	b := s.buckets[message]
+	if b == nil && len(s.buckets) >= maxMessages {
+		message = ""
+		b = s.buckets[message]
 	}
-	if m == nil {
-		m = &message{room: burst, filled: time.Now()}
-		b.messages[text] = m
+	if b == nil {
+		b = &bucket{tokens: burst, filled: time.Now()}
+		s.buckets[message] = b
 	}
-	return m
+	return b
 }
 
-// fill makes room for the lines that may be written since it was last called.
-func (m *message) fill(now time.Time) {
-	n := int(now.Sub(m.filled) / every)
-	m.filled = m.filled.Add(time.Duration(n) * every)
-	if m.room = min(m.room+n, burst); m.room == burst {
-		m.filled = now
+// refill adds the tokens that are due.
+func (b *bucket) refill(now time.Time) {
+	n := int(now.Sub(b.filled) / interval)
+	b.filled = b.filled.Add(time.Duration(n) * interval)
+	if b.tokens = min(b.tokens+n, burst); b.tokens == burst {
+		b.filled = now
 	}
 }
 
-// write writes the late line, if there is one.
-func (m *message) write() {
-	if m.handler == nil {
+// flush writes the pending record, if there is one.
+func (b *bucket) flush() {
+	if b.handler == nil {
 		return
 	}
-	if m.skipped > 0 {
-		m.late.AddAttrs(slog.Int("skipped", m.skipped))
+	if b.skipped > 0 {
+		b.pending.AddAttrs(slog.Int("skipped", b.skipped))
 	}
-	_ = m.handler.Handle(context.Background(), m.late)
-	m.room--
-	m.handler, m.late, m.skipped = nil, slog.Record{}, 0
+	_ = b.handler.Handle(context.Background(), b.pending)
+	b.tokens--
+	b.handler, b.pending, b.skipped = nil, slog.Record{}, 0
 }

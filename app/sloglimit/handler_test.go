@@ -14,33 +14,33 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A page is what was written, by whichever goroutine.
-type page struct {
+// A buffer is a bytes.Buffer for several goroutines.
+type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (p *page) Write(b []byte) (int, error) {
+func (p *buffer) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.b.Write(b)
 }
 
-func (p *page) String() string {
+func (p *buffer) String() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.b.String()
 }
 
-func (p *page) Reset() {
+func (p *buffer) Reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.b.Reset()
 }
 
-// paper is a log without times.
-func paper() (*slog.Logger, *Handler, *page) {
-	var b page
+// newLog returns a log without times.
+func newLog() (*slog.Logger, *Handler, *buffer) {
+	var b buffer
 	h := NewHandler(slog.NewTextHandler(&b, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
@@ -50,10 +50,10 @@ func paper() (*slog.Logger, *Handler, *page) {
 	return slog.New(h), h, &b
 }
 
-// What happens a few times is written as it happens, whatever else is written too often.
-func TestFew(t *testing.T) {
+// A burst is written at once. Each message has its own bucket.
+func TestHandler_WritesBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log, _, out := paper()
+		log, _, out := newLog()
 		var want strings.Builder
 		for i := range burst {
 			log.Info("eth1 changed", "n", i)
@@ -70,10 +70,10 @@ func TestFew(t *testing.T) {
 	})
 }
 
-// What happens all the time is written a few times, then once a minute: the newest, and how many were left out before it.
-func TestMany(t *testing.T) {
+// After a burst, the latest record is written once a minute, with the number of skipped ones.
+func TestHandler_LimitsRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log, _, out := paper()
+		log, _, out := newLog()
 		log = log.With("interface", "eth1")
 		for i := range 10_000 {
 			log.Warn("changed", "n", i)
@@ -82,9 +82,9 @@ func TestMany(t *testing.T) {
 			t.Errorf("%d lines at once, want %d", n, burst)
 		}
 		out.Reset()
-		time.Sleep(every)
+		time.Sleep(interval)
 		synctest.Wait()
-		want := "level=WARN msg=changed interface=eth1 n=9999 skipped=9987\n" // 10,000 less the twelve and this one
+		want := "level=WARN msg=changed interface=eth1 n=9999 skipped=9987\n" // 10,000 without the twelve and this one
 		if diff := cmp.Diff(want, out.String()); diff != "" {
 			t.Errorf("after a minute (-want +got):\n%s", diff)
 		}
@@ -100,7 +100,7 @@ func TestMany(t *testing.T) {
 		}
 
 		out.Reset()
-		time.Sleep(time.Hour) // quiet again: as at the beginning
+		time.Sleep(time.Hour) // quiet: the bucket is full again
 		synctest.Wait()
 		out.Reset()
 		for range 2 * burst {
@@ -112,17 +112,17 @@ func TestMany(t *testing.T) {
 	})
 }
 
-// The end of the log has what was late, once.
-func TestFlush(t *testing.T) {
+// Flush writes pending records once.
+func TestHandler_Flush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log, h, out := paper()
+		log, h, out := newLog()
 		for i := range burst + 2 {
 			log.Info("changed", "n", i)
 		}
 		out.Reset()
 		h.Flush()
 		h.Flush()
-		time.Sleep(2 * every)
+		time.Sleep(2 * interval)
 		synctest.Wait()
 		if diff := cmp.Diff("level=INFO msg=changed n=13 skipped=1\n", out.String()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
@@ -130,38 +130,38 @@ func TestFlush(t *testing.T) {
 	})
 }
 
-// Messages that are no fixed text share the room that is left.
-func TestMessagesAreBounded(t *testing.T) {
+// The number of buckets is bounded. Further messages share one.
+func TestHandler_BoundsBuckets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, h, out := paper()
+		_, h, out := newLog()
 		for i := range 10_000 {
 			_ = h.Handle(t.Context(), slog.NewRecord(time.Now(), slog.LevelInfo, fmt.Sprint("message ", i), 0))
 		}
-		if n := strings.Count(out.String(), "\n"); n != mostMessages+burst {
-			t.Errorf("%d lines, want %d", n, mostMessages+burst)
+		if n := strings.Count(out.String(), "\n"); n != maxMessages+burst {
+			t.Errorf("%d lines, want %d", n, maxMessages+burst)
 		}
-		if n := len(h.book.messages); n != mostMessages+1 {
-			t.Errorf("%d messages are remembered", n)
+		if n := len(h.state.buckets); n != maxMessages+1 {
+			t.Errorf("%d buckets", n)
 		}
 	})
 }
 
-func TestGroup(t *testing.T) {
-	log, _, out := paper()
+func TestHandler_WithGroup(t *testing.T) {
+	log, _, out := newLog()
 	log.WithGroup("dns").Info("asked", "n", 1)
 	if diff := cmp.Diff("level=INFO msg=asked dns.n=1\n", out.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-// A program that writes text has it in lines of the log, each whole.
-func TestWriter(t *testing.T) {
-	to, _, out := paper()
+// Each write is one log record.
+func TestWriter_LogsText(t *testing.T) {
+	to, _, out := newLog()
 	l := log.New(Writer(func(text string) { to.Warn("http server", "error", text) }), "", 0)
 	l.Printf("http: panic serving\n\x1b[31m<script>\n")
-	l.Print(strings.Repeat("x", 2*mostText))
+	l.Print(strings.Repeat("x", 2*maxText))
 	want := `level=WARN msg="http server" error="http: panic serving\n\x1b[31m<script>"` + "\n" +
-		`level=WARN msg="http server" error=` + strings.Repeat("x", mostText) + "\n"
+		`level=WARN msg="http server" error=` + strings.Repeat("x", maxText) + "\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -2,14 +2,14 @@ package sloglimit
 
 import "bytes"
 
-const mostText = 4 << 10 // bytes of what is written that are kept: a panic comes with its stack
+const maxText = 4 << 10 // a panic comes with its stack
 
-// A Writer is for programs that write text to a log of theirs: it calls the function, which logs it, with what they write at once,
-// without white space at the ends and at most 4 KiB of it.
+// A Writer is an io.Writer for libraries that write log messages as text. It calls the function with the text of each Write, without
+// surrounding white space and cut to 4 KiB.
 type Writer func(text string)
 
 // Write implements io.Writer.
 func (w Writer) Write(b []byte) (int, error) {
-	w(string(bytes.TrimSpace(b[:min(len(b), mostText)])))
+	w(string(bytes.TrimSpace(b[:min(len(b), maxText)])))
 	return len(b), nil
 }

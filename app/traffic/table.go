@@ -16,7 +16,7 @@ import (
 // traffic of hosts over the limit is counted together in slot 0.
 //
 // IPv6 addresses cost nothing to forge, and a /64 never runs out. So IPv6 hosts get three quarters of the table at most, half of
-// it if they are not known neighbours (see Admit), and an eighth if they have not even sent.
+// it if they are not known neighbors (see Admit), and an eighth if they have not even sent.
 type Table struct {
 	limit int
 
@@ -46,11 +46,11 @@ type host struct {
 type class uint8
 
 const (
-	vacant    class = iota // the slot is free
-	ipv4                   // an IPv4 host
-	receiver               // an IPv6 host that has not sent yet
-	sender                 // an IPv6 host that has sent
-	neighbour              // an IPv6 host that was passed to Admit
+	vacant   class = iota // the slot is free
+	ipv4                  // an IPv4 host
+	receiver              // an IPv6 host that has not sent yet
+	sender                // an IPv6 host that has sent
+	neighbor              // an IPv6 host that was passed to Admit
 	numClasses
 )
 
@@ -253,7 +253,7 @@ func (t *Table) admit(f Family, a Addr, location int, c class) int {
 // hasRoom reports whether a new host of class c may have a slot.
 func (t *Table) hasRoom(c class) bool {
 	unknown := t.counts[receiver] + t.counts[sender]
-	v6 := unknown + t.counts[neighbour]
+	v6 := unknown + t.counts[neighbor]
 	if t.counts[ipv4]+v6 >= t.limit {
 		return false
 	}
@@ -262,13 +262,13 @@ func (t *Table) hasRoom(c class) bool {
 		return t.counts[receiver] < max(t.limit/8, 1) && unknown < max(t.limit/2, 1)
 	case sender:
 		return unknown < max(t.limit/2, 1) && v6 < max(t.limit-t.limit/4, 1)
-	case neighbour:
+	case neighbor:
 		return v6 < max(t.limit-t.limit/4, 1)
 	}
 	return true
 }
 
-// Admit marks an IPv6 address as a known neighbour, and gives it a slot if it has none and there is room. It returns the slot
+// Admit marks an IPv6 address as a known neighbor, and gives it a slot if it has none and there is room. It returns the slot
 // that Drain will report. ok is false if there is no room, or if addr is not an IPv6 host of the LAN.
 func (t *Table) Admit(addr netip.Addr) (slot int, ok bool) {
 	if !addr.Is6() || addr.Is4In6() {
@@ -276,11 +276,11 @@ func (t *Table) Admit(addr netip.Addr) (slot int, ok bool) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	slot = t.find6(addrFrom(addr), neighbour)
+	slot = t.find6(addrFrom(addr), neighbor)
 	if slot <= 0 {
 		return 0, false
 	}
-	t.setClass(slot, neighbour)
+	t.setClass(slot, neighbor)
 	return slot, true
 }
 

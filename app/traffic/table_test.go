@@ -292,7 +292,7 @@ func TestTable_DrainsConcurrently(t *testing.T) {
 	}
 }
 
-// IPv6 hosts get an eighth of the table if they have not sent, half of it if they are not known neighbours, and three quarters
+// IPv6 hosts get an eighth of the table if they have not sent, half of it if they are not known neighbors, and three quarters
 // in all. The others are in the overflow, and there is room for IPv4 hosts.
 func TestTable_LimitsIPv6(t *testing.T) {
 	const limit = 64
@@ -317,7 +317,7 @@ func TestTable_LimitsIPv6(t *testing.T) {
 		}
 	}
 	if n := hostCount(table); n != limit*3/4 {
-		t.Errorf("%d with neighbours, want %d", n, limit*3/4)
+		t.Errorf("%d with neighbors, want %d", n, limit*3/4)
 	}
 	for i := range 1000 {
 		count(table, fmt.Sprintf("192.168.1.%d", 1+i%200), "1.1.1.1", 1)

@@ -1,20 +1,20 @@
-// Package units writes quantities for people to read.
+// Package units formats quantities for people.
 package units
 
 import "strconv"
 
-// Bytes returns n with a decimal unit (IEC 80000-13: 1 kB is 1000 B), three significant digits, and a blank of the caller's before the
-// unit: "0 B", "999 B", "1.00 kB", "12.3 MB".
-func Bytes(n uint64, blank string) string { return scaled(float64(n), blank, "B") }
+// Bytes returns n with three significant digits and a decimal unit (IEC 80000-13: 1 kB is 1000 B): "0 B", "999 B", "1.00 kB",
+// "12.3 MB". space separates the number and the unit.
+func Bytes(n uint64, space string) string { return scaled(float64(n), space, "B") }
 
-// Bits returns a rate of bytes per second in bits per second: "0 bit/s", "41.5 kbit/s".
-func Bits(bytesPerSecond float64, blank string) string {
-	return scaled(bytesPerSecond*8, blank, "bit/s")
+// Bits returns a rate in bits per second: "0 bit/s", "41.5 kbit/s". space separates the number and the unit.
+func Bits(bytesPerSecond float64, space string) string {
+	return scaled(bytesPerSecond*8, space, "bit/s")
 }
 
-func scaled(v float64, blank, unit string) string {
+func scaled(v float64, space, unit string) string {
 	if v < 999.5 {
-		return strconv.FormatFloat(v, 'f', 0, 64) + blank + unit
+		return strconv.FormatFloat(v, 'f', 0, 64) + space + unit
 	}
 	const prefixes = "kMGTPE"
 	i := 0
@@ -28,5 +28,5 @@ func scaled(v float64, blank, unit string) string {
 	case v < 99.95:
 		decimals = 1
 	}
-	return strconv.FormatFloat(v, 'f', decimals, 64) + blank + prefixes[i:i+1] + unit
+	return strconv.FormatFloat(v, 'f', decimals, 64) + space + prefixes[i:i+1] + unit
 }
