@@ -1,5 +1,5 @@
 // Package localnet keeps which addresses are ours: configured prefixes, those of interfaces, and those that routers announce. It knows
-// neither frames nor devices. Announcements expire by the caller's clock: that of the machine, or that of a capture file.
+// neither frames nor devices. Announcements carry the caller's time: that of the machine, or that of a capture file.
 package localnet
 
 import (

@@ -104,7 +104,7 @@ var devicesOfCaptures = map[string][]known{
 	"hue-setup.pcap": {
 		{"10.10.10.1", "address", "00:b5:6d:06:08:ba", "10.10.10.1", "MAC: ARP reply 18, request 260"},
 		{"10.10.10.30", "address", "38:0b:40:ef:85:41", "10.10.10.30", "MAC: ARP reply 138"},
-		{"philips-hue", "dhcp", "00:17:88:24:76:ff", "10.10.10.6 fe80::217:88ff:fe24:76ff", "name: DHCP discover 11, ack 16; MAC: that, ARP announcement 26, neighbour solicitation 4, mDNS 64, 65"},
+		{"philips-hue", "dhcp", "00:17:88:24:76:ff", "10.10.10.6 fe80::217:88ff:fe24:76ff", "name: DHCP discover 11, ack 16; MAC: that, ARP announcement 26, neighbor solicitation 4, mDNS 64, 65"},
 	},
 	"camera-setup.pcap": {
 		{"10.10.10.1", "address", "28:b2:bd:c3:41:79", "10.10.10.1", "MAC: ARP reply 28, request 128"},
@@ -113,7 +113,7 @@ var devicesOfCaptures = map[string][]known{
 	},
 	"alexa.pcapng": {
 		{"172.16.42.1", "address", "00:c0:ca:91:a3:ef", "172.16.42.1", "MAC: ARP reply 14, request 2590"},
-		{"android-1c1335ec95a27318", "dhcp", "78:f8:82:d3:fb:c2", "172.16.42.216 fe80::7af8:82ff:fed3:fbc2", "name: DHCP request 7; MAC: ack 9, ARP request 12, neighbour solicitation 3, router solicitation 10"},
+		{"android-1c1335ec95a27318", "dhcp", "78:f8:82:d3:fb:c2", "172.16.42.216 fe80::7af8:82ff:fed3:fbc2", "name: DHCP request 7; MAC: ack 9, ARP request 12, neighbor solicitation 3, router solicitation 10"},
 	},
 	"sonos.pcapng": { // TCP and UDP from one to one, nothing else
 		{"192.168.1.29", "address", "", "192.168.1.29", "only TCP 1-44"},
@@ -131,7 +131,7 @@ var devicesWithoutCIDR = map[string]struct {
 }{
 	"hue-setup.pcap": {"", 0, []known{
 		devicesOfCaptures["hue-setup.pcap"][0], devicesOfCaptures["hue-setup.pcap"][1],
-		{"philips-hue", "dhcp", "00:17:88:24:76:ff", "10.10.10.6 fdd9:fbb:a067::1 fe80::217:88ff:fe24:76ff", "as above; fdd9:fbb:a067::1: neighbour solicitation 25, AAAA in mDNS 64; it sends and receives nothing"},
+		{"philips-hue", "dhcp", "00:17:88:24:76:ff", "10.10.10.6 fdd9:fbb:a067::1 fe80::217:88ff:fe24:76ff", "as above; fdd9:fbb:a067::1: neighbor solicitation 25, AAAA in mDNS 64; it sends and receives nothing"},
 	}},
 	"camera-setup.pcap": {"", 0, []known{
 		devicesOfCaptures["camera-setup.pcap"][0], devicesOfCaptures["camera-setup.pcap"][1],
@@ -140,8 +140,8 @@ var devicesWithoutCIDR = map[string]struct {
 	}},
 	"home-roku-ra.pcap": {"2601:646:8402:44b0::/64", 9, devicesOfCaptures["home-roku-ra.pcap"]}, // nobody uses the prefix
 	"ipv6.pcap": {"3ffe:507:0:1::/64", 132, []known{
-		{"3ffe:507:0:1:200:86ff:fe05:80da", "address", "00:00:86:05:80:da", "3ffe:507:0:1:200:86ff:fe05:80da fe80::200:86ff:fe05:80da", "MAC: neighbour solicitations 3, 9"},
-		{"3ffe:507:0:1:260:97ff:fe07:69ea", "address", "00:60:97:07:69:ea", "3ffe:507:0:1:260:97ff:fe07:69ea fe80::260:97ff:fe07:69ea", "MAC: neighbour solicitations 5, 11"},
+		{"3ffe:507:0:1:200:86ff:fe05:80da", "address", "00:00:86:05:80:da", "3ffe:507:0:1:200:86ff:fe05:80da fe80::200:86ff:fe05:80da", "MAC: neighbor solicitations 3, 9"},
+		{"3ffe:507:0:1:260:97ff:fe07:69ea", "address", "00:60:97:07:69:ea", "3ffe:507:0:1:260:97ff:fe07:69ea fe80::260:97ff:fe07:69ea", "MAC: neighbor solicitations 5, 11"},
 	}},
 }
 

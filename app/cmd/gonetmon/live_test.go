@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,21 +123,27 @@ func TestDaemon_LiveIsFile(t *testing.T) {
 	testnet.NeedKernel(t)
 	t.Parallel()
 	dir, tallies := captures.Expected(t)
-	replayed := 0
+	var replayed atomic.Int64
+	t.Cleanup(func() { // when all have run
+		if n := replayed.Load(); len(tallies) == 27 && n < 21 && !testnet.RaceDetector() {
+			t.Errorf("only %d captures were replayed", n)
+		}
+	})
 	for i, name := range slices.Sorted(maps.Keys(tallies)) {
 		if testnet.RaceDetector() && i%4 > 0 {
 			continue // the same goroutines run in each; without the detector all captures are replayed
 		}
 		tally := tallies[name]
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			frames, others := captures.Ethernet(t, filepath.Join(dir, name))
 			if len(frames) == 0 {
 				t.Logf("no Ethernet frames that an interface takes, %d others", others)
 				return
 			}
-			replayed++
+			replayed.Add(1)
 			here, there := testnet.NewPair(t)
-			// With an IPv6 prefix in the list it holds as it is.
+			// A list with an IPv6 prefix is used exactly as it is.
 			cidrs := append(slices.Clone(tally.CIDRs), netip.MustParsePrefix("2001:db8:ffff:ffff::/64"))
 			var list []string
 			for _, p := range cidrs {
@@ -151,7 +158,7 @@ func TestDaemon_LiveIsFile(t *testing.T) {
 			}
 			want := wanted(replayFrames(t, frames, cidrs))
 			if name == "malformed.pcap" {
-				// Its ARP gives one address to many MACs within a millisecond. What an address moves to the daemon tells apart by the second.
+				// Its ARP gives one address to many MACs within a millisecond, which the daemon tells apart only by the second.
 				got, want = together(got), together(want)
 			}
 			if others == 0 && want["network_bytes_total"] != float64(tally.Totals.IPBytes) {
@@ -159,8 +166,5 @@ func TestDaemon_LiveIsFile(t *testing.T) {
 			}
 			requireSame(t, got, want)
 		})
-	}
-	if len(tallies) == 27 && replayed < 21 && !testnet.RaceDetector() {
-		t.Errorf("only %d captures were replayed", replayed)
 	}
 }
