@@ -51,9 +51,5 @@ func (r *Registry) expire() {
 	})
 	r.neighbors = slices.DeleteFunc(r.neighbors, func(h *host) bool { return h.counted || r.hosts[h.addr] != h })
 	r.evictable = slices.DeleteFunc(r.evictable, func(s *station) bool { return r.stations[s.mac] != s })
-	for key, g := range r.byName {
-		if !r.hasName(g, key) {
-			delete(r.byName, key)
-		}
-	}
+	r.pruneNames()
 }

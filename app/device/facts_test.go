@@ -279,6 +279,8 @@ func TestRegistry_UsesHostsFile(t *testing.T) {
 	lan.sendAll("192.168.2.7 fe80::7 192.168.2.8 192.168.2.9")
 	lan.want(t, "from the file", "laptop file [192.168.2.7 192.168.2.8 fe80::7] 3/0", "printer file [192.168.2.9] 1/0")
 	lan.SetHosts(&names.Hosts{MACs: map[mac.Addr]string{testMAC(1): "macbook", testMAC(3): "laser"}})
+	lan.want(t, "changed, before an update", "laptop file [] 3/0", "laser file [192.168.2.9] 0/0",
+		"macbook file [192.168.2.7 fe80::7] 0/0", "printer file [] 1/0")
 	lan.sendAll("192.168.2.7 192.168.2.8 192.168.2.9")
 	lan.update(lookupGrace)
 	lan.want(t, "changed", "192.168.2.8 address [192.168.2.8] 1/0", "laptop file [] 3/0", "laser file [192.168.2.9] 1/0",
@@ -349,6 +351,6 @@ func TestRegistry_ShowsNoForgedReceivers(t *testing.T) {
 	lan.send("2001:db8::1", 1)
 	lan.learn(replied(2, "2001:db8::2"))
 	lan.update(lookupGrace)
-	lan.want(t, "one has sent, one is a neighbour", "2001:db8::1 address [2001:db8::1] 1/10",
+	lan.want(t, "one has sent, one is a neighbor", "2001:db8::1 address [2001:db8::1] 1/10",
 		"2001:db8::2 address [2001:db8::2] 0/20")
 }

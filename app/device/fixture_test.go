@@ -129,21 +129,21 @@ func (lan *testLAN) wantMACs(t *testing.T, want ...string) {
 }
 
 // checkBounds fails the test if a table or list is longer than it may be.
-func (lan *testLAN) checkBounds(t *testing.T) {
+func checkBounds(t *testing.T, r *Registry) {
 	t.Helper()
-	for _, table := range lan.Snapshot().Tables {
+	for _, table := range r.Snapshot().Tables {
 		if table.Used > table.Limit {
 			t.Errorf("%d %s, limit %d", table.Used, table.Name, table.Limit)
 		}
 	}
-	lan.mu.Lock()
-	defer lan.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for name, n := range map[string]int{
-		"neighbors": len(lan.neighbors), "evictable": len(lan.evictable), "byName": len(lan.byName), "waiting": len(lan.waiting),
-		"renaming": len(lan.renaming), "retired": len(lan.retired), "active": len(lan.active),
+		"neighbors": len(r.neighbors), "evictable": len(r.evictable), "byName": len(r.byName), "waiting": len(r.waiting),
+		"renaming": len(r.renaming), "retired": len(r.retired), "active": len(r.active),
 	} {
-		if n > 5*lan.cfg.Limit {
-			t.Errorf("%d in %s, the limit of hosts is %d", n, name, lan.cfg.Limit)
+		if n > 5*r.cfg.Limit {
+			t.Errorf("%d in %s, the limit of hosts is %d", n, name, r.cfg.Limit)
 		}
 	}
 }

@@ -174,6 +174,9 @@ func (r *Registry) indexName(g *group, name string) {
 	switch {
 	case first == g:
 	case first == nil:
+		if len(r.byName) >= 4*r.cfg.Limit {
+			r.pruneNames()
+		}
 		r.byName[key] = g
 	case len(g.stations) > 0 && len(first.stations) == 0 && first.fileName == "":
 		r.byName[key] = g
@@ -195,6 +198,16 @@ func (r *Registry) groupNamed(name string) *group {
 		return nil
 	}
 	return g
+}
+
+// pruneNames removes names that are out of date. At most three for each host of the limit are not: two of the host and one of
+// its station.
+func (r *Registry) pruneNames() {
+	for key, g := range r.byName {
+		if !r.hasName(g, key) {
+			delete(r.byName, key)
+		}
+	}
 }
 
 // hasName reports whether a group has a name, which is without its domain.

@@ -11,7 +11,6 @@ import (
 
 	"gonetmon/app/discovery"
 	"gonetmon/app/mac"
-	"gonetmon/app/names"
 	"gonetmon/app/traffic"
 )
 
@@ -33,7 +32,7 @@ func TestRegistry_KeepsFirstOfManyNames(t *testing.T) {
 		}
 	}
 	lan.checkTotals(t, nil)
-	lan.checkBounds(t)
+	checkBounds(t, lan.Registry)
 	lan.want(t, "in the end", "name0 mdns [192.168.2.7] 1001/0")
 }
 
@@ -54,7 +53,7 @@ func TestRegistry_BoundsNamesakes(t *testing.T) {
 		lan.update(time.Second)
 		lan.update(lookupGrace)
 		lan.checkTotals(t, nil)
-		lan.checkBounds(t)
+		checkBounds(t, lan.Registry)
 		s := lan.Snapshot()
 		if n := len(s.Devices); known && n != 1000 || !known && n != 1000-maxNamesakes+1 {
 			t.Errorf("MACs known %v: %d devices", known, n)
@@ -119,7 +118,7 @@ func TestRegistry_BoundsForgedHosts(t *testing.T) {
 		lan.send("fe80::7", 10)
 		lan.update(time.Second)
 		lan.checkTotals(t, before)
-		lan.checkBounds(t)
+		checkBounds(t, lan.Registry)
 		if round == rounds/2 {
 			middle = heapInUse()
 		}
@@ -144,76 +143,5 @@ func TestRegistry_BoundsForgedHosts(t *testing.T) {
 	runtime.KeepAlive(lan)
 	if end > middle+middle/4 {
 		t.Errorf("%d bytes in use in the middle, %d at the end", middle, end)
-	}
-}
-
-// Whatever is learned in whatever order, nothing is lost or counted twice, and no counter goes back.
-func TestRegistry_LosesNothing(t *testing.T) {
-	random := rand.New(rand.NewPCG(3, 4))
-	addrs := []string{
-		"192.168.2.7", "192.168.2.8", "192.168.2.9", "192.168.2.10", "192.168.3.7", "fe80::7", "fe80::217:88ff:fe00:1",
-		"2001:db8::1", "2001:db8::2",
-	}
-	for i := range 20 {
-		addrs = append(addrs, fmt.Sprintf("192.168.2.%d", 100+i))
-	}
-	texts := []string{"a", "b", "c", "a.lan", "b.lan", "79d88e83-725c-b71b-bad0-5862d5b22386", "a-192.168.2.7"}
-	steps := []time.Duration{0, time.Millisecond, time.Second, 4 * time.Second, time.Minute, 11 * time.Minute, 2 * time.Hour}
-	pick := func(from []string) string { return from[random.IntN(len(from))] }
-	for round := range 300 {
-		limit := []int{4, 10, 100}[random.IntN(3)]
-		lan := newTestLAN(limit, random.IntN(2) == 0)
-		lan.cfg.Forget = time.Duration(random.IntN(3)) * 10 * time.Minute
-		lan.cfg.AwaitNames = random.IntN(4) > 0
-		if random.IntN(2) == 0 {
-			lan.cfg.Strip = []string{"lan"}
-		}
-		before := map[string]traffic.Totals{}
-		for range 400 {
-			switch random.IntN(10) {
-			case 0, 1, 2:
-				f := fact(discovery.Kind(random.IntN(int(discovery.OnLinkPrefix)+1)), byte(random.IntN(6)), pick(addrs))
-				f.Name, f.Own, f.Lifetime = pick(texts), random.IntN(2) == 0, time.Duration(random.IntN(100))*time.Second
-				lan.learn(f)
-			case 3:
-				file := &names.Hosts{Addrs: map[netip.Addr]string{}, MACs: map[mac.Addr]string{}}
-				for range random.IntN(3) {
-					file.Addrs[netip.MustParseAddr(pick(addrs))] = pick(texts)
-					file.MACs[testMAC(byte(random.IntN(6)))] = pick(texts)
-				}
-				if random.IntN(5) == 0 {
-					lan.SetHosts(file)
-				}
-			case 4:
-				if lan.namer != nil {
-					lan.namer.found = append(lan.namer.found, answer{pick(addrs), pick(append(texts, ""))})
-				}
-			case 5:
-				lan.update(steps[random.IntN(len(steps))])
-				if lan.cfg.Forget > 0 || limit < 100 { // series that expire or make room begin again
-					clear(before)
-				}
-				lan.checkTotals(t, before)
-				lan.checkBounds(t)
-			default:
-				lan.send(pick(addrs), random.IntN(3000)-1500)
-			}
-		}
-		lan.update(time.Second)
-		lan.FlushPending()
-		lan.checkTotals(t, nil)
-		s := lan.Snapshot()
-		seen := map[netip.Addr]bool{}
-		for _, d := range s.Devices {
-			for _, a := range d.Hosts {
-				if seen[a] {
-					t.Fatalf("round %d: %s is of two devices", round, a)
-				}
-				seen[a] = true
-			}
-		}
-		if s.Waiting != (traffic.Totals{}) {
-			t.Fatalf("round %d: %v is still waiting after FlushPending", round, s.Waiting)
-		}
 	}
 }
