@@ -1,4 +1,4 @@
-// Package captures reads capture files for tests, and what the oracle says is in them. Only tests import it.
+// Package captures reads capture files and the oracle's counts for tests. Only tests import it.
 package captures
 
 import (
@@ -18,8 +18,8 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// Expected returns the shared captures' folder, which TEST_CAPTURES names, and what the oracle says of each. Without it the test is
-// skipped, or fails with TEST_KERNEL=1.
+// Expected returns the directory of captures, TEST_CAPTURES, and the oracle's counts of each. Without it the test is skipped,
+// or fails with TEST_KERNEL=1.
 func Expected(tb testing.TB) (dir string, tallies map[string]*replay.Tally) {
 	tb.Helper()
 	dir = os.Getenv("TEST_CAPTURES")
@@ -31,7 +31,7 @@ func Expected(tb testing.TB) (dir string, tallies map[string]*replay.Tally) {
 		if os.Getenv("TEST_KERNEL") == "1" {
 			tb.Fatalf("TEST_CAPTURES=%q: no captures with expected counts there", dir)
 		}
-		tb.Skip("set TEST_CAPTURES to a folder of capture files with expected/NAME.json beside them")
+		tb.Skip("set TEST_CAPTURES to a directory of capture files with expected/NAME.json beside them")
 	}
 	tallies = map[string]*replay.Tally{}
 	for _, f := range files {
@@ -40,7 +40,7 @@ func Expected(tb testing.TB) (dir string, tallies map[string]*replay.Tally) {
 	return dir, tallies
 }
 
-// ReadTally reads what the oracle has written.
+// ReadTally reads counts that the oracle has written.
 func ReadTally(tb testing.TB, path string) *replay.Tally {
 	tb.Helper()
 	b, err := os.ReadFile(path)
@@ -56,7 +56,7 @@ func ReadTally(tb testing.TB, path string) *replay.Tally {
 	return &tally
 }
 
-// Frames are all frames of a capture file, each with memory of its own.
+// Frames returns all frames of a capture file, each with memory of its own.
 func Frames(tb testing.TB, path string) (all []capture.Frame) {
 	tb.Helper()
 	file, err := capture.OpenFile(path)
@@ -77,7 +77,8 @@ func Frames(tb testing.TB, path string) (all []capture.Frame) {
 	}
 }
 
-// Ethernet are the Ethernet frames of a capture that an interface takes, in their length on the wire, and how many others there are.
+// Ethernet returns the Ethernet frames of a capture that an interface can send, at their length on the wire, and the number of
+// others.
 func Ethernet(tb testing.TB, path string) (frames [][]byte, others int) {
 	tb.Helper()
 	const longest = 65535 + 14 // of a veth's MTU
@@ -91,7 +92,7 @@ func Ethernet(tb testing.TB, path string) (frames [][]byte, others int) {
 	return frames, others
 }
 
-// Oracle is what the oracle says of capture files with prefixes, all in one run of Python.
+// Oracle returns the oracle's counts of capture files, all in one run of Python.
 func Oracle(tb testing.TB, dir string, asked []Question) []*replay.Tally {
 	tb.Helper()
 	testnet.NeedCommand(tb, "python3", "to run the oracle of the captures, install python3")
@@ -124,7 +125,7 @@ for q in json.load(sys.stdin):
 	return tallies
 }
 
-// A Question is a file and the prefixes for which it is to be counted.
+// A Question is a file and the local prefixes to count it with.
 type Question struct {
 	Path  string
 	CIDRs []string

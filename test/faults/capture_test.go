@@ -191,8 +191,8 @@ func (b *bench) compareOracle(frames map[string][]capture.Frame) (total uint64) 
 	return total
 }
 
-// deliverable reports whether an interface hands a frame to its listeners. The kernel drops a tagged frame that ends before the type
-// behind its tag (skb_vlan_untag).
+// deliverable reports whether an interface hands a frame to its listeners. The kernel drops a tagged frame that ends before the
+// type behind its tag (skb_vlan_untag).
 func deliverable(frame []byte) bool {
 	const header, tag, longest = 14, 6, 65535 + 14
 	if len(frame) < header || len(frame) > longest {

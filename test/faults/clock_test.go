@@ -24,16 +24,17 @@ func clockRows() []row {
 	}}
 }
 
-// A fakeClock changes the wall clock of one running process; the kernel has no namespace for it. A process reads the clock in the vDSO,
-// code that the kernel maps into it (vdso(7)). A fakeClock replaces that code, in this process alone, by code that asks the kernel and
-// adds an offset to the wall clock. The monotonic clock, which a jump does not touch, stays as it was.
+// A fakeClock changes the wall clock of one running process; the kernel has no namespace for it. A process reads the clock in
+// the vDSO, code that the kernel maps into it (vdso(7)). A fakeClock replaces that code, in this process alone, by code that
+// asks the kernel and adds an offset to the wall clock. The monotonic clock, which a jump does not touch, stays as it was.
 type fakeClock struct {
 	b      *bench
 	mem    *os.File
 	offset int64 // where it is in the process's memory, in seconds
 }
 
-// clockCode is for amd64: clock_gettime(edi, rsi) by the system call, plus the offset behind the code for CLOCK_REALTIME, which is 0.
+// clockCode is for amd64: clock_gettime(edi, rsi) by the system call, plus the offset behind the code for CLOCK_REALTIME, which
+// is 0.
 var clockCode = []byte{
 	0xb8, 0xe4, 0, 0, 0, // mov eax, 228: SYS_clock_gettime
 	0x0f, 0x05, // syscall

@@ -82,8 +82,8 @@ func checkValues(b *bench) string {
 	return fmt.Sprintf("%d variables, %d values: %d refused, %d valid (names of files, interfaces and domains), the slowest answer after %s", len(names), refused+accepted, refused, accepted, ms(slowest))
 }
 
-// requireComplaint checks that a command has ended with exit status want and one line, fit for a terminal, that contains text. Log
-// records may come before the line.
+// requireComplaint checks that a command has ended with exit status want and one line, fit for a terminal, that contains text.
+// Log records may come before the line.
 func (b *bench) requireComplaint(want, status int, log, text string) {
 	b.Helper()
 	log = withoutLibraryLine(log)

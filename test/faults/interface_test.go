@@ -36,8 +36,8 @@ type coverage struct {
 	delays  []time.Duration // from the first frame that arrived to the first that was counted
 }
 
-// checkCoverage checks that of the frames from each of the addresses 1 to n that arrived, those counted are consecutive, up to the
-// last but for what the kernel had queued when the interface went.
+// checkCoverage checks that of the frames from each of the addresses 1 to n that arrived, those counted are consecutive, up to
+// the last but for what the kernel had queued when the interface went.
 func (l *load) checkCoverage(d *daemon, n int) (c coverage) {
 	l.b.Helper()
 	const maxQueued = 1000 // net.core.netdev_max_backlog

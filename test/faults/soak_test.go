@@ -101,8 +101,8 @@ func (b *bench) oddFrames() (frames [][]byte) {
 	return frames
 }
 
-// measureMemory samples the memory of the daemon over the second half. The func that it returns reports the slope of the line through
-// the samples, and fails the row if it is too steep.
+// measureMemory samples the memory of the daemon over the second half. The func that it returns reports the slope of the line
+// through the samples, and fails the row if it is too steep.
 func (k *soaker) measureMemory(long time.Duration) func() string {
 	var hours, mibs []float64
 	begin, stop, done := time.Now(), make(chan struct{}), make(chan struct{})

@@ -30,7 +30,7 @@ func offloads(b *bench) string {
 			total, _ := d.captured()
 			d.finishPartial(total)
 			state := map[bool]string{true: "on", false: "off"}[on]
-			measured = append(measured, fmt.Sprintf("%s, %s: %d frames, %d bytes on the wire, captured as %d frames", c.Name, state, p.Frames, p.Bytes, p.Tap))
+			measured = append(measured, fmt.Sprintf("%s, %s: %d frames, %d bytes on the wire, captured as %d frames", c.Name, state, p.Frames, p.Bytes, p.Captured))
 		}
 	}
 	return strings.Join(measured, "; ")

@@ -45,8 +45,8 @@ var (
 	isNotice  = regexp.MustCompile(`(?i)^(copyright|notice)`) // accompanies a license, or is one
 )
 
-// parts lists what is in the binaries that are built in root. data is the directory of licenses of built-in data that is no module;
-// each file has the name of its data.
+// parts lists what is in the binaries that are built in root. data is the directory of licenses of built-in data that is no
+// module; each file has the name of its data.
 func parts(root, data string) ([]part, error) {
 	goroot, err := goTool(root, "", "env", "GOROOT")
 	if err != nil {

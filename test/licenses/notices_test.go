@@ -20,7 +20,8 @@ const (
 	path = root + "/THIRD_PARTY_NOTICES"
 )
 
-// Everything linked into the binary has a license that gonetmon may pass on, and THIRD_PARTY_NOTICES lists all of it; -update writes it.
+// Everything linked into the binary has a license that gonetmon may pass on, and THIRD_PARTY_NOTICES lists all of it; -update
+// writes it.
 func TestNotices(t *testing.T) {
 	all, err := parts(root, data)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Run runs the program to its end.
+// Run runs a command, and returns its exit status and what it wrote.
 func Run(tb testing.TB, cmd *exec.Cmd) (status int, out, log string) {
 	tb.Helper()
 	var o, l bytes.Buffer
@@ -21,16 +21,16 @@ func Run(tb testing.TB, cmd *exec.Cmd) (status int, out, log string) {
 	return cmd.ProcessState.ExitCode(), o.String(), l.String()
 }
 
-// RequireUsageError checks that the program says what is wrong in one line, with status 2.
+// RequireUsageError checks that a command fails with status 2 and one line that contains want.
 func RequireUsageError(tb testing.TB, cmd *exec.Cmd, want string) {
 	tb.Helper()
 	status, out, log := Run(tb, cmd)
-	// The metrics library may log a line of its own at the start, on machines without pressure stall information.
+	// The metrics library may log a line at the start, on machines without pressure stall information.
 	log = strings.Join(strings.FieldsFunc(log, func(r rune) bool { return r == '\n' }), "\n")
 	if first, rest, ok := strings.Cut(log, "\n"); ok && strings.Contains(first, "INFO: metrics: disable exposing PSI") {
 		log = rest
 	}
 	if status != 2 || out != "" || !strings.HasPrefix(log, "gonetmon: ") || strings.Contains(log, "\n") || !strings.Contains(log, want) {
-		tb.Errorf("status %d, output %q, said %q, want one line with %q", status, out, log, want)
+		tb.Errorf("status %d, output %q, log %q, want one line with %q", status, out, log, want)
 	}
 }

@@ -13,37 +13,36 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Control frames, whole and with right checksums, as ARP, NDP, DHCP, DHCPv6 and mDNS put them on Ethernet. Where a MAC is
-// wanted, [6]byte and every type made of it will do.
+// Control frames of ARP, NDP, DHCP, DHCPv6 and mDNS, complete and with valid checksums. A MAC is any type made of [6]byte.
 
 // Broadcast is the Ethernet address of all stations.
 var Broadcast = [6]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// ServerMAC is the station that DHCP servers have here if they aren't given another.
+// ServerMAC is the default MAC of DHCP servers.
 var ServerMAC = [6]byte{2, 0, 0, 0, 0xd, 0xc}
 
-// Ends says where a frame comes from and goes to.
+// Ends are the source and the destination of a frame.
 type Ends struct {
-	SrcMAC, DstMAC [6]byte // without a DstMAC it is the one of the group Dst, or else everybody's
+	SrcMAC, DstMAC [6]byte // without a DstMAC it is that of the group Dst, or else broadcast
 	Src, Dst       netip.Addr
 }
 
-// ARPRequest asks for target as mac with addr. With the same address twice it is an announcement.
+// ARPRequest asks for target, from mac with addr. With the same address twice it is an announcement.
 func ARPRequest(mac [6]byte, addr, target netip.Addr) []byte {
 	return ARP(Ends{mac, Broadcast, addr, target}, 1, mac, [6]byte{})
 }
 
-// ARPProbe asks whether anybody has target, so that mac may have it (RFC 5227).
+// ARPProbe asks whether target is in use, before mac takes it (RFC 5227).
 func ARPProbe(mac [6]byte, target netip.Addr) []byte {
 	return ARPRequest(mac, netip.IPv4Unspecified(), target)
 }
 
-// ARPReply says to the asker, who is to with its address for, that addr is at mac.
+// ARPReply answers asker, whose MAC is to, that addr is at mac.
 func ARPReply(mac [6]byte, addr netip.Addr, to [6]byte, asker netip.Addr) []byte {
 	return ARP(Ends{mac, to, addr, asker}, 2, mac, to)
 }
 
-// ARP makes any ARP message: op 1 asks, 2 answers; the sender is mac with e.Src, the target other with e.Dst.
+// ARP returns any ARP message: op 1 requests, 2 replies; the sender is mac with e.Src, the target other with e.Dst.
 func ARP(e Ends, op uint16, mac, other [6]byte) []byte {
 	return serialize(
 		&layers.Ethernet{SrcMAC: e.SrcMAC[:], DstMAC: e.DstMAC[:], EthernetType: layers.EthernetTypeARP},
@@ -63,45 +62,45 @@ var (
 	mdnsGroup6 = netip.MustParseAddr("ff02::fb")
 )
 
-// RouterSolicit asks for routers, as mac with src. Options are made by SourceMAC and the like.
+// RouterSolicit is a router solicitation from mac with src. SourceMAC and the like make options.
 func RouterSolicit(mac [6]byte, src netip.Addr, options ...[]byte) []byte {
 	return ICMPv6(Ends{SrcMAC: mac, Src: src, Dst: allRouters}, 255, 133, make([]byte, 4), options...)
 }
 
-// RouterAdvert says to all that mac at src is a router, for half an hour.
+// RouterAdvert advertises mac at src as a router, for half an hour.
 func RouterAdvert(mac [6]byte, src netip.Addr, options ...[]byte) []byte {
 	body := []byte{64, 0, 0x07, 0x08, 0, 0, 0, 0, 0, 0, 0, 0}
 	return ICMPv6(Ends{SrcMAC: mac, Src: src, Dst: allNodes}, 255, 134, body, options...)
 }
 
-// NeighborSolicit asks for target, as mac with src. From :: it is duplicate address detection.
+// NeighborSolicit asks for target, from mac with src. From :: it is duplicate address detection.
 func NeighborSolicit(mac [6]byte, src, target netip.Addr, options ...[]byte) []byte {
 	group, t := netip.MustParseAddr("ff02::1:ff00:0").As16(), target.As16()
 	copy(group[13:], t[13:])
 	return ICMPv6(Ends{SrcMAC: mac, Src: src, Dst: netip.AddrFrom16(group)}, 255, 135, append(make([]byte, 4), t[:]...), options...)
 }
 
-// NeighborAdvert says to all, as mac with src, that target is at mac, or where an option TargetMAC says.
+// NeighborAdvert advertises to all, from mac with src, that target is at mac, or at the MAC of a TargetMAC option.
 func NeighborAdvert(mac [6]byte, src, target netip.Addr, options ...[]byte) []byte {
 	body := append([]byte{0x20, 0, 0, 0}, target.AsSlice()...) // override
 	return ICMPv6(Ends{SrcMAC: mac, Src: src, Dst: allNodes}, 255, 136, body, options...)
 }
 
-// SourceMAC is the option of a solicitation, or of a router's advertisement, that says where the sender is.
+// SourceMAC is the option of a solicitation or a router advertisement with the sender's MAC.
 func SourceMAC(mac [6]byte) []byte { return append([]byte{1, 1}, mac[:]...) }
 
-// TargetMAC is the option of a neighbour's advertisement that says where the target is.
+// TargetMAC is the option of a neighbor advertisement with the target's MAC.
 func TargetMAC(mac [6]byte) []byte { return append([]byte{2, 1}, mac[:]...) }
 
-// PrefixInfo is the option of a router's advertisement that tells of a prefix, both on this link and for hosts to make
-// addresses from (flags L and A), for life. A negative life stands for ever.
+// PrefixInfo is the option of a router advertisement with an on-link prefix for address configuration (flags L and A). A
+// negative life is infinite.
 func PrefixInfo(prefix netip.Prefix, life time.Duration) []byte {
 	b := []byte{3, 4, byte(prefix.Bits()), 0xc0}
 	b = append(append(b, Seconds(life)...), Seconds(life)...)
 	return append(append(b, 0, 0, 0, 0), prefix.Addr().AsSlice()...)
 }
 
-// Seconds is a lifetime as DHCP, DHCPv6 and NDP write it: 32 bits, all set for ever, which a negative life stands for.
+// Seconds encodes a lifetime as DHCP, DHCPv6 and NDP do: 32 bits, all set for infinity, which a negative life means.
 func Seconds(life time.Duration) []byte {
 	n := uint32(life / time.Second)
 	if life < 0 {
@@ -110,7 +109,7 @@ func Seconds(life time.Duration) []byte {
 	return binary.BigEndian.AppendUint32(nil, n)
 }
 
-// ICMPv6 makes any message: body is what stands between checksum and options.
+// ICMPv6 returns any message; body is the part between checksum and options.
 func ICMPv6(e Ends, hops, typ uint8, body []byte, options ...[]byte) []byte {
 	ip := &layers.IPv6{Version: 6, HopLimit: hops, NextHeader: layers.IPProtocolICMPv6, SrcIP: e.Src.AsSlice(), DstIP: e.Dst.AsSlice()}
 	icmp := &layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(typ, 0)}
@@ -118,7 +117,7 @@ func ICMPv6(e Ends, hops, typ uint8, body []byte, options ...[]byte) []byte {
 	return serialize(e.ethernet(), ip, icmp, gopacket.Payload(slices.Concat(append([][]byte{body}, options...)...)))
 }
 
-// Datagram makes a frame with a UDP datagram.
+// Datagram returns a frame with a UDP datagram.
 func Datagram(e Ends, from, to uint16, ttl uint8, payload []byte) []byte {
 	udp := &layers.UDP{SrcPort: layers.UDPPort(from), DstPort: layers.UDPPort(to)}
 	if e.Src.Is4() {
@@ -151,11 +150,11 @@ type DHCP struct {
 	Name         string          // option 12, if any
 	Asked        netip.Addr      // option 50, if any
 	Life         time.Duration   // option 51, if any
-	Options      map[byte][]byte // all other options, and those to be written otherwise than the fields say
+	Options      map[byte][]byte // all other options, and those that override the fields
 	Server, File []byte          // sname, file
 
-	// Ends of the frame. Without them a client sends from its MAC and Client to everybody, a server from ServerMAC and
-	// 192.168.2.1 to the client's MAC and to Your.
+	// Ends of the frame. By default a client broadcasts from its MAC and Client, and a server sends from ServerMAC and
+	// 192.168.2.1 to the client's MAC and Your.
 	Ends Ends
 }
 
@@ -195,12 +194,12 @@ func (m DHCP) Message() []byte {
 // Frame returns the message in a frame.
 func (m DHCP) Frame() []byte {
 	e, from, to := m.Ends, uint16(68), uint16(67)
-	everybody := netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	broadcast := netip.AddrFrom4([4]byte{255, 255, 255, 255})
 	if m.fromServer() {
 		from, to = to, from
 	}
 	if e == (Ends{}) {
-		e = Ends{m.MAC, Broadcast, addr4(m.Client), everybody}
+		e = Ends{m.MAC, Broadcast, addr4(m.Client), broadcast}
 		if m.fromServer() {
 			e = Ends{ServerMAC, m.MAC, netip.AddrFrom4([4]byte{192, 168, 2, 1}), addr4(m.Your)}
 		}
@@ -217,7 +216,7 @@ func addr4(a netip.Addr) netip.Addr {
 	return a
 }
 
-// The messages of DHCPv6 that matter to names.
+// The messages of DHCPv6 that matter to discovery.
 const (
 	Solicit6 byte = iota + 1
 	Advertise6
@@ -273,20 +272,20 @@ func Option6(code uint16, data ...[]byte) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(all))), all...)
 }
 
-// PartialName is a name in the form of DNS without the root, as DHCP clients send the one that they would like.
+// PartialName encodes a DNS name without the root, as DHCP clients send the one that they request.
 func PartialName(name string) []byte {
 	b := WireName(strings.Split(name, ".")...)
 	return b[:len(b)-1]
 }
 
-// A Record of mDNS says that Name, which ends in .local, has Addr.
+// A Record of mDNS maps Name, which ends in .local, to Addr.
 type Record struct {
 	Name string
 	Addr netip.Addr
 }
 
-// MDNSResponse says to the group, as mac with src, what the records say, for ttl seconds; 0 takes it back. With flush it
-// is said to be all there is (RFC 6762, 10.2).
+// MDNSResponse announces the records to the group, from mac with src, for ttl seconds; 0 withdraws them. With flush they
+// replace all others of the name (RFC 6762, 10.2).
 func MDNSResponse(mac [6]byte, src netip.Addr, ttl uint32, flush bool, records ...Record) []byte {
 	m := new(dns.Msg)
 	m.Response, m.Authoritative = true, true
@@ -296,7 +295,7 @@ func MDNSResponse(mac [6]byte, src netip.Addr, ttl uint32, flush bool, records .
 	return MDNS(mac, src, m)
 }
 
-// MDNSQuery asks the group, as mac with src, for the addresses of names.
+// MDNSQuery asks the group for the addresses of names, from mac with src.
 func MDNSQuery(mac [6]byte, src netip.Addr, names ...string) []byte {
 	m := new(dns.Msg)
 	for _, name := range names {
@@ -305,7 +304,7 @@ func MDNSQuery(mac [6]byte, src netip.Addr, names ...string) []byte {
 	return MDNS(mac, src, m)
 }
 
-// MDNS sends any message to the group, as mac with src.
+// MDNS returns any message to the group, from mac with src.
 func MDNS(mac [6]byte, src netip.Addr, m *dns.Msg) []byte {
 	m.Compress = true
 	b, err := m.Pack()

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Output is what a process has written so far. Any goroutine may ask for it.
+// Output collects what a process writes. Any goroutine may read it.
 type Output struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -35,7 +35,7 @@ func (o *Output) String() string {
 	return o.b.String()
 }
 
-// Environ is the environment without variables of gonetmon's, but for these.
+// Environ returns the environment without variables of gonetmon's, and with these.
 func Environ(variables ...string) (all []string) {
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "GONETMON_") {
@@ -49,20 +49,20 @@ func Environ(variables ...string) (all []string) {
 type Daemon struct {
 	Cmd      *exec.Cmd
 	Out, Log Output
-	URL      string // of its page, with a slash at the end
+	URL      string // of its page, ending in a slash
 	Client   *http.Client
 	Ended    <-chan struct{} // closed when the process has ended
 
 	tb testing.TB
 }
 
-// StartDaemon starts gonetmon, and waits until it has said where its page is. It is killed at the end of the test.
+// StartDaemon starts gonetmon, and waits until it logs where its page is. It is killed at the end of the test.
 func StartDaemon(tb testing.TB, n *Namespace, cmd *exec.Cmd) *Daemon {
 	tb.Helper()
 	return StartDaemonBy(tb, n, cmd, cmd.Start)
 }
 
-// StartDaemonBy is StartDaemon with a start of the command of the caller's own, say on a thread with other rights.
+// StartDaemonBy is StartDaemon for callers that start the command themselves, for example on a thread with other privileges.
 func StartDaemonBy(tb testing.TB, n *Namespace, cmd *exec.Cmd, start func() error) *Daemon {
 	tb.Helper()
 	d := launchDaemonBy(tb, n, cmd, start)
@@ -81,7 +81,7 @@ func StartDaemonBy(tb testing.TB, n *Namespace, cmd *exec.Cmd, start func() erro
 	return d
 }
 
-// LaunchDaemon is StartDaemon without the wait. If cmd writes its output or log elsewhere already, it stays so.
+// LaunchDaemon is StartDaemon without the wait. Output and log that cmd already redirects stay redirected.
 func LaunchDaemon(tb testing.TB, n *Namespace, cmd *exec.Cmd) *Daemon {
 	tb.Helper()
 	return launchDaemonBy(tb, n, cmd, cmd.Start)
@@ -114,13 +114,13 @@ func launchDaemonBy(tb testing.TB, n *Namespace, cmd *exec.Cmd, start func() err
 	return d
 }
 
-// Port is the port of the page.
+// Port returns the port of the page.
 func (d *Daemon) Port() string {
 	_, port, _ := net.SplitHostPort(strings.Trim(strings.TrimPrefix(d.URL, "http://"), "/"))
 	return port
 }
 
-// Until waits for what must come about soon.
+// Until waits for something that must happen soon.
 func (d *Daemon) Until(what string, ok func() bool) {
 	d.tb.Helper()
 	if !Within(20*time.Second, ok) {
@@ -128,7 +128,7 @@ func (d *Daemon) Until(what string, ok func() bool) {
 	}
 }
 
-// Until waits for what must come about soon.
+// Until waits for something that must happen soon.
 func Until(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
 	if !Within(20*time.Second, ok) {
@@ -136,7 +136,7 @@ func Until(tb testing.TB, what string, ok func() bool) {
 	}
 }
 
-// Within asks again and again, and says whether ok came true in that time.
+// Within polls, and reports whether ok became true in that time.
 func Within(long time.Duration, ok func() bool) bool {
 	for begin := time.Now(); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Since(begin) > long {
@@ -146,10 +146,10 @@ func Within(long time.Duration, ok func() bool) bool {
 	return true
 }
 
-// Get asks for a page of the daemon's; status 0 means that there was no answer.
+// Get requests a path of the daemon; status 0 means that there was no answer.
 func (d *Daemon) Get(path string) (status int, body string) { return Get(d.Client, d.URL+path) }
 
-// Get asks for a page; status 0 means that there was no answer.
+// Get requests a URL; status 0 means that there was no answer.
 func Get(client *http.Client, url string) (status int, body string) {
 	answer, err := client.Get(url)
 	if err != nil {
@@ -163,7 +163,7 @@ func Get(client *http.Client, url string) (status int, body string) {
 	return answer.StatusCode, string(b)
 }
 
-// Metrics scrapes: the values by series, as ParseMetrics writes them.
+// Metrics scrapes the daemon, and returns the values as ParseMetrics does.
 func (d *Daemon) Metrics() map[string]float64 {
 	d.tb.Helper()
 	status, body := d.Get("metrics")
@@ -181,9 +181,9 @@ func (d *Daemon) WaitFrames(n uint64) map[string]float64 {
 		m = d.Metrics()
 		return uint64(m[`gonetmon_capture_packets_total{interface="mon0"}`]+m[`gonetmon_capture_drops_total{interface="mon0"}`]) >= n
 	})
-	// What the ring handed over has been counted, is folded within a second, and shown when the devices have waited for their names.
-	// Who was only sent something over IPv6 is not shown at all.
-	// A frame that comes meanwhile is among the frames at once, and folded later.
+	// The registry takes in what was counted within a second, and shows devices when they have waited for their names.
+	// Hosts that only received IPv6 packets are not shown at all.
+	// A frame that comes meanwhile is among the frames at once, and in the registry later.
 	frames := func() (n float64) {
 		for series, v := range m {
 			if strings.HasPrefix(series, "gonetmon_frames_total{") {
@@ -220,7 +220,7 @@ func (d *Daemon) Stop() (int, time.Duration) {
 	return d.Cmd.ProcessState.ExitCode(), time.Since(begin)
 }
 
-// LogValue finds a number that follows name= in the line of the log that has msg.
+// LogValue returns the number that follows name= in the log line with this msg.
 func (d *Daemon) LogValue(msg, name string) uint64 {
 	d.tb.Helper()
 	for line := range strings.Lines(d.Log.String()) {

@@ -8,8 +8,8 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// UDP makes an Ethernet frame with a UDP datagram of n bytes of payload, behind 802.1Q tags if any are given, outermost first.
-// The MAC addresses are nobody's.
+// UDP returns an Ethernet frame with a UDP datagram of n bytes of payload, behind 802.1Q tags if any are given, outermost
+// first. Its MACs are always the same.
 func UDP(src, dst netip.Addr, n int, tags ...uint16) []byte {
 	eth := &layers.Ethernet{SrcMAC: []byte{2, 0, 0, 0, 0, 1}, DstMAC: []byte{2, 0, 0, 0, 0, 2}}
 	all := []gopacket.SerializableLayer{eth}
@@ -36,8 +36,8 @@ func UDP(src, dst netip.Addr, n int, tags ...uint16) []byte {
 	return b.Bytes()
 }
 
-// Conversation makes n frames between hosts of 192.168.2.0/24 and the internet, in both directions, of several lengths: those
-// that measurements of networks call a mix (64, 590 and 1,514 bytes as 7:4:1).
+// Conversation returns n frames between hosts of 192.168.2.0/24 and the internet, in both directions, with the lengths of the
+// Internet Mix (64, 590 and 1,514 bytes as 7:4:1).
 func Conversation(n int) [][]byte {
 	frames := make([][]byte, n)
 	for i := range frames {
@@ -52,5 +52,5 @@ func Conversation(n int) [][]byte {
 	return frames
 }
 
-// IPBytes is the total length that an IPv4 frame of UDP's says of itself.
+// IPBytes returns the total length in the header of an IPv4 frame of UDP's.
 func IPBytes(frame []byte) uint64 { return uint64(binary.BigEndian.Uint16(frame[16:])) }

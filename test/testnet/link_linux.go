@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// NewPair makes two namespaces: what is sent on in0 of there arrives on mon0 of here.
+// NewPair makes two connected namespaces: frames sent on in0 of there arrive on mon0 of here.
 func NewPair(tb testing.TB) (here, there *Namespace) {
 	tb.Helper()
 	here, there = NewNamespace(tb), NewNamespace(tb)
@@ -21,7 +21,7 @@ func NewPair(tb testing.TB) (here, there *Namespace) {
 	return here, there
 }
 
-// Promiscuity is how many want an interface of the namespace to be promiscuous (ip-link(8), -details).
+// Promiscuity returns how many sockets keep an interface of the namespace promiscuous (ip-link(8), -details).
 func (n *Namespace) Promiscuity(iface string) int {
 	n.tb.Helper()
 	out, err := exec.Command("ip", "-n", n.Name, "-details", "-json", "link", "show", iface).Output()
@@ -35,7 +35,7 @@ func (n *Namespace) Promiscuity(iface string) int {
 	return links[0].Promiscuity
 }
 
-// LinkCounters is what an interface of the namespace says that it has sent and received in all, frames and bytes.
+// LinkCounters returns the frames and bytes that an interface of the namespace has sent and received in total.
 func (n *Namespace) LinkCounters(iface string) (frames, bytes uint64) {
 	n.tb.Helper()
 	dir := "/sys/class/net/" + iface + "/statistics/"
@@ -52,7 +52,7 @@ func (n *Namespace) LinkCounters(iface string) (frames, bytes uint64) {
 	return v[0] + v[1], v[2] + v[3]
 }
 
-// Bulk moves n bytes from one namespace to the other and as many back, over TCP.
+// Bulk sends n bytes from one namespace to the other over TCP, and as many back.
 func Bulk(tb testing.TB, from, to *Namespace, addr string, n int64) {
 	tb.Helper()
 	var listener net.Listener
@@ -86,7 +86,7 @@ func Bulk(tb testing.TB, from, to *Namespace, addr string, n int64) {
 		})
 		wg.Go(func() {
 			if got, err := io.Copy(io.Discard, c[1]); err != nil || got != n {
-				tb.Errorf("%d bytes came of %d: %v", got, n, err)
+				tb.Errorf("%d of %d bytes arrived: %v", got, n, err)
 			}
 		})
 	}

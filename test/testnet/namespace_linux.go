@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Namespace is a network namespace (network_namespaces(7)), which is removed at the end of the test.
+// A Namespace is a network namespace (network_namespaces(7)). It is removed at the end of the test.
 type Namespace struct {
 	tb   testing.TB
 	Name string
@@ -35,7 +35,7 @@ func NewNamespace(tb testing.TB) *Namespace {
 	return n
 }
 
-// NamespaceOf gives the namespace of a process a name, and makes it as NewNamespace does.
+// NamespaceOf names the namespace of a process, and sets it up as NewNamespace does.
 func NamespaceOf(tb testing.TB, pid int) *Namespace {
 	tb.Helper()
 	NeedKernel(tb)
@@ -80,8 +80,8 @@ func (n *Namespace) Run(line string) {
 	n.run("ip", append([]string{"netns", "exec", n.Name}, strings.Fields(line)...)...)
 }
 
-// Etc makes a file what /etc/NAME is for the commands of the namespace that start from then on (ip-netns(8)), and changes what is in it for
-// those that run.
+// Etc sets the content of /etc/NAME for the commands of the namespace (ip-netns(8)), those that run already included if the
+// file existed when they started.
 func (n *Namespace) Etc(name, text string) {
 	n.tb.Helper()
 	dir := "/etc/netns/" + n.Name
@@ -89,17 +89,18 @@ func (n *Namespace) Etc(name, text string) {
 		n.tb.Fatal(err)
 	}
 	n.tb.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.WriteFile(dir+"/"+name, []byte(text), 0o644); err != nil { // in its place: it may be mounted
+	if err := os.WriteFile(dir+"/"+name, []byte(text), 0o644); err != nil { // in place: it may be mounted
 		n.tb.Fatal(err)
 	}
 }
 
-// Command is a command in the namespace that is not started yet. Its process is the command itself, not one around it.
+// Command returns a command in the namespace, not yet started. Its process is the command itself, without a wrapper.
 func (n *Namespace) Command(args ...string) *exec.Cmd {
 	return exec.Command("ip", append([]string{"netns", "exec", n.Name}, args...)...)
 }
 
-// Do calls fn on a thread that is in the namespace: sockets that it opens belong there. It must not start goroutines for that.
+// Do calls fn on a thread in the namespace: sockets that it opens belong there. They must not be opened by goroutines that it
+// starts.
 func (n *Namespace) Do(fn func()) {
 	n.tb.Helper()
 	done := make(chan error)
@@ -121,7 +122,7 @@ func (n *Namespace) Do(fn func()) {
 }
 
 func (n *Namespace) sysctl(name, value string) {
-	// Of net, /proc/sys shows the namespace of the thread that opens the file.
+	// /proc/sys/net shows the namespace of the thread that opens the file.
 	if err := os.WriteFile("/proc/sys/"+name, []byte(value), 0); err != nil {
 		n.tb.Errorf("sysctl %s: %v", name, err)
 	}
@@ -133,7 +134,7 @@ func (n *Namespace) Sysctl(name, value string) {
 	n.Do(func() { n.sysctl(name, value) })
 }
 
-// HTTP is a client whose connections begin in the namespace.
+// HTTP returns a client whose connections start in the namespace.
 func (n *Namespace) HTTP() *http.Client {
 	dial := func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
 		n.Do(func() { conn, err = new(net.Dialer).DialContext(ctx, network, addr) })

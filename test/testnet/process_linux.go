@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CPU is the processor time that a process has used so far, user's and kernel's together.
+// CPU returns the processor time that a process has used so far, user and system.
 func CPU(tb testing.TB, pid int) time.Duration {
 	tb.Helper()
 	const all = 2 // CPUCLOCK_SCHED of a process (clock_getcpuclockid(3))
@@ -22,7 +22,7 @@ func CPU(tb testing.TB, pid int) time.Duration {
 	return time.Duration(t.Nano())
 }
 
-// PinCPU keeps the calling goroutine on one processor, the last that there is, until it ends: so that what it sends keeps its order.
+// PinCPU keeps the calling goroutine on the last processor until it ends, so that the frames it sends keep their order.
 func PinCPU(tb testing.TB) {
 	runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
 	var set unix.CPUSet
@@ -43,7 +43,7 @@ func PinCPU(tb testing.TB) {
 	}
 }
 
-// CopyBinary is a copy of the test's binary that every user may execute, in a folder of its own that every user may enter.
+// CopyBinary copies the test binary to where every user may execute it.
 func CopyBinary(tb testing.TB) (program string) {
 	tb.Helper()
 	b, err := os.ReadFile(os.Args[0])
@@ -51,8 +51,8 @@ func CopyBinary(tb testing.TB) (program string) {
 		tb.Fatal(err)
 	}
 	program = filepath.Join(PublicDir(tb), "gonetmon")
-	// No process may begin meanwhile. Until it has become another program it has this file open for writing too, and so long nobody
-	// can execute it: text file busy (execve(2), go.dev/issue/22315).
+	// No process may fork meanwhile: until it executes another program it would have this file open for writing too, and
+	// executing it would fail with "text file busy" (execve(2), go.dev/issue/22315).
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(program, b, 0o755); err != nil {
@@ -61,7 +61,7 @@ func CopyBinary(tb testing.TB) (program string) {
 	return program
 }
 
-// PublicDir is a folder that every user may enter, until the test ends.
+// PublicDir makes a directory that every user may enter, until the test ends.
 func PublicDir(tb testing.TB) string {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "gonetmon-")

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Sender puts frames onto an interface as they are. It knows exactly how many the other end was given: a frame for which the
-// kernel had no room is sent again.
+// A Sender sends raw frames on an interface. It knows exactly how many the other end received: a frame for which the kernel had
+// no room is sent again.
 type Sender struct {
 	tb    testing.TB
 	fd    int
@@ -33,7 +33,7 @@ func NewSender(n *Namespace, name string) *Sender {
 			return
 		}
 		err = errors.Join(
-			// Past the queueing discipline, whose drops are not told.
+			// Bypasses the queueing discipline, whose drops are not reported.
 			unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_QDISC_BYPASS, 1),
 			unix.Bind(s.fd, &unix.SockaddrLinklayer{Ifindex: i.Index}),
 		)
@@ -54,8 +54,8 @@ func (s *Sender) Close() {
 	}
 }
 
-// Send sends one frame, as soon as there is room; false means that the interface is down or gone. While the other end of a veth pair is
-// down there is no room.
+// Send sends one frame as soon as there is room; false means that the interface is down or gone. While the other end of a veth
+// pair is down, there is no room.
 func (s *Sender) Send(frame []byte) bool {
 	for {
 		ok, full := s.TrySend(frame)
@@ -83,7 +83,7 @@ func (s *Sender) TrySend(frame []byte) (ok, full bool) {
 	return false, false
 }
 
-// SendAll sends each frame once, rate of them a second, in bursts of a millisecond; 0 is as fast as it goes.
+// SendAll sends each frame once, rate of them a second, in bursts of a millisecond; 0 is as fast as possible.
 func (s *Sender) SendAll(frames [][]byte, rate int) {
 	start := time.Now()
 	for i, f := range frames {

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Tap hears every frame on an interface of the namespace, or with "" on all that there are and will be, until the test ends, which fails
-// if one was lost. It calls heard with each, from one goroutine; the frame is valid until heard returns.
-func Tap(n *Namespace, iface string, heard func(frame []byte)) {
+// Tap captures every frame on an interface of the namespace, or with "" on all present and future ones, until the test ends;
+// the test fails if one was dropped. It calls fn with each frame, from one goroutine; the frame is valid until fn returns.
+func Tap(n *Namespace, iface string, fn func(frame []byte)) {
 	n.tb.Helper()
 	all := binary.NativeEndian.Uint16([]byte{0, unix.ETH_P_ALL}) // in network byte order
 	fd := -1
@@ -44,7 +44,7 @@ func Tap(n *Namespace, iface string, heard func(frame []byte)) {
 		buf := make([]byte, 1<<17)
 		for !ended.Load() {
 			if size, err := unix.Read(fd, buf); err == nil {
-				heard(buf[:size])
+				fn(buf[:size])
 			}
 		}
 	}()

@@ -1,5 +1,5 @@
-// Package testnet builds networks and hostile peers for tests: network namespaces joined by veth pairs, senders of frames that
-// know exactly what they sent, and a DNS server with fault modes. Only tests import it. All traffic stays inside what it made.
+// Package testnet builds networks and hostile peers for tests: network namespaces connected by veth pairs, senders that know
+// exactly what they sent, and a DNS server with fault modes. Only tests import it. All traffic stays inside these namespaces.
 package testnet
 
 import (
@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// NeedKernel skips the test if it can't make network namespaces here: that takes root and iproute2. With TEST_KERNEL=1
-// it fails instead, so that no skip hides.
+// NeedKernel skips the test if it can't make network namespaces here, which needs root and iproute2. With TEST_KERNEL=1 it fails
+// instead, so that no skip goes unnoticed.
 func NeedKernel(tb testing.TB) {
 	tb.Helper()
 	missing := ""
@@ -21,7 +21,7 @@ func NeedKernel(tb testing.TB) {
 	need(tb, missing, "to run the tests of the kernel: sudo -E make test, with iproute2 installed")
 }
 
-// NeedRoot skips the test if it isn't run by root, or fails as NeedKernel does.
+// NeedRoot skips the test unless it runs as root, or fails as NeedKernel does.
 func NeedRoot(tb testing.TB) {
 	tb.Helper()
 	if os.Geteuid() != 0 {
@@ -29,7 +29,7 @@ func NeedRoot(tb testing.TB) {
 	}
 }
 
-// NeedCommand skips the test if a program is not there, or fails as NeedKernel does.
+// NeedCommand skips the test if a program is missing, or fails as NeedKernel does.
 func NeedCommand(tb testing.TB, name, how string) {
 	tb.Helper()
 	if _, err := exec.LookPath(name); err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// A DNS is a DNS server for PTR queries over UDP and TCP, honest or hostile as its Answers say.
+// A DNS is a DNS server for PTR queries over UDP and TCP. Its Answers make it honest or hostile.
 type DNS struct {
 	Addr netip.AddrPort
 
@@ -31,8 +31,8 @@ type DNS struct {
 	maxInFlight int
 }
 
-// StartDNS starts a server on a free port of 127.0.0.1, UDP and TCP, that ends with the test. It answers as Set and
-// SetAll say, else as handler says, else, if handler is nil, with NXDOMAIN.
+// StartDNS starts a server on a free port of 127.0.0.1, UDP and TCP, that ends with the test. It gives the answers of Set and
+// SetAll, else those of handler, else, if handler is nil, NXDOMAIN.
 func StartDNS(tb testing.TB, handler func(addr netip.Addr) Answer) *DNS {
 	tb.Helper()
 	for range 100 {
@@ -44,7 +44,7 @@ func StartDNS(tb testing.TB, handler func(addr netip.Addr) Answer) *DNS {
 		if err == nil {
 			return ServeDNS(tb, packets, listener, handler)
 		}
-		_ = listener.Close() // somebody has the port for UDP
+		_ = listener.Close() // the port is taken for UDP
 	}
 	tb.Fatal("dns peer: no port free for both UDP and TCP")
 	return nil
@@ -67,7 +67,7 @@ func NamespaceDNS(tb testing.TB, n *Namespace, streams bool, handler func(addr n
 	return ServeDNS(tb, packets, listener, handler)
 }
 
-// ServeDNS is StartDNS with sockets of the caller, say of another network namespace. It closes them. Without a listener
+// ServeDNS is StartDNS with sockets of the caller, for example of another network namespace. It closes them. Without a listener
 // there is no TCP.
 func ServeDNS(tb testing.TB, packets net.PacketConn, listener net.Listener, handler func(addr netip.Addr) Answer) *DNS {
 	tb.Helper()
@@ -88,7 +88,7 @@ func ServeDNS(tb testing.TB, packets net.PacketConn, listener net.Listener, hand
 	return d
 }
 
-// Close ends the server: from then on its port is unreachable.
+// Close stops the server: from then on its port is unreachable.
 func (d *DNS) Close() {
 	d.closeOnce.Do(func() {
 		close(d.closed)
@@ -100,7 +100,7 @@ func (d *DNS) Close() {
 	d.running.Wait()
 }
 
-// Set says how to answer for one address.
+// Set sets the answer for one address.
 func (d *DNS) Set(addr netip.Addr, a Answer) {
 	name, err := dns.ReverseAddr(addr.String())
 	if err != nil {
@@ -111,7 +111,7 @@ func (d *DNS) Set(addr netip.Addr, a Answer) {
 	d.answers[name] = a
 }
 
-// SetAll says how to answer for all addresses, whatever was set for one. Nil ends that.
+// SetAll sets the answer for all addresses, whatever was set for one. Nil takes that back.
 func (d *DNS) SetAll(a *Answer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -133,7 +133,8 @@ func (d *DNS) QueriesFor(addr netip.Addr) int {
 	return d.queries[name]
 }
 
-// MaxInFlight returns how many queries were unanswered at once, at most. One that is never answered counts for its Delay.
+// MaxInFlight returns the maximum number of queries that were unanswered at once. One that is never answered counts for its
+// Delay.
 func (d *DNS) MaxInFlight() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

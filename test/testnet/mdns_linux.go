@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// AnnounceMDNS says to the groups of mDNS, over IPv4 and IPv6 from an interface of the namespace, that name, which ends in
+// AnnounceMDNS announces to the mDNS groups, over IPv4 and IPv6 from an interface of the namespace, that name, which ends in
 // .local, has these addresses and no others (RFC 6762, 8.3).
 func AnnounceMDNS(n *Namespace, iface, name string, addrs ...netip.Addr) {
 	n.tb.Helper()
@@ -26,15 +26,15 @@ func AnnounceMDNS(n *Namespace, iface, name string, addrs ...netip.Addr) {
 	conn := n.listenUDP("udp4", ":5353", iface, func(fd int) error {
 		return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, 255)
 	})
-	n.say(conn, payload, &net.UDPAddr{IP: mdnsGroup4.AsSlice(), Port: 5353})
+	n.sendOnce(conn, payload, &net.UDPAddr{IP: mdnsGroup4.AsSlice(), Port: 5353})
 	conn = n.listenUDP("udp6", ":5353", iface, func(fd int) error {
 		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS, 255)
 	})
-	n.say(conn, payload, &net.UDPAddr{IP: mdnsGroup6.AsSlice(), Port: 5353, Zone: strconv.Itoa(index)})
+	n.sendOnce(conn, payload, &net.UDPAddr{IP: mdnsGroup6.AsSlice(), Port: 5353, Zone: strconv.Itoa(index)})
 }
 
-// say sends once and closes the socket.
-func (n *Namespace) say(conn net.PacketConn, payload []byte, to net.Addr) {
+// sendOnce sends a datagram and closes the socket.
+func (n *Namespace) sendOnce(conn net.PacketConn, payload []byte, to net.Addr) {
 	n.tb.Helper()
 	_, err := conn.WriteTo(payload, to)
 	_ = conn.Close()

@@ -12,13 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onThread calls fn on a thread of its own, for what prepare does to it and to the processes that fn starts.
+// onThread calls fn on a thread of its own. What prepare does to the thread holds for processes that fn starts, too.
 func onThread(tb testing.TB, prepare func() error, fn func()) {
 	tb.Helper()
 	var err error
 	done := make(chan struct{})
 	go func() {
-		defer close(done)      // also if fn ends the test
+		defer close(done)      // even if fn ends the test
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
 		if err = prepare(); err == nil {
 			fn()
@@ -33,7 +33,7 @@ func onThread(tb testing.TB, prepare func() error, fn func()) {
 	}
 }
 
-// WithoutCapabilities calls fn on a thread that has given up all capabilities, and with them those of the processes that fn starts.
+// WithoutCapabilities calls fn on a thread without capabilities; processes that fn starts have none either.
 func WithoutCapabilities(tb testing.TB, fn func()) {
 	tb.Helper()
 	onThread(tb, func() error {
@@ -42,14 +42,14 @@ func WithoutCapabilities(tb testing.TB, fn func()) {
 	}, fn)
 }
 
-// WithBounding calls fn on a thread with this bounding set: processes that fn starts as root have just these capabilities.
+// WithBounding calls fn on a thread with this bounding set: processes that fn starts as root have exactly these capabilities.
 func WithBounding(tb testing.TB, set uint64, fn func()) {
 	tb.Helper()
 	onThread(tb, func() error { return DropBounding(set) }, fn)
 }
 
-// DropBounding takes all capabilities but those of the set, a bit for each, out of the bounding set of this thread (capabilities(7)). The
-// thread must be locked, and end with its goroutine. An ordinary user has none to begin with.
+// DropBounding removes all capabilities except those of the set, one bit each, from the bounding set of this thread
+// (capabilities(7)). The thread must be locked, and end with its goroutine. An ordinary user has none to begin with.
 func DropBounding(set uint64) error {
 	for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
 		if set&(1<<c) != 0 {
@@ -62,7 +62,8 @@ func DropBounding(set uint64) error {
 	return nil
 }
 
-// SetCapabilities gives a program capabilities, permitted and effective, as setcap(8) does (capabilities(7), struct vfs_cap_data).
+// SetCapabilities gives a program capabilities, permitted and effective, as setcap(8) does (capabilities(7), struct
+// vfs_cap_data).
 func SetCapabilities(tb testing.TB, name string, set uint64) {
 	tb.Helper()
 	const version2, effective = 0x02000000, 1
@@ -75,8 +76,8 @@ func SetCapabilities(tb testing.TB, name string, set uint64) {
 	}
 }
 
-// WithSyscallError calls fn on a thread that is refused a system call with this error, and so are the processes that fn starts: as by a sandbox
-// around them, or by a kernel that lacks it (seccomp(2)). Root may.
+// WithSyscallError calls fn on a thread for which a system call fails with this error, as in a sandbox or on an old kernel
+// (seccomp(2)); processes that fn starts are affected too. It needs root.
 func WithSyscallError(tb testing.TB, call uint32, errno unix.Errno, fn func()) {
 	tb.Helper()
 	onThread(tb, func() error {

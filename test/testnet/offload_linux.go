@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A OffloadCase is a kind of traffic of which interfaces and the kernel make fewer frames than there are on the wire.
+// An OffloadCase is a kind of traffic that interfaces and the kernel merge into fewer frames than there are on the wire.
 type OffloadCase struct {
 	Name string
 	Big  bool // packets above 64 KiB
@@ -16,12 +16,12 @@ type OffloadCase struct {
 	MTU  int
 }
 
-// OffloadCases are all kinds.
+// OffloadCases returns all kinds.
 func OffloadCases() []OffloadCase {
 	return []OffloadCase{{"ipv4", false, false, 1500}, {"ipv6", false, true, 1500}, {"ipv6 big tcp", true, true, 1500}, {"ipv4 jumbo frames", false, false, 9000}}
 }
 
-// A OffloadNet is a network in which frames are merged on the way to the tap (TSO, GSO, GRO, BIG TCP):
+// An OffloadNet is a network in which frames are merged before they are captured (TSO, GSO, GRO, BIG TCP):
 //
 //	a ── r0 bridge r1 ── mon0 (Here)
 //
@@ -66,7 +66,7 @@ func NewOffloadNet(tb testing.TB, m OffloadCase, merges bool) *OffloadNet {
 		addr = "2001:db8::7"
 		for n, i := range map[*Namespace]string{a: "a0", here: "mon0"} {
 			n.Sysctl("net/ipv6/conf/"+i+"/accept_dad", "0")
-			n.Sysctl("net/ipv6/conf/"+i+"/router_solicitations", "0") // one may come between two looks at the counts
+			n.Sysctl("net/ipv6/conf/"+i+"/router_solicitations", "0") // one could come between two readings of the counters
 			n.Sysctl("net/ipv6/conf/"+i+"/disable_ipv6", "0")
 		}
 		a.IP("addr add 2001:db8::1/64 dev a0 nodad")
@@ -75,14 +75,14 @@ func NewOffloadNet(tb testing.TB, m OffloadCase, merges bool) *OffloadNet {
 		a.IP("addr add 192.168.2.1/24 dev a0")
 		here.IP("addr add 192.168.2.7/24 dev mon0")
 	}
-	time.Sleep(300 * time.Millisecond) // what interfaces say when they come up
+	time.Sleep(300 * time.Millisecond) // for what interfaces send when they come up
 	return &OffloadNet{Here: here, a: a, bridge: bridge, addr: net.JoinHostPort(addr, "5001"), merges: merges}
 }
 
-// A Transfer is what has passed the wire, and how many frames the tap has seen of it.
-type Transfer struct{ Frames, Bytes, Tap uint64 }
+// A Transfer is what has passed the wire, and as how many frames it was captured.
+type Transfer struct{ Frames, Bytes, Captured uint64 }
 
-// Bulk moves n bytes each way. What the daemon that listens to mon0 has counted then must be what the wire says.
+// Bulk sends n bytes each way, and checks that the daemon on mon0 counts what the wire does.
 func (m *OffloadNet) Bulk(tb testing.TB, d *Daemon, n int64) (p Transfer) {
 	tb.Helper()
 	before := d.WaitFrames(0)
@@ -90,7 +90,7 @@ func (m *OffloadNet) Bulk(tb testing.TB, d *Daemon, n int64) (p Transfer) {
 
 	Bulk(tb, m.a, m.Here, m.addr, n)
 
-	// The last acknowledgments, and what is sent once more, may come late.
+	// The last acknowledgments and retransmissions may come late.
 	var after map[string]float64
 	for begin := time.Now(); ; {
 		frames, bytes := m.bridge.LinkCounters("r0")
@@ -114,7 +114,7 @@ func (m *OffloadNet) Bulk(tb testing.TB, d *Daemon, n int64) (p Transfer) {
 			ip += b - 14*f
 		}
 	}
-	p.Tap = gained(`gonetmon_capture_packets_total{interface="mon0"}`)
+	p.Captured = gained(`gonetmon_capture_packets_total{interface="mon0"}`)
 	if drops := after[`gonetmon_capture_drops_total{interface="mon0"}`]; drops != 0 {
 		tb.Errorf("%.0f drops", drops)
 	}
@@ -124,11 +124,11 @@ func (m *OffloadNet) Bulk(tb testing.TB, d *Daemon, n int64) (p Transfer) {
 	if got := gained("network_bytes_total"); got != ip {
 		tb.Errorf("%d bytes of IP, the wire had %d", got, ip)
 	}
-	if m.merges && p.Tap*10 > p.Frames*9 {
-		tb.Errorf("the tap saw %d frames for %d: nothing was merged, so this test shows nothing", p.Tap, p.Frames)
+	if m.merges && p.Captured*10 > p.Frames*9 {
+		tb.Errorf("%d frames captured for %d: nothing was merged, so this test shows nothing", p.Captured, p.Frames)
 	}
-	if !m.merges && p.Tap != p.Frames {
-		tb.Errorf("the tap saw %d frames for %d: something was merged", p.Tap, p.Frames)
+	if !m.merges && p.Captured != p.Frames {
+		tb.Errorf("%d frames captured for %d: something was merged", p.Captured, p.Frames)
 	}
 	return p
 }

@@ -14,9 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A namespace as a host: its addresses as the kernel gave them, and datagrams that the kernel sends.
-
-// MAC is the hardware address of an interface of the namespace.
+// MAC returns the hardware address of an interface of the namespace.
 func (n *Namespace) MAC(iface string) (mac [6]byte) {
 	n.tb.Helper()
 	copy(mac[:], n.iface(iface).HardwareAddr)
@@ -39,10 +37,10 @@ func (n *Namespace) iface(name string) *net.Interface {
 // An Addr6 is an IPv6 address of an interface.
 type Addr6 struct {
 	Addr      netip.Addr
-	Temporary bool // for the sake of privacy (RFC 8981)
+	Temporary bool // a privacy address (RFC 8981)
 }
 
-// Addrs6 are the IPv6 addresses of an interface that may be used, because duplicate address detection is through with them.
+// Addrs6 returns the IPv6 addresses of an interface that duplicate address detection has finished with.
 func (n *Namespace) Addrs6(iface string) (all []Addr6) {
 	n.tb.Helper()
 	var table []byte
@@ -72,8 +70,8 @@ func (n *Namespace) Addrs6(iface string) (all []Addr6) {
 	return all
 }
 
-// SendUDP has the kernel send count datagrams of size bytes of payload, from an address of the interface to another, from any
-// port to this.
+// SendUDP sends count datagrams of size bytes of payload through the kernel, from an address of the interface to another, to
+// this port.
 func (n *Namespace) SendUDP(iface string, from, to netip.Addr, port uint16, count, size int) {
 	n.tb.Helper()
 	udp := func(a netip.Addr, port uint16) *net.UDPAddr {
@@ -101,14 +99,14 @@ func (n *Namespace) SendUDP(iface string, from, to netip.Addr, port uint16, coun
 	}
 }
 
-// DiscardUDP takes datagrams to a port of the namespace until the test ends, so that nobody says that it is closed.
+// DiscardUDP reads datagrams to a port of the namespace until the test ends, so that the kernel does not reject them.
 func (n *Namespace) DiscardUDP(port uint16) {
 	n.tb.Helper()
 	conn := n.listenUDP("udp", ":"+strconv.Itoa(int(port)), "", nil)
 	n.tb.Cleanup(func() { _ = conn.Close() })
 }
 
-// listenUDP opens a socket of one interface, or of all. It may share its port, and send to everybody.
+// listenUDP opens a socket of one interface, or of all. It may share its port, and broadcast.
 func (n *Namespace) listenUDP(network, addr, iface string, also func(fd int) error) net.PacketConn {
 	n.tb.Helper()
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {

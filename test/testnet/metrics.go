@@ -60,8 +60,8 @@ func SplitSeries(series string) (name string, labels map[string]string) {
 	return name, labels
 }
 
-// AccountedBytes returns the bytes of the devices and of what is no device, and what they must add up to by the network's counters:
-// a packet between two local hosts counts for both.
+// AccountedBytes returns the bytes of the devices and of what is no device, and what they must add up to by the network's
+// counters: a packet between two local hosts counts for both.
 func AccountedBytes(page map[string]float64) (got, want float64) {
 	got = page["gonetmon_overflow_bytes_total"] + page["gonetmon_waiting_bytes"] + page["gonetmon_forgotten_bytes_total"]
 	for series, v := range page {

@@ -13,7 +13,7 @@ import (
 // A Mode is a way to answer a DNS query.
 type Mode int
 
-// The modes. Each tells the truth of Names but for what it says.
+// The modes. Each answers with Names, except as noted.
 const (
 	OK              Mode = iota
 	NXDomain             // with a SOA
@@ -21,26 +21,26 @@ const (
 	ServFail             //
 	RefusedCode          //
 	NotImp               //
-	FormErrOnEDNS        // the truth only without EDNS, FORMERR of a bare header else
+	FormErrOnEDNS        // right only without EDNS, else FORMERR in a bare header
 	BlackHole            // never answers
-	TruncatedUDP         // TC over UDP, the truth over TCP
-	TruncatedNoTCP       // TC over UDP, TCP is closed without a word
+	TruncatedUDP         // TC over UDP, right over TCP
+	TruncatedNoTCP       // TC over UDP, TCP is closed without an answer
 	WrongID              //
-	WrongQuestion        // asks back for another address
+	WrongQuestion        // the question of another address
 	WrongOwner           // the record belongs to another address
 	NotResponse          // without QR
 	Chain                // through Links CNAMEs
-	Loop                 // CNAMEs in a circle
-	RuntFirst            // a datagram of 5 bytes, then the truth
-	GarbageFirst         // an undecodable datagram and one with a wrong ID, then the truth
+	Loop                 // a loop of CNAMEs
+	RuntFirst            // a datagram of 5 bytes, then the right answer
+	GarbageFirst         // an undecodable datagram and one with a wrong ID, then the right answer
 	Garbage              // an undecodable datagram, with the right ID
 	CompressionLoop      // a name that points to itself
 	Huge                 // a name of 10,000 bytes
-	Overstated           // 65,535 records promised, one there
+	Overstated           // 65,535 records announced, one present
 	RawName              // RData as the PTR's data
 )
 
-// An Answer says how to answer for an address.
+// An Answer is how to answer for an address.
 type Answer struct {
 	Mode  Mode
 	Names []string      // PTR targets, in presentation format
@@ -51,7 +51,7 @@ type Answer struct {
 	Delay time.Duration // before the answer
 }
 
-// WireName returns a name in wire format, whose labels may hold any bytes, and be longer than a name may be.
+// WireName returns a name in wire format. Its labels may hold any bytes, and the name may be longer than allowed.
 func WireName(labels ...string) []byte {
 	var out []byte
 	for _, label := range labels {
@@ -166,7 +166,7 @@ func pack(m *dns.Msg) [][]byte {
 	return [][]byte{raw}
 }
 
-// header returns an answer to q up to where its records begin.
+// header returns an answer to q up to its records.
 func header(q *dns.Msg) []byte { return pack(new(dns.Msg).SetReply(q))[0] }
 
 // rawAnswer returns an answer to q with one PTR record of any data and any count.
@@ -182,7 +182,7 @@ func garbage(q *dns.Msg) []byte {
 	return append(header(q)[:12], 0xff, 0xff, 0xff, 0xff, 0xff)
 }
 
-// addrOf returns the address that a name under in-addr.arpa or ip6.arpa stands for.
+// addrOf returns the address of a name under in-addr.arpa or ip6.arpa.
 func addrOf(name string) (netip.Addr, bool) {
 	if rest, ok := strings.CutSuffix(strings.ToLower(name), ".in-addr.arpa."); ok {
 		labels := strings.Split(rest, ".")

@@ -15,9 +15,9 @@ const (
 	answerTime = 300 * time.Millisecond // after which a client asks again
 )
 
-var everybody4 = net.UDPAddr{IP: net.IPv4bcast, Port: 68}
+var broadcast4 = net.UDPAddr{IP: net.IPv4bcast, Port: 68}
 
-// A DHCPServer gives addresses away over a UDP socket, as in RFC 2131. It answers to everybody, so that clients need no address.
+// A DHCPServer leases addresses over a UDP socket (RFC 2131). It broadcasts its answers, so that clients need no address.
 type DHCPServer struct {
 	addr netip.Addr
 	conn net.PacketConn
@@ -65,7 +65,7 @@ func (s *DHCPServer) serve() {
 		m := DHCP{MAC: h.mac, Your: s.lease(h.mac), Life: leaseLife, Options: map[byte][]byte{1: {255, 255, 255, 0}, 3: s.addr.AsSlice(), 54: s.addr.AsSlice()}}
 		switch {
 		case !m.Your.IsValid():
-			continue // there is none left
+			continue // none left
 		case h.typ == Discover:
 			m.Type = Offer
 		case h.typ == Request && h.from == s.addr && h.asked == m.Your:
@@ -73,7 +73,7 @@ func (s *DHCPServer) serve() {
 		default:
 			continue
 		}
-		_, _ = s.conn.WriteTo(m.Message(), &everybody4)
+		_, _ = s.conn.WriteTo(m.Message(), &broadcast4)
 	}
 }
 
@@ -94,19 +94,19 @@ func (s *DHCPServer) lease(mac [6]byte) netip.Addr {
 	return netip.Addr{}
 }
 
-// RequestLease gets an address for an interface of the namespace from a DHCP server, which it tells the name, if any, as option 12.
-// It is for the caller to give it to the interface.
+// RequestLease requests an address for an interface of the namespace from a DHCP server, with the name, if any, in option 12. The
+// caller assigns it to the interface.
 func RequestLease(n *Namespace, iface, name string) netip.Addr {
 	n.tb.Helper()
 	conn := n.listenUDP("udp4", ":68", iface, nil)
 	defer func() { _ = conn.Close() }()
-	server := everybody4
+	server := broadcast4
 	server.Port = 67
 	say := DHCP{Type: Discover, MAC: n.MAC(iface), Name: name}
 	buf := make([]byte, 1500)
 	for range 20 {
 		message := say.Message()
-		message[10] = 0x80 // answer to everybody
+		message[10] = 0x80 // answer by broadcast
 		if _, err := conn.WriteTo(message, &server); err != nil {
 			n.tb.Fatalf("dhcp: %v", err)
 		}
@@ -133,15 +133,15 @@ func RequestLease(n *Namespace, iface, name string) netip.Addr {
 	return netip.Addr{}
 }
 
-// heard4 is what matters of a message that was received.
-type heard4 struct {
+// dhcpMessage is what matters of a received message.
+type dhcpMessage struct {
 	typ         byte
 	mac         [6]byte
 	your        netip.Addr
-	asked, from netip.Addr // invalid if it does not say
+	asked, from netip.Addr // invalid if absent
 }
 
-func readDHCP(b []byte) (h heard4, ok bool) {
+func readDHCP(b []byte) (h dhcpMessage, ok bool) {
 	var m layers.DHCPv4
 	if len(b) < 240 || m.DecodeFromBytes(b, gopacket.NilDecodeFeedback) != nil {
 		return h, false
