@@ -7,8 +7,8 @@ import (
 	"gonetmon/app/mac"
 )
 
-// arp reads an ARP message of IPv4 over Ethernet (RFC 826); others are passed over. What it says of itself is taken, not
-// the source of the frame: extenders put their own there.
+// arp decodes an ARP message of IPv4 over Ethernet (RFC 826) and ignores others. The sender is the one in the message, not
+// the source of the frame, as Wi-Fi extenders put their own MAC there.
 func (d *Decoder) arp(m *message) {
 	b := m.payload
 	if len(b) < 8 {
@@ -22,17 +22,19 @@ func (d *Decoder) arp(m *message) {
 		d.malformed[ARP].Add(1)
 		return
 	}
+	const request, reply = 1, 2
 	sender, senderAddr := mac.Addr(b[8:14]), netip.AddrFrom4([4]byte(b[14:18]))
 	target, targetAddr := mac.Addr(b[18:24]), netip.AddrFrom4([4]byte(b[24:28]))
+	announcement := senderAddr == targetAddr || m.dst == mac.Addr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 	switch op := binary.BigEndian.Uint16(b[6:]); {
-	case op == 1 && senderAddr.IsUnspecified(): // a probe (RFC 5227, 2.1.1)
-		d.draw(Fact{Kind: Probed, Protocol: ARP, MAC: sender, Addr: targetAddr})
-	case op == 1, op == 2 && (senderAddr == targetAddr || m.dst == mac.Addr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}):
-		d.draw(Fact{Kind: Announced, Protocol: ARP, MAC: sender, Addr: senderAddr})
-	case op == 2:
-		d.draw(Fact{Kind: Replied, Protocol: ARP, MAC: sender, Addr: senderAddr})
-		if target == m.dst { // it must have asked so
-			d.draw(Fact{Kind: Announced, Protocol: ARP, MAC: target, Addr: targetAddr})
+	case op == request && senderAddr.IsUnspecified(): // a probe (RFC 5227, 2.1.1)
+		d.emit(Fact{Kind: Probed, Protocol: ARP, MAC: sender, Addr: targetAddr})
+	case op == request, op == reply && announcement:
+		d.emit(Fact{Kind: Announced, Protocol: ARP, MAC: sender, Addr: senderAddr})
+	case op == reply:
+		d.emit(Fact{Kind: Replied, Protocol: ARP, MAC: sender, Addr: senderAddr})
+		if target == m.dst { // the target has sent the request
+			d.emit(Fact{Kind: Announced, Protocol: ARP, MAC: target, Addr: targetAddr})
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package discovery_test
+package discovery
 
 import (
 	"net/netip"
@@ -7,12 +7,11 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 
-	"gonetmon/app/discovery"
 	"gonetmon/app/mac"
 	"gonetmon/test/testnet"
 )
 
-func TestReaderARP(t *testing.T) {
+func TestDecoder_ARP(t *testing.T) {
 	arp := func(op uint16, dst, mac mac.Addr, addr netip.Addr, other mac.Addr, otherAddr netip.Addr) []byte {
 		return testnet.ARP(testnet.Ends{SrcMAC: mac, DstMAC: dst, Src: addr, Dst: otherAddr}, op, mac, other)
 	}
@@ -22,20 +21,20 @@ func TestReaderARP(t *testing.T) {
 		return frame
 	}
 	none := mac.Addr{}
-	check(t, discovery.ARP, []reading{
-		{name: "request", frame: testnet.ARPRequest(laptop, laptop4, phone4), want: []discovery.Fact{{Kind: discovery.Announced, MAC: laptop, Addr: laptop4}}},
-		{name: "announcement", frame: testnet.ARPRequest(laptop, laptop4, laptop4), want: []discovery.Fact{{Kind: discovery.Announced, MAC: laptop, Addr: laptop4}}},
-		{name: "probe", frame: testnet.ARPProbe(laptop, laptop4), want: []discovery.Fact{{Kind: discovery.Probed, MAC: laptop, Addr: laptop4}}},
-		{name: "reply", frame: testnet.ARPReply(phone, phone4, laptop, laptop4), want: []discovery.Fact{
-			{Kind: discovery.Replied, MAC: phone, Addr: phone4}, {Kind: discovery.Announced, MAC: laptop, Addr: laptop4},
+	runDecodeTests(t, ARP, []decodeTest{
+		{name: "request", frame: testnet.ARPRequest(laptop, laptop4, phone4), want: []Fact{{Kind: Announced, MAC: laptop, Addr: laptop4}}},
+		{name: "announcement", frame: testnet.ARPRequest(laptop, laptop4, laptop4), want: []Fact{{Kind: Announced, MAC: laptop, Addr: laptop4}}},
+		{name: "probe", frame: testnet.ARPProbe(laptop, laptop4), want: []Fact{{Kind: Probed, MAC: laptop, Addr: laptop4}}},
+		{name: "reply", frame: testnet.ARPReply(phone, phone4, laptop, laptop4), want: []Fact{
+			{Kind: Replied, MAC: phone, Addr: phone4}, {Kind: Announced, MAC: laptop, Addr: laptop4},
 		}},
-		{name: "reply to a probe", frame: testnet.ARPReply(phone, phone4, laptop, any4), want: []discovery.Fact{{Kind: discovery.Replied, MAC: phone, Addr: phone4}}},
-		{name: "reply to another than the target", frame: arp(2, router, phone, phone4, laptop, laptop4), want: []discovery.Fact{{Kind: discovery.Replied, MAC: phone, Addr: phone4}}},
-		{name: "reply to nobody", frame: arp(2, none, phone, phone4, none, laptop4), want: []discovery.Fact{{Kind: discovery.Replied, MAC: phone, Addr: phone4}}},
-		{name: "reply as announcement", frame: arp(2, phone, phone, phone4, phone, phone4), want: []discovery.Fact{{Kind: discovery.Announced, MAC: phone, Addr: phone4}}},
-		{name: "reply to all", frame: arp(2, testnet.Broadcast, phone, phone4, testnet.Broadcast, laptop4), want: []discovery.Fact{{Kind: discovery.Announced, MAC: phone, Addr: phone4}}},
-		{name: "through an extender", frame: testnet.ARP(testnet.Ends{SrcMAC: router, DstMAC: testnet.Broadcast, Src: phone4, Dst: laptop4}, 1, phone, none), want: []discovery.Fact{{Kind: discovery.Announced, MAC: phone, Addr: phone4}}},
-		{name: "from a group", frame: testnet.ARPRequest(group, laptop4, phone4)},
+		{name: "reply to a probe", frame: testnet.ARPReply(phone, phone4, laptop, any4), want: []Fact{{Kind: Replied, MAC: phone, Addr: phone4}}},
+		{name: "reply to another than the target", frame: arp(2, router, phone, phone4, laptop, laptop4), want: []Fact{{Kind: Replied, MAC: phone, Addr: phone4}}},
+		{name: "reply to nobody", frame: arp(2, none, phone, phone4, none, laptop4), want: []Fact{{Kind: Replied, MAC: phone, Addr: phone4}}},
+		{name: "reply as announcement", frame: arp(2, phone, phone, phone4, phone, phone4), want: []Fact{{Kind: Announced, MAC: phone, Addr: phone4}}},
+		{name: "reply to all", frame: arp(2, testnet.Broadcast, phone, phone4, testnet.Broadcast, laptop4), want: []Fact{{Kind: Announced, MAC: phone, Addr: phone4}}},
+		{name: "through an extender", frame: testnet.ARP(testnet.Ends{SrcMAC: router, DstMAC: testnet.Broadcast, Src: phone4, Dst: laptop4}, 1, phone, none), want: []Fact{{Kind: Announced, MAC: phone, Addr: phone4}}},
+		{name: "from a groupMAC", frame: testnet.ARPRequest(groupMAC, laptop4, phone4)},
 		{name: "from no MAC", frame: testnet.ARPRequest(none, laptop4, phone4)},
 		{name: "from everybody", frame: testnet.ARPRequest(laptop, ip("255.255.255.255"), phone4)},
 		{name: "from a multicast address", frame: testnet.ARPRequest(laptop, ip("224.0.0.1"), phone4)},
@@ -57,7 +56,7 @@ func FuzzARP(f *testing.F) {
 	f.Add(testnet.ARPProbe(laptop, laptop4)[14:])
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		header := testnet.ARPReply(phone, phone4, laptop, laptop4)[:14]
-		facts, _ := draw(t, 1, append(header[:14:14], payload...))
+		facts, _ := decode(t, 1, append(header[:14:14], payload...))
 		defer func() { _ = recover() }() // gopacket's, on some lengths
 		var arp layers.ARP
 		if arp.DecodeFromBytes(payload, gopacket.NilDecodeFeedback) != nil || arp.HwAddressSize != 6 || arp.ProtAddressSize != 4 || arp.AddrType != 1 || arp.Protocol != layers.EthernetTypeIPv4 {
@@ -68,9 +67,9 @@ func FuzzARP(f *testing.F) {
 		}
 		for _, fact := range facts {
 			mac, addr := string(fact.MAC[:]), string(fact.Addr.AsSlice())
-			sender := mac == string(arp.SourceHwAddress) && (addr == string(arp.SourceProtAddress) || fact.Kind == discovery.Probed && addr == string(arp.DstProtAddress))
+			sender := mac == string(arp.SourceHwAddress) && (addr == string(arp.SourceProtAddress) || fact.Kind == Probed && addr == string(arp.DstProtAddress))
 			target := mac == string(arp.DstHwAddress) && addr == string(arp.DstProtAddress)
-			if !sender && (!target || fact.Kind != discovery.Announced) {
+			if !sender && (!target || fact.Kind != Announced) {
 				t.Errorf("got %+v, gopacket: %+v", fact, arp)
 			}
 		}

@@ -8,19 +8,19 @@ import (
 	"gonetmon/app/mac"
 )
 
-// The options of DHCPv4 that are read (RFC 2132, RFC 4702).
+// Options of DHCPv4 (RFC 2132, RFC 4702).
 const (
-	optPad      = 0
-	optName     = 12
-	optAsked    = 50
-	optLife     = 51
-	optOverload = 52
-	optType     = 53
-	optFQDN     = 81
-	optEnd      = 255
+	optPad           = 0
+	optHostName      = 12
+	optRequestedAddr = 50
+	optLeaseTime     = 51
+	optOverload      = 52
+	optMessageType   = 53
+	optClientFQDN    = 81
+	optEnd           = 255
 )
 
-// The messages of DHCPv4 that are read (RFC 2132, 9.6). An offer and a refusal change nothing.
+// Messages of DHCPv4 that have facts (RFC 2132, 9.6). An offer and a refusal change nothing.
 const (
 	dhcpDiscover = 1
 	dhcpRequest  = 3
@@ -30,28 +30,28 @@ const (
 	dhcpInform   = 8
 )
 
-// unsaidLife is how long a lease is believed in whose server does not say how long it is.
-const unsaidLife = time.Hour
+// defaultLease is the lifetime of a lease if the server does not say it.
+const defaultLease = time.Hour
 
-// options4 are the options of a message. An option in several parts is one (RFC 3396).
+// options4 holds the options of a message. The parts of an option that is split are joined (RFC 3396).
 type options4 struct {
-	typ, overload byte
-	asked         netip.Addr
-	life          time.Duration
-	name, fqdn    text4
+	messageType, overload byte
+	requested             netip.Addr
+	lease                 time.Duration
+	hostName, fqdn        buffer
 }
 
-// A text4 holds the parts of an option that may be long.
-type text4 struct {
+// A buffer joins the parts of an option.
+type buffer struct {
 	n    int
-	text [512]byte
+	data [512]byte
 }
 
-func (t *text4) add(b []byte) { t.n += copy(t.text[t.n:], b) }
+func (b *buffer) add(part []byte) { b.n += copy(b.data[b.n:], part) }
 
-func (t *text4) bytes() []byte { return t.text[:t.n] }
+func (b *buffer) bytes() []byte { return b.data[:b.n] }
 
-// dhcp4 reads a message of DHCPv4 (RFC 2131). The client is chaddr, wherever the frame comes from: relays are no clients.
+// dhcp4 decodes a message of DHCPv4 (RFC 2131). The client is chaddr: the frame may come from a relay.
 func (d *Decoder) dhcp4(m *message) {
 	b := m.payload
 	if len(b) < 240 || string(b[236:240]) != "\x63\x82\x53\x63" {
@@ -61,50 +61,52 @@ func (d *Decoder) dhcp4(m *message) {
 	if b[1] != 1 || b[2] != 6 { // Ethernet
 		return
 	}
-	o := options4{life: unsaidLife}
-	if !o.read(b) {
+	o := options4{lease: defaultLease}
+	if !o.decode(b) {
 		d.malformed[DHCP].Add(1)
 		return
 	}
-	client, current, your := mac.Addr(b[28:34]), netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
+	const request, reply = 1, 2
+	client := mac.Addr(b[28:34])
+	clientAddr, yourAddr := netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
 	switch {
-	case b[0] == 1:
-		d.client4(&o, client, current)
-	case b[0] == 2 && o.typ == dhcpAck:
-		d.text(client, o.name.bytes())
-		if your.IsUnspecified() { // to an inform
-			d.draw(Fact{Kind: Announced, Protocol: DHCP, MAC: client, Addr: current})
+	case b[0] == request:
+		d.request4(&o, client, clientAddr)
+	case b[0] == reply && o.messageType == dhcpAck:
+		d.hostName(client, o.hostName.bytes())
+		if yourAddr.IsUnspecified() { // the answer to an inform
+			d.emit(Fact{Kind: Announced, Protocol: DHCP, MAC: client, Addr: clientAddr})
 			return
 		}
-		d.draw(Fact{Kind: Leased, Protocol: DHCP, MAC: client, Addr: your, Lifetime: o.life})
+		d.emit(Fact{Kind: Leased, Protocol: DHCP, MAC: client, Addr: yourAddr, Lifetime: o.lease})
 	}
 }
 
-// client4 draws what a client says, who has the address current if any.
-func (d *Decoder) client4(o *options4, client mac.Addr, current netip.Addr) {
-	fact := Fact{Kind: Announced, Protocol: DHCP, MAC: client, Addr: current}
-	switch o.typ {
+// request4 emits the facts of a client's message. addr is the client's address, if it has one.
+func (d *Decoder) request4(o *options4, client mac.Addr, addr netip.Addr) {
+	fact := Fact{Kind: Announced, Protocol: DHCP, MAC: client, Addr: addr}
+	switch o.messageType {
 	case dhcpDiscover:
-		fact.Addr = netip.Addr{} // and what it asks for is only a wish
+		fact.Addr = netip.Addr{} // the address that it requests is only a wish
 	case dhcpRequest:
-		d.draw(Fact{Kind: Probed, Protocol: DHCP, MAC: client, Addr: o.asked})
+		d.emit(Fact{Kind: Probed, Protocol: DHCP, MAC: client, Addr: o.requested})
 	case dhcpInform:
 	case dhcpRelease:
 		fact.Kind = Released
 	case dhcpDecline:
-		fact.Kind, fact.Addr = Released, o.asked
+		fact.Kind, fact.Addr = Released, o.requested
 	default:
 		return
 	}
-	d.draw(fact)
-	if !d.text(client, o.name.bytes()) {
-		d.fqdn(client, o.fqdn.bytes())
+	d.emit(fact)
+	if !d.hostName(client, o.hostName.bytes()) {
+		d.fqdn4(client, o.fqdn.bytes())
 	}
 }
 
-// read walks the options of a whole message, then those that stand in its fields file and sname if it says so (RFC 2131,
-// 4.1). It returns false if they can't be read.
-func (o *options4) read(b []byte) bool {
+// decode decodes the options of a whole message, and those in its fields file and sname if an option says so (RFC 2131,
+// 4.1). It returns false if they are malformed.
+func (o *options4) decode(b []byte) bool {
 	return o.walk(b[240:]) &&
 		(o.overload&1 == 0 || o.walk(b[108:236])) &&
 		(o.overload&2 == 0 || o.walk(b[44:108]))
@@ -116,7 +118,7 @@ func (o *options4) walk(b []byte) bool {
 			b = b[1:]
 			continue
 		}
-		if len(b) < 2 || len(b) < 2+int(b[1]) || !o.take(b[0], b[2:2+int(b[1])]) {
+		if len(b) < 2 || len(b) < 2+int(b[1]) || !o.set(b[0], b[2:2+int(b[1])]) {
 			return false
 		}
 		b = b[2+int(b[1]):]
@@ -124,47 +126,48 @@ func (o *options4) walk(b []byte) bool {
 	return true
 }
 
-// take keeps an option; it returns false if that is not as long as it should be.
-func (o *options4) take(code byte, data []byte) bool {
+// set stores an option. It returns false if its length is wrong.
+func (o *options4) set(code byte, data []byte) bool {
 	switch {
-	case code == optName:
-		o.name.add(data)
-	case code == optFQDN:
+	case code == optHostName:
+		o.hostName.add(data)
+	case code == optClientFQDN:
 		o.fqdn.add(data)
-	case code == optAsked && len(data) == 4:
-		o.asked = netip.AddrFrom4([4]byte(data))
-	case code == optLife && len(data) == 4:
-		o.life = lifetime(data)
+	case code == optRequestedAddr && len(data) == 4:
+		o.requested = netip.AddrFrom4([4]byte(data))
+	case code == optLeaseTime && len(data) == 4:
+		o.lease = lifetime(data)
 	case code == optOverload && len(data) == 1:
 		o.overload = data[0]
-	case code == optType && len(data) == 1:
-		o.typ = data[0]
-	case code == optAsked, code == optLife, code == optOverload, code == optType:
+	case code == optMessageType && len(data) == 1:
+		o.messageType = data[0]
+	case code == optRequestedAddr, code == optLeaseTime, code == optOverload, code == optMessageType:
 		return false
 	}
 	return true
 }
 
-// text draws the name in option 12, and says whether there is one. Some clients end it with a NUL.
-func (d *Decoder) text(client mac.Addr, b []byte) bool {
+// hostName emits the name in option 12, and reports whether there is one. Some clients add a NUL.
+func (d *Decoder) hostName(client mac.Addr, b []byte) bool {
 	b = bytes.TrimRight(b, "\x00")
-	return len(b) > 0 && d.drawName(DHCP, client, string(b))
+	return len(b) > 0 && d.emitName(DHCP, client, string(b))
 }
 
-// fqdn draws the name in option 81 (RFC 4702, 2): flags, two bytes of nothing, and the name in ASCII or, with the flag E,
-// in the format of DNS.
-func (d *Decoder) fqdn(client mac.Addr, b []byte) {
+// fqdn4 emits the name in option 81 (RFC 4702, 2): flags, two unused bytes, and the name in ASCII or, with the flag E, in
+// the wire format of DNS.
+func (d *Decoder) fqdn4(client mac.Addr, b []byte) {
+	const flagE = 4
 	if len(b) < 4 {
 		return
 	}
-	if b[0]&4 == 0 {
-		d.text(client, b[3:])
+	if b[0]&flagE == 0 {
+		d.hostName(client, b[3:])
 		return
 	}
 	d.wireName(DHCP, client, b[3:])
 }
 
-// wireName draws a name in the format of DNS; an empty one is none.
+// wireName emits a name in the wire format of DNS, unless it is empty.
 func (d *Decoder) wireName(from Protocol, client mac.Addr, b []byte) {
 	name, ok := unpackName(d.name[:0], b)
 	d.name = name
@@ -172,12 +175,12 @@ func (d *Decoder) wireName(from Protocol, client mac.Addr, b []byte) {
 	case !ok:
 		d.refused[from].Add(1)
 	case len(name) > 0:
-		d.drawName(from, client, string(name))
+		d.emitName(from, client, string(name))
 	}
 }
 
-// unpackName reads a name in the uncompressed format of DNS (RFC 1035, 3.1) into buf. It may be partial: then the root is
-// missing (RFC 4702, 3.3.1; RFC 4704, 4.2). What follows the root is passed over.
+// unpackName decodes a name in the uncompressed wire format of DNS (RFC 1035, 3.1) into buf. The root is missing in a
+// partial name (RFC 4702, 3.3.1; RFC 4704, 4.2). What follows the root is ignored.
 func unpackName(buf, b []byte) ([]byte, bool) {
 	for len(b) > 0 && b[0] != 0 {
 		n := int(b[0])

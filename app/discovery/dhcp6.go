@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// The options of DHCPv6 that are read (RFC 8415, 21; RFC 4704).
+// Options of DHCPv6 (RFC 8415, 21; RFC 4704).
 const (
-	opt6IANA   = 3
-	opt6IATA   = 4
-	opt6Addr   = 5
-	opt6Status = 13
-	opt6FQDN   = 39
+	opt6IANA       = 3
+	opt6IATA       = 4
+	opt6Addr       = 5
+	opt6Status     = 13
+	opt6ClientFQDN = 39
 )
 
-// The messages of DHCPv6 that are read (RFC 8415, 7.3). Offers and what relays wrap are not.
+// Messages of DHCPv6 that have facts (RFC 8415, 7.3). Offers and relayed messages have none.
 const (
 	dhcp6Solicit = 1
 	dhcp6Request = 3
@@ -30,19 +30,19 @@ const (
 
 // A lease is an address in an identity association.
 type lease struct {
-	addr netip.Addr
-	life time.Duration
+	addr     netip.Addr
+	lifetime time.Duration
 }
 
-// dhcp6 reads a message of DHCPv6 (RFC 8415). The client is known by the frame: its MAC in a DUID may be of another of
-// its interfaces, or of none any more. So its address on this link must be link-local, which no router forwards.
+// dhcp6 decodes a message of DHCPv6 (RFC 8415). The client is known by the addresses of the frame: the MAC in a DUID may
+// belong to another interface, or to none any more. So its IP address must be link-local, which no router forwards.
 func (d *Decoder) dhcp6(m *message) {
 	b := m.payload
 	if len(b) < 4 {
 		d.malformed[DHCPv6].Add(1)
 		return
 	}
-	station, addr, kind := m.src, m.from, Announced
+	client, clientAddr, kind := m.src, m.from, Announced
 	switch b[0] {
 	case dhcp6Solicit, dhcp6Inform:
 	case dhcp6Request, dhcp6Confirm, dhcp6Renew, dhcp6Rebind:
@@ -50,7 +50,7 @@ func (d *Decoder) dhcp6(m *message) {
 	case dhcp6Release, dhcp6Decline:
 		kind = Released
 	case dhcp6Reply:
-		station, addr, kind = m.dst, m.to, Leased
+		client, clientAddr, kind = m.dst, m.to, Leased
 	default:
 		return
 	}
@@ -60,29 +60,29 @@ func (d *Decoder) dhcp6(m *message) {
 		d.malformed[DHCPv6].Add(1)
 		return
 	}
-	if !addr.IsLinkLocalUnicast() || !station.IsStation() {
+	if !clientAddr.IsLinkLocalUnicast() || !client.IsStation() {
 		return
 	}
 	if kind != Leased {
-		d.draw(Fact{Kind: Announced, Protocol: DHCPv6, MAC: station, Addr: addr})
+		d.emit(Fact{Kind: Announced, Protocol: DHCPv6, MAC: client, Addr: clientAddr})
 	}
 	if len(fqdn) > 1 {
-		d.wireName(DHCPv6, station, fqdn[1:])
+		d.wireName(DHCPv6, client, fqdn[1:])
 	}
 	for _, l := range d.leases {
 		switch {
 		case kind == Probed, kind == Released:
-			d.draw(Fact{Kind: kind, Protocol: DHCPv6, MAC: station, Addr: l.addr})
-		case kind == Leased && !failed && l.life > 0:
-			d.draw(Fact{Kind: Leased, Protocol: DHCPv6, MAC: station, Addr: l.addr, Lifetime: l.life})
+			d.emit(Fact{Kind: kind, Protocol: DHCPv6, MAC: client, Addr: l.addr})
+		case kind == Leased && !failed && l.lifetime > 0:
+			d.emit(Fact{Kind: Leased, Protocol: DHCPv6, MAC: client, Addr: l.addr, Lifetime: l.lifetime})
 		}
 	}
 }
 
-// options6 adds to d.leases the addresses among the options of a message (within 0), of an identity association
-// (opt6IANA) or of an address (opt6Addr), save those that have failed. It returns the option with the client's name,
-// whether a status among the options says that all of it has failed, and whether they can be read.
-func (d *Decoder) options6(b []byte, within int) (fqdn []byte, failed, ok bool) {
+// options6 adds the addresses among options to d.leases, except those that have failed. The options belong to parent: a
+// message (0), an identity association (opt6IANA) or an address (opt6Addr). It returns the option with the client's name,
+// whether a status says that all of parent has failed, and whether the options are well-formed.
+func (d *Decoder) options6(b []byte, parent int) (fqdn []byte, failed, ok bool) {
 	first := len(d.leases)
 	for len(b) > 0 {
 		if len(b) < 4 || len(b) < 4+int(binary.BigEndian.Uint16(b[2:])) {
@@ -95,14 +95,14 @@ func (d *Decoder) options6(b []byte, within int) (fqdn []byte, failed, ok bool) 
 		case code == opt6Status:
 			ok = len(data) >= 2
 			failed = failed || ok && binary.BigEndian.Uint16(data) != 0
-		case within == 0 && code == opt6FQDN:
+		case parent == 0 && code == opt6ClientFQDN:
 			fqdn = data
-		case within == 0 && code == opt6IANA:
-			ok = d.within6(data, 12, opt6IANA)
-		case within == 0 && code == opt6IATA:
-			ok = d.within6(data, 4, opt6IANA)
-		case within == opt6IANA && code == opt6Addr:
-			ok = d.within6(data, 24, opt6Addr)
+		case parent == 0 && code == opt6IANA:
+			ok = d.nested6(data, 12, opt6IANA)
+		case parent == 0 && code == opt6IATA:
+			ok = d.nested6(data, 4, opt6IANA)
+		case parent == opt6IANA && code == opt6Addr:
+			ok = d.nested6(data, 24, opt6Addr)
 		}
 		if !ok {
 			return nil, false, false
@@ -114,14 +114,14 @@ func (d *Decoder) options6(b []byte, within int) (fqdn []byte, failed, ok bool) 
 	return fqdn, failed, true
 }
 
-// within6 reads an option that holds options behind its first n bytes; of an address, these are the address itself, the
-// preferred and the valid lifetime.
-func (d *Decoder) within6(data []byte, n, within int) bool {
+// nested6 decodes an option that has options behind its first n bytes. Those bytes of an address are the address, and its
+// preferred and valid lifetimes.
+func (d *Decoder) nested6(data []byte, n, code int) bool {
 	if len(data) < n {
 		return false
 	}
-	_, failed, ok := d.options6(data[n:], within)
-	if ok && !failed && within == opt6Addr && len(d.leases) < maxFacts {
+	_, failed, ok := d.options6(data[n:], code)
+	if ok && !failed && code == opt6Addr && len(d.leases) < maxFacts {
 		d.leases = append(d.leases, lease{netip.AddrFrom16([16]byte(data[:16])), lifetime(data[20:])})
 	}
 	return ok

@@ -2,14 +2,15 @@ package discovery
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
 )
 
 const (
-	maxMDNS    = 9000 // bytes of a message (RFC 6762, 17)
-	maxRecords = 256  // of a message that are looked at
+	maxMDNSMessage = 9000 // bytes (RFC 6762, 17)
+	maxMDNSRecords = 256  // of a message that are decoded
 )
 
 var (
@@ -17,22 +18,23 @@ var (
 	mdnsGroup6 = netip.MustParseAddr("ff02::fb")
 )
 
-// A local is a name under .local that a message gives an address.
-type local struct {
+// An addrRecord is an A or AAAA record under .local.
+type addrRecord struct {
 	addr netip.Addr
 	name string
 }
 
-// mdns reads a message of mDNS (RFC 6762): that its sender is there, and the addresses that a response gives names,
-// which must come from the port of mDNS (6). What was sent to the group, or with the highest hop limit, has passed no router.
+// mdns decodes a message of mDNS (RFC 6762): the presence of its sender and, in a response, the addresses of names. A
+// response must come from the port of mDNS (RFC 6762, 6). A message to the group, or with a hop limit of 255, has not
+// passed a router.
 func (d *Decoder) mdns(m *message, fromPort bool) {
 	b := m.payload
-	if len(b) < 12 || len(b) > maxMDNS {
+	if len(b) < 12 || len(b) > maxMDNSMessage {
 		d.malformed[MDNS].Add(1)
 		return
 	}
-	d.locals = d.locals[:0]
-	if b[2]&0xf8 == 0x80 && fromPort { // a response, opcode 0
+	d.addrRecords = d.addrRecords[:0]
+	if isResponse := b[2]&0xf8 == 0x80; isResponse && fromPort { // QR set, opcode 0
 		all := unpackMessage(b)
 		if all == nil {
 			d.malformed[MDNS].Add(1)
@@ -41,29 +43,19 @@ func (d *Decoder) mdns(m *message, fromPort bool) {
 		d.records(all.Answer, all.Extra)
 	}
 	if m.hops == 255 || m.to == mdnsGroup4 || m.to == mdnsGroup6 {
-		d.draw(Fact{Kind: Announced, Protocol: MDNS, MAC: m.src, Addr: m.from})
+		d.emit(Fact{Kind: Announced, Protocol: MDNS, MAC: m.src, Addr: m.from})
 	}
-	for _, l := range d.locals {
-		own := l.addr == m.from || d.gives(l.name, m.from)
-		d.draw(Fact{Kind: AddrName, Protocol: MDNS, Addr: l.addr, Name: l.name, Own: own})
+	for _, r := range d.addrRecords {
+		own := r.addr == m.from || slices.Contains(d.addrRecords, addrRecord{m.from, r.name})
+		d.emit(Fact{Kind: AddrName, Protocol: MDNS, Addr: r.addr, Name: r.name, Own: own})
 	}
-	clear(d.locals) // lets go of the names
+	clear(d.addrRecords) // do not keep the names alive
 }
 
-// gives says whether the message gives name the address addr.
-func (d *Decoder) gives(name string, addr netip.Addr) bool {
-	for _, l := range d.locals {
-		if l.addr == addr && l.name == name {
-			return true
-		}
-	}
-	return false
-}
-
-// records keeps the address records under .local that are not taken back (TTL 0). The highest bit of the class says
-// that a cache should forget what it knew (RFC 6762, 10.2).
+// records collects the address records under .local, except those that are withdrawn (TTL 0).
 func (d *Decoder) records(sections ...[]dns.RR) {
-	left := maxRecords
+	const cacheFlush = 0x8000 // in the class (RFC 6762, 10.2)
+	left := maxMDNSRecords
 	for _, section := range sections {
 		section = section[:min(left, len(section))]
 		left -= len(section)
@@ -75,24 +67,24 @@ func (d *Decoder) records(sections ...[]dns.RR) {
 			case *dns.AAAA:
 				addr, _ = netip.AddrFromSlice(rr.AAAA)
 			}
-			if h.Class&0x7fff != dns.ClassINET || h.Ttl == 0 || !isHost(addr) || !isLocal(h.Name) {
+			if h.Class&^cacheFlush != dns.ClassINET || h.Ttl == 0 || !isUnicast(addr) || !isLocal(h.Name) {
 				continue
 			}
-			if name, ok := d.clean(MDNS, h.Name); ok {
-				d.locals = append(d.locals, local{addr, name})
+			if name, ok := d.canonical(MDNS, h.Name); ok {
+				d.addrRecords = append(d.addrRecords, addrRecord{addr, name})
 			}
 		}
 	}
 }
 
-// isLocal says whether the name is one under .local.
+// isLocal reports whether a name is under .local.
 func isLocal(name string) bool {
 	i := len(name) - len(".local.")
 	return i > 0 && strings.EqualFold(name[i:], ".local.")
 }
 
-// unpackMessage decodes a message, of a truncated one at least the questions. It returns nil if that fails, also by a
-// panic of the library.
+// unpackMessage decodes a message; of a truncated one at least the questions. It returns nil if that fails or the library
+// panics.
 func unpackMessage(raw []byte) (m *dns.Msg) {
 	defer func() {
 		if recover() != nil {

@@ -1,4 +1,4 @@
-package discovery_test
+package discovery
 
 import (
 	"bytes"
@@ -9,19 +9,18 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 
-	"gonetmon/app/discovery"
 	"gonetmon/app/mac"
 	"gonetmon/test/testnet"
 )
 
 const century = 100 * 365 * 24 * time.Hour
 
-func TestReaderNDP(t *testing.T) {
-	speaks := func(mac mac.Addr, addr netip.Addr) discovery.Fact {
-		return discovery.Fact{Kind: discovery.Announced, MAC: mac, Addr: addr}
+func TestDecoder_NDP(t *testing.T) {
+	speaks := func(mac mac.Addr, addr netip.Addr) Fact {
+		return Fact{Kind: Announced, MAC: mac, Addr: addr}
 	}
-	onLink := func(prefix string, life time.Duration) discovery.Fact {
-		return discovery.Fact{Kind: discovery.OnLinkPrefix, MAC: router, Prefix: netip.MustParsePrefix(prefix), Lifetime: life}
+	onLink := func(prefix string, life time.Duration) Fact {
+		return Fact{Kind: OnLinkPrefix, MAC: router, Prefix: netip.MustParsePrefix(prefix), Lifetime: life}
 	}
 	// advert is what the router says of prefixes.
 	advert := func(options ...[]byte) []byte {
@@ -32,16 +31,16 @@ func TestReaderNDP(t *testing.T) {
 		option[3] = flags
 		return option
 	}
-	isRouter := []discovery.Fact{speaks(router, routerLL), {Kind: discovery.Router, MAC: router, Addr: routerLL}}
-	with := func(facts ...discovery.Fact) []discovery.Fact { return append(isRouter[:2:2], facts...) }
+	isRouter := []Fact{speaks(router, routerLL), {Kind: Router, MAC: router, Addr: routerLL}}
+	with := func(facts ...Fact) []Fact { return append(isRouter[:2:2], facts...) }
 	all := testnet.Ends{SrcMAC: phone, Src: phoneLL, Dst: ip("ff02::1")}
 	wrongSum := testnet.NeighborAdvert(phone, phoneLL, phone6, testnet.TargetMAC(phone))
 	wrongSum[60] ^= 1
 	whole := testnet.NeighborSolicit(phone, phoneLL, laptop6, testnet.SourceMAC(laptop))
-	check(t, discovery.NDP, []reading{
-		{name: "RS", frame: testnet.RouterSolicit(phone, phoneLL, testnet.SourceMAC(phone)), want: []discovery.Fact{speaks(phone, phoneLL)}},
-		{name: "RS, no option", frame: testnet.RouterSolicit(phone, phoneLL), want: []discovery.Fact{speaks(phone, phoneLL)}},
-		{name: "RS, another's option", frame: testnet.RouterSolicit(router, phoneLL, testnet.SourceMAC(phone)), want: []discovery.Fact{speaks(phone, phoneLL)}},
+	runDecodeTests(t, NDP, []decodeTest{
+		{name: "RS", frame: testnet.RouterSolicit(phone, phoneLL, testnet.SourceMAC(phone)), want: []Fact{speaks(phone, phoneLL)}},
+		{name: "RS, no option", frame: testnet.RouterSolicit(phone, phoneLL), want: []Fact{speaks(phone, phoneLL)}},
+		{name: "RS, another's option", frame: testnet.RouterSolicit(router, phoneLL, testnet.SourceMAC(phone)), want: []Fact{speaks(phone, phoneLL)}},
 		{name: "RS from nobody", frame: testnet.RouterSolicit(phone, any6)},
 		{name: "RA", frame: advert(), want: isRouter},
 		{name: "RA, no option", frame: testnet.RouterAdvert(router, routerLL), want: with()},
@@ -63,28 +62,28 @@ func TestReaderNDP(t *testing.T) {
 		{name: "IPv4-mapped prefix", frame: advert(flags(append(prefix("::/64", time.Hour)[:26], 0xff, 0xff, 192, 168, 2, 7), 0xc0)), want: isRouter},
 		{name: "prefix of 129 bits", frame: advert(append([]byte{3, 4, 129}, prefix("2001:db8::/64", time.Hour)[3:]...)), want: isRouter},
 		{name: "two prefixes", frame: advert(prefix("2001:db8::/64", time.Hour), []byte{5, 1, 0, 0, 0, 0, 5, 220}, prefix("fd00::/64", -1)), want: with(onLink("2001:db8::/64", time.Hour), onLink("fd00::/64", century))},
-		{name: "NS", frame: testnet.NeighborSolicit(phone, phone6, laptop6, testnet.SourceMAC(phone)), want: []discovery.Fact{speaks(phone, phone6)}},
-		{name: "NS, no option", frame: testnet.NeighborSolicit(phone, phoneLL, laptop6), want: []discovery.Fact{speaks(phone, phoneLL)}},
-		{name: "NS, another's option", frame: testnet.NeighborSolicit(router, phoneLL, laptop6, testnet.SourceMAC(phone)), want: []discovery.Fact{speaks(phone, phoneLL)}},
-		{name: "NS for an address to have", frame: testnet.NeighborSolicit(phone, any6, phone6), want: []discovery.Fact{{Kind: discovery.Probed, MAC: phone, Addr: phone6}}},
+		{name: "NS", frame: testnet.NeighborSolicit(phone, phone6, laptop6, testnet.SourceMAC(phone)), want: []Fact{speaks(phone, phone6)}},
+		{name: "NS, no option", frame: testnet.NeighborSolicit(phone, phoneLL, laptop6), want: []Fact{speaks(phone, phoneLL)}},
+		{name: "NS, another's option", frame: testnet.NeighborSolicit(router, phoneLL, laptop6, testnet.SourceMAC(phone)), want: []Fact{speaks(phone, phoneLL)}},
+		{name: "NS for an address to have", frame: testnet.NeighborSolicit(phone, any6, phone6), want: []Fact{{Kind: Probed, MAC: phone, Addr: phone6}}},
 		{name: "NS for a group", frame: testnet.NeighborSolicit(phone, phoneLL, ip("ff02::1")), malformed: 1},
-		{name: "NA of its own", frame: testnet.NeighborAdvert(phone, phone6, phone6, testnet.TargetMAC(phone)), want: []discovery.Fact{speaks(phone, phone6)}},
-		{name: "NA of its own, no option", frame: testnet.NeighborAdvert(phone, phone6, phone6), want: []discovery.Fact{speaks(phone, phone6)}},
-		{name: "NA of its own, another's option", frame: testnet.NeighborAdvert(router, phone6, phone6, testnet.TargetMAC(phone)), want: []discovery.Fact{speaks(phone, phone6)}},
-		{name: "NA from link-local", frame: testnet.NeighborAdvert(phone, phoneLL, phone6, testnet.TargetMAC(phone)), want: []discovery.Fact{{Kind: discovery.Replied, MAC: phone, Addr: phone6}, speaks(phone, phoneLL)}},
-		{name: "NA from link-local, no option", frame: testnet.NeighborAdvert(phone, phoneLL, phone6), want: []discovery.Fact{speaks(phone, phoneLL)}},
-		{name: "NA for another", frame: testnet.NeighborAdvert(router, routerLL, phone6, testnet.TargetMAC(phone)), want: []discovery.Fact{{Kind: discovery.Replied, MAC: phone, Addr: phone6}}},
+		{name: "NA of its own", frame: testnet.NeighborAdvert(phone, phone6, phone6, testnet.TargetMAC(phone)), want: []Fact{speaks(phone, phone6)}},
+		{name: "NA of its own, no option", frame: testnet.NeighborAdvert(phone, phone6, phone6), want: []Fact{speaks(phone, phone6)}},
+		{name: "NA of its own, another's option", frame: testnet.NeighborAdvert(router, phone6, phone6, testnet.TargetMAC(phone)), want: []Fact{speaks(phone, phone6)}},
+		{name: "NA from link-local", frame: testnet.NeighborAdvert(phone, phoneLL, phone6, testnet.TargetMAC(phone)), want: []Fact{{Kind: Replied, MAC: phone, Addr: phone6}, speaks(phone, phoneLL)}},
+		{name: "NA from link-local, no option", frame: testnet.NeighborAdvert(phone, phoneLL, phone6), want: []Fact{speaks(phone, phoneLL)}},
+		{name: "NA for another", frame: testnet.NeighborAdvert(router, routerLL, phone6, testnet.TargetMAC(phone)), want: []Fact{{Kind: Replied, MAC: phone, Addr: phone6}}},
 		{name: "NA of a group", frame: testnet.NeighborAdvert(phone, phoneLL, ip("ff02::1")), malformed: 1},
 		{name: "NA of an IPv4-mapped address", frame: testnet.NeighborAdvert(phone, ip("::ffff:192.168.2.8"), ip("::ffff:192.168.2.8"), testnet.TargetMAC(phone))},
-		{name: "MAC of a group", frame: testnet.NeighborAdvert(phone, phone6, phone6, testnet.TargetMAC(group))},
-		{name: "option of another link", frame: testnet.NeighborSolicit(phone, phoneLL, laptop6, append([]byte{1, 2}, make([]byte, 14)...)), want: []discovery.Fact{speaks(phone, phoneLL)}},
+		{name: "MAC of a group", frame: testnet.NeighborAdvert(phone, phone6, phone6, testnet.TargetMAC(groupMAC))},
+		{name: "option of another link", frame: testnet.NeighborSolicit(phone, phoneLL, laptop6, append([]byte{1, 2}, make([]byte, 14)...)), want: []Fact{speaks(phone, phoneLL)}},
 		{name: "forwarded", frame: testnet.ICMPv6(all, 254, 133, make([]byte, 4)), malformed: 1},
 		{name: "wrong checksum", frame: wrongSum, malformed: 1},
 		{name: "too short", frame: testnet.ICMPv6(all, 255, 136, make([]byte, 19)), malformed: 1},
 		{name: "option of no length", frame: testnet.RouterSolicit(phone, phoneLL, []byte{1, 0, 0, 0, 0, 0, 0, 0}), malformed: 1},
 		{name: "option too long", frame: testnet.RouterSolicit(phone, phoneLL, []byte{1, 2, 0, 0, 0, 0, 0, 0}), malformed: 1},
 		{name: "rest behind the options", frame: testnet.RouterSolicit(phone, phoneLL, testnet.SourceMAC(phone), []byte{1}), malformed: 1},
-		{name: "whole", frame: whole, want: []discovery.Fact{speaks(laptop, phoneLL)}},
+		{name: "whole", frame: whole, want: []Fact{speaks(laptop, phoneLL)}},
 		{name: "cut in the option", frame: whole[:len(whole)-1]},
 		{name: "cut in front of the option", frame: whole[:len(whole)-8]},
 		{name: "cut in the target", frame: whole[:len(whole)-9], malformed: 1},
@@ -92,8 +91,8 @@ func TestReaderNDP(t *testing.T) {
 	})
 }
 
-func repeat(n int, f discovery.Fact) []discovery.Fact {
-	all := make([]discovery.Fact, n)
+func repeat(n int, f Fact) []Fact {
+	all := make([]Fact, n)
 	for i := range all {
 		all[i] = f
 	}
@@ -110,7 +109,7 @@ func FuzzNDP(f *testing.F) {
 	f.Fuzz(func(t *testing.T, typ byte, body []byte) {
 		body = body[:min(len(body), 1400)]
 		frame := testnet.ICMPv6(testnet.Ends{SrcMAC: phone, Src: phoneLL, Dst: ip("ff02::1")}, 255, typ, body)
-		facts, stats := draw(t, 1, frame)
+		facts, stats := decode(t, 1, frame)
 		defer func() {
 			if recover() != nil {
 				t.Log("gopacket panics")
@@ -139,13 +138,13 @@ func FuzzNDP(f *testing.F) {
 			target, _ = netip.AddrFromSlice(na.TargetAddress)
 			options = na.Options
 		default:
-			if len(facts) > 0 || stats.Malformed[discovery.NDP] > 0 {
+			if len(facts) > 0 || stats.Malformed[NDP] > 0 {
 				t.Errorf("type %d: got %v", typ, facts)
 			}
 			return
 		}
-		if malformed := err != nil || target.IsMulticast(); malformed != (stats.Malformed[discovery.NDP] > 0) {
-			t.Errorf("%x: malformed %v, gopacket says %v", body, stats.Malformed[discovery.NDP], err)
+		if malformed := err != nil || target.IsMulticast(); malformed != (stats.Malformed[NDP] > 0) {
+			t.Errorf("%x: malformed %v, gopacket says %v", body, stats.Malformed[NDP], err)
 		}
 		prefixes := 0
 		for _, o := range options {
@@ -154,7 +153,7 @@ func FuzzNDP(f *testing.F) {
 			}
 		}
 		for _, fact := range facts {
-			if fact.Kind == discovery.OnLinkPrefix {
+			if fact.Kind == OnLinkPrefix {
 				prefixes--
 			}
 			stands := fact.MAC == phone || fact.MAC == mac.Addr{}

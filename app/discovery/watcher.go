@@ -14,95 +14,92 @@ import (
 type FrameSource interface {
 	// Next fills batch and returns the number of frames, which may be 0, or io.EOF. The frames are valid until the next call.
 	Next(batch []capture.Frame) (int, error)
-	// More says that Next would not have to wait.
+	// More reports whether Next would return without waiting.
 	More() bool
-	// Stop makes Next return io.EOF when it has handed over what had come. It may be called by any goroutine.
+	// Stop makes Next return io.EOF after the frames that have arrived. It is safe for concurrent use.
 	Stop()
 }
 
 const (
-	// leisure is how many frames a second are read when they never cease. A LAN has some hundred a second at most. A flood of
-	// them fills the ring instead, and the kernel drops and counts the rest.
-	leisure = 20000
+	// maxRate is the number of frames a second that are decoded in the long run. A LAN has a few hundred at most. In a
+	// flood the ring fills up, and the kernel drops and counts the rest.
+	maxRate = 20000
 
-	// burst is for how long nothing was heard when as much as that time is good for may be read at once. The ring hands frames
-	// over every 60 ms.
-	burst = 100 * time.Millisecond
+	// maxBurst is how much unused time may be saved up for a burst. The ring hands over frames every 60 ms.
+	maxBurst = 100 * time.Millisecond
 
-	// share is how many times as long as it works the listener rests at least, when there is no end of frames: some can be made
-	// to take long.
-	share = 4
+	// maxShare limits decoding to a fifth of the time while frames keep coming, as some can be forged to be slow to decode.
+	maxShare = 5
 
-	mostFacts = 256 // handed over at a time
+	maxBatch = 256 // facts handed over at once
 )
 
-// A Watcher hears control frames and hands the facts in them on.
+// A Watcher decodes control frames and hands over their facts.
 type Watcher struct {
 	source  FrameSource
 	decoder *Decoder
 	learn   func([]Fact)
 	facts   []Fact    // not handed over yet
-	due     time.Time // when the frames read so far would have been, one after the other
+	paidFor time.Time // when the frames so far would have been decoded, one after the other
 }
 
-// NewWatcher returns a listener to source. Its Run will call learn with the facts of the frames that lay ready together, in the
-// order in which they were heard, 256 at most; they are valid until learn returns.
+// NewWatcher returns a Watcher of source. Run calls learn with the facts of the frames that were available together, in
+// order, 256 at most. They are valid until learn returns.
 func NewWatcher(source FrameSource, decoder *Decoder, learn func([]Fact)) *Watcher {
-	return &Watcher{source: source, decoder: decoder, learn: learn, facts: make([]Fact, 0, mostFacts)}
+	return &Watcher{source: source, decoder: decoder, learn: learn, facts: make([]Fact, 0, maxBatch)}
 }
 
-// Run listens until the source ends, or ctx: then it stops the source and reads what that still has. It returns nil unless
-// the source failed.
-func (l *Watcher) Run(ctx context.Context) error {
-	cancel := context.AfterFunc(ctx, l.source.Stop)
-	defer cancel()
+// Run watches until the source ends, or until ctx ends: then it stops the source and decodes its last frames. It returns nil
+// unless the source fails.
+func (w *Watcher) Run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, w.source.Stop)()
 	var frames [64]capture.Frame
-	note := l.note
+	add := w.add
 	for {
-		n, err := l.source.Next(frames[:])
-		begin := time.Now()
+		n, err := w.source.Next(frames[:])
+		start := time.Now()
 		for i := range frames[:n] {
-			l.decoder.Decode(frames[i].Link, frames[i].Data, note)
+			w.decoder.Decode(frames[i].Link, frames[i].Data, add)
 		}
-		if err != nil || !l.source.More() {
-			l.handOver()
+		if err != nil || !w.source.More() {
+			w.flush()
 		}
 		switch {
 		case err == nil:
-			l.pace(ctx, n, begin)
+			w.pace(ctx, n, start)
 		case errors.Is(err, io.EOF):
 			return nil
 		default:
-			return fmt.Errorf("listen to control frames: %w", err)
+			return fmt.Errorf("watch control frames: %w", err)
 		}
 	}
 }
 
-func (l *Watcher) note(f Fact) {
-	if l.facts = append(l.facts, f); len(l.facts) == mostFacts {
-		l.handOver()
+func (w *Watcher) add(f Fact) {
+	if w.facts = append(w.facts, f); len(w.facts) == maxBatch {
+		w.flush()
 	}
 }
 
-func (l *Watcher) handOver() {
-	if len(l.facts) > 0 {
-		l.learn(l.facts)
-		l.facts = l.facts[:0]
+func (w *Watcher) flush() {
+	if len(w.facts) > 0 {
+		w.learn(w.facts)
+		w.facts = w.facts[:0]
 	}
 }
 
-// pace waits if the frames come faster than at leisure, or have taken more of a processor since begin than a share. It does not
-// once ctx has ended: what is left then is a ring full at most.
-func (l *Watcher) pace(ctx context.Context, frames int, begin time.Time) {
+// pace waits if frames come faster than maxRate, or if decoding since start took more than its share of a processor. It does
+// not wait after ctx has ended: then no more than a full ring is left.
+func (w *Watcher) pace(ctx context.Context, frames int, start time.Time) {
 	now := time.Now()
-	if earliest := now.Add(-burst); l.due.Before(earliest) {
-		l.due = earliest
+	if earliest := now.Add(-maxBurst); w.paidFor.Before(earliest) {
+		w.paidFor = earliest
 	}
-	l.due = l.due.Add(max(time.Duration(frames)*time.Second/leisure, share*now.Sub(begin)))
-	if l.due.After(now) {
+	w.paidFor = w.paidFor.Add(max(time.Duration(frames)*time.Second/maxRate, maxShare*now.Sub(start)))
+	if w.paidFor.After(now) {
 		select {
 		case <-ctx.Done():
-		case <-time.After(l.due.Sub(now)):
+		case <-time.After(w.paidFor.Sub(now)):
 		}
 	}
 }

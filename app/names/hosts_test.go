@@ -113,6 +113,7 @@ func TestParseHosts_Limits(t *testing.T) {
 	for i := range maxHostsEntries + 2 {
 		fmt.Fprintf(&many, "10.%d.%d.%d h%d\n", i>>16, i>>8&255, i&255, i)
 	}
+	kilobyte := strings.Repeat("#", 1023) + "\n"
 	for _, tt := range []struct {
 		name string
 		in   io.Reader
@@ -120,10 +121,10 @@ func TestParseHosts_Limits(t *testing.T) {
 		errs []string
 	}{
 		{"entries", strings.NewReader(many.String()), maxHostsEntries, []string{"line 65537: the file has more than 65536 entries"}},
-		{"size", strings.NewReader("10.0.0.1 a\n" + strings.Repeat("#\n", maxHostsSize/2)), 1,
-			[]string{"line 4194300: the file has more than 8388608 bytes"}},
+		{"size", strings.NewReader("10.0.0.1 a\n" + strings.Repeat(kilobyte, maxHostsSize/1024)), 1,
+			[]string{"line 8193: the file has more than 8388608 bytes"}},
 		{"endless", zeros{}, 0, []string{"line 1: the file has more than 8388608 bytes"}},
-		{"exact size", strings.NewReader("10.0.0.1 a\n" + strings.Repeat("#", 3998) + strings.Repeat("\n", maxHostsSize-4009)), 1, nil},
+		{"exact size", strings.NewReader("10.0.0.1 a\n" + kilobyte[11:] + strings.Repeat(kilobyte, maxHostsSize/1024-1)), 1, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			hosts, errs := ParseHosts(tt.in)

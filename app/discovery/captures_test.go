@@ -1,0 +1,81 @@
+package discovery_test
+
+import (
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gonetmon/app/capture"
+	"gonetmon/app/discovery"
+	"gonetmon/app/names"
+	"gonetmon/test/captures"
+)
+
+// An entry is a name in a capture: of a MAC in DHCP, of an address in mDNS.
+type entry struct{ File, Owner, Name string }
+
+// refused holds the entries of names.tsv that are no facts, and why.
+var refused = map[entry]string{
+	{"malformed.pcap", "df:e0:ed:01:6e:bd", "d002465"}: "df:… is the MAC of a group: that frame is fuzzed",
+}
+
+// The names in the captures are those of names.tsv. A ring for control frames would capture all Ethernet frames with facts.
+func TestDecoder_Captures(t *testing.T) {
+	dir, tallies := captures.Expected(t)
+	want := readEntries(t, filepath.Join(dir, "names.tsv"))
+	got := map[entry]bool{}
+	for file := range tallies {
+		d := discovery.NewDecoder()
+		for i, frame := range captures.Frames(t, filepath.Join(dir, file)) {
+			control := frame.Link != 1 || capture.IsControl(&frame)
+			d.Decode(frame.Link, frame.Data, func(f discovery.Fact) {
+				if !control {
+					t.Errorf("%s, frame %d: a ring for control frames would not capture %+v", file, i+1, f)
+				}
+				switch f.Kind {
+				case discovery.MACName:
+					got[entry{file, f.MAC.String(), f.Name}] = true
+				case discovery.AddrName:
+					got[entry{file, f.Addr.String(), f.Name}] = true
+				}
+			})
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+}
+
+func readEntries(t *testing.T, path string) map[entry]bool {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	table := csv.NewReader(f)
+	table.Comma = '\t'
+	rows, err := table.ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := map[entry]bool{}
+	for _, row := range rows[1:] {
+		name, ok := names.Canonical(strings.TrimSuffix(row[3], ".local"))
+		if !ok {
+			t.Errorf("%s is not canonical", row[3])
+		}
+		owner := row[2]
+		if row[1] == "mdns" {
+			owner = row[4]
+		}
+		if e := (entry{row[0], owner, name}); refused[e] == "" {
+			entries[e] = true
+		}
+	}
+	return entries
+}
