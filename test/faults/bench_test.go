@@ -245,7 +245,8 @@ func (d *daemon) stop() final {
 		d.b.Errorf("output: %v", err)
 	}
 	return final{
-		frames: d.LogValue("stopped", "frames"), drops: d.LogValue("stopped", "drops"), bytes: d.LogValue("counted", "bytes"), took: took,
+		frames: d.LogValue("stopped", "frames"), drops: d.LogValue("stopped", "drops"),
+		bytes: d.LogValue("counted", "bytes"), took: took,
 	}
 }
 

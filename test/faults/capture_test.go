@@ -30,11 +30,19 @@ const maxCut = 120
 
 func captureRows() []row {
 	return []row{
-		{name: "captures-file", fault: "all captures, from file", expected: "byte for byte the oracle's counts", run: capturesFromFile, parallel: true},
-		{name: "captures-wire", fault: "all captures, sent at 50,000 frames/s", expected: "the oracle's frames, classes and bytes", run: capturesFromWire, parallel: true},
-		{name: "captures-cut", fault: "every capture's frames cut at each length up to 120, from file and sent", expected: "each frame in one class, from file the oracle's; no panic", run: cutFrames, parallel: true},
-		{name: "captures-bits", fault: "bit errors in every capture's frames, from file and sent", expected: "each frame in one class, from file the oracle's; no panic", run: bitErrors, parallel: true},
-		{name: "captures-ends", fault: "every capture file cut at each length up to 120 bytes, and anywhere", expected: "counted up to the cut, or refused in one line; no panic", run: cutFiles, parallel: true},
+		{name: "captures-file", run: capturesFromFile, parallel: true, fault: "all captures, from file",
+			expected: "byte for byte the oracle's counts"},
+		{name: "captures-wire", run: capturesFromWire, parallel: true, fault: "all captures, sent at 50,000 frames/s",
+			expected: "the oracle's frames, classes and bytes"},
+		{name: "captures-cut", run: cutFrames, parallel: true,
+			fault:    "every capture's frames cut at each length up to 120, from file and sent",
+			expected: "each frame in one class, from file the oracle's; no panic"},
+		{name: "captures-bits", run: bitErrors, parallel: true,
+			fault:    "bit errors in every capture's frames, from file and sent",
+			expected: "each frame in one class, from file the oracle's; no panic"},
+		{name: "captures-ends", run: cutFiles, parallel: true,
+			fault:    "every capture file cut at each length up to 120 bytes, and anywhere",
+			expected: "counted up to the cut, or refused in one line; no panic"},
 	}
 }
 
@@ -110,7 +118,8 @@ func (b *bench) compare(d *daemon, name string, tally *replay.Tally) {
 	}
 	accounted, _ := testnet.AccountedBytes(m)
 	t := &tally.Totals
-	got := []uint64{classes("ipv4"), classes("ipv6"), classes("arp", "other"), classes("malformed"), uint64(m["network_bytes_total"]), uint64(accounted)}
+	got := []uint64{classes("ipv4"), classes("ipv6"), classes("arp", "other"), classes("malformed"),
+		uint64(m["network_bytes_total"]), uint64(accounted)}
 	want := []uint64{t.IPv4Packets, t.IPv6Packets, t.NonIPPackets, t.MalformedPackets, t.IPBytes, hosts}
 	if d := cmp.Diff(want, got); d != "" {
 		b.Errorf("%s: frames of IPv4, IPv6, not IP, malformed; bytes of the network, of the hosts (-want +got):\n%s", name, d)

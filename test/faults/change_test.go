@@ -15,9 +15,14 @@ import (
 
 func changeRows() []row {
 	return []row{
-		{name: "dns-configuration", fault: "resolv.conf changes: none, garbage, dead servers, another server", expected: "the current servers are asked, the last ones while there are none; counts exact", run: changingResolv, parallel: true},
-		{name: "hosts-file", fault: "the hosts file changes: replaced, rewritten, garbage, 2 MiB, a directory, a pipe, gone", expected: "the current names, the last good ones while there are none; counts exact", run: changingHosts, parallel: true},
-		{name: "addresses", fault: "the addresses of the interface change", expected: "a host of a new prefix is on the page within 10 s, older counts stay; counts exact", run: changingAddresses, parallel: true},
+		{name: "dns-configuration", run: changingResolv, parallel: true,
+			fault:    "resolv.conf changes: none, garbage, dead servers, another server",
+			expected: "the current servers are asked, the last ones while there are none; counts exact"},
+		{name: "hosts-file", run: changingHosts, parallel: true,
+			fault:    "the hosts file changes: replaced, rewritten, garbage, 2 MiB, a directory, a pipe, gone",
+			expected: "the current names, the last good ones while there are none; counts exact"},
+		{name: "addresses", run: changingAddresses, parallel: true, fault: "the addresses of the interface change",
+			expected: "a host of a new prefix is on the page within 10 s, older counts stay; counts exact"},
 	}
 }
 
@@ -35,7 +40,8 @@ func changingResolv(b *bench) string {
 	named := func(n int) func() bool {
 		return func() bool { return d.values(fmt.Sprintf(`node_bytes_total{device="host%d"}`, n))[0] > 0 }
 	}
-	texts := []string{"garbage\x00\xff\nnameserver nobody\n", "nameserver 192.0.2.1\n", strings.Repeat("# long\n", 100000), "nameserver 127.0.0.1\n", "", "nameserver 192.0.2.1\nnameserver 127.0.0.1\n"}
+	texts := []string{"garbage\x00\xff\nnameserver nobody\n", "nameserver 192.0.2.1\n", strings.Repeat("# long\n", 100000),
+		"nameserver 127.0.0.1\n", "", "nameserver 192.0.2.1\nnameserver 127.0.0.1\n"}
 	n, changes := 0, 0
 	for range b.of(1, 5) {
 		for _, text := range texts {

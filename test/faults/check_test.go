@@ -90,7 +90,8 @@ func plain(text string) error {
 // checkOutput returns what is wrong with the tables on standard output, which are plain ASCII.
 func checkOutput(text string) (errs []error) {
 	for line := range strings.Lines(text) {
-		if strings.ContainsFunc(strings.TrimSuffix(line, "\n"), func(r rune) bool { return r < ' ' || r > '~' }) && len(errs) < maxErrors {
+		if strings.ContainsFunc(strings.TrimSuffix(line, "\n"), func(r rune) bool { return r < ' ' || r > '~' }) &&
+			len(errs) < maxErrors {
 			errs = append(errs, fmt.Errorf("%.300q", line))
 		}
 	}

@@ -169,7 +169,8 @@ func (d *daemon) checkClock(ahead time.Duration) {
 		d.b.Errorf("clock %v ahead: the device was seen last at %v, it is %v", ahead, seen, want)
 	}
 	_, page := d.Get("")
-	if rate := regexp.MustCompile(`<p class="big out">([^<]*)</p>`).FindStringSubmatch(page); rate == nil || !strings.HasSuffix(rate[1], "Mbit/s") {
+	if rate := regexp.MustCompile(`<p class="big out">([^<]*)</p>`).FindStringSubmatch(page); rate == nil ||
+		!strings.HasSuffix(rate[1], "Mbit/s") {
 		d.b.Errorf("clock %v ahead: the rate on the page is %q", ahead, rate)
 	}
 }

@@ -18,16 +18,23 @@ import (
 func configRows() []row {
 	const expected = "refused within a second, with status 2 and one line that names the variable, the value and an example"
 	return []row{
-		{name: "configuration", fault: "each variable with each kind of wrong value, and misspelled names", expected: expected + "; or the value is valid", run: checkValues, parallel: true},
-		{name: "configuration-machine", fault: "values that do not fit the machine: port and address taken, no route, hosts file missing, unreadable, a directory, a pipe", expected: expected + "; status 1 where it may appear later", run: checkMachine, parallel: true},
+		{name: "configuration", run: checkValues, parallel: true,
+			fault:    "each variable with each kind of wrong value, and misspelled names",
+			expected: expected + "; or the value is valid"},
+		{name: "configuration-machine", run: checkMachine, parallel: true,
+			fault: "values that do not fit the machine: port and address taken, no route, hosts file missing, " +
+				"unreadable, a directory, a pipe",
+			expected: expected + "; status 1 where it may appear later"},
 	}
 }
 
 // wrongValues are values that hardly any variable accepts.
 func wrongValues() []string {
 	return []string{
-		"-1", "0x10", "1e3", "99999999999999999999", "1.5", "\t", ",", ",,", "a,,b", "none,auto", "auto,auto", "auto none", "null", "true", "yes please", "192.168.2.1", "192.168.2.0/33",
-		"::1/129", "::ffff:10.0.0.0/104", "[::1", "1.2.3.4:99999", "1.2.3.4:0", "8080/tcp", "5 minutes", "-5m", "10ms", "8MB", "-8MiB", "8MiB extra", "9999999GiB", "loud", "eth0:1", "../../etc",
+		"-1", "0x10", "1e3", "99999999999999999999", "1.5", "\t", ",", ",,", "a,,b", "none,auto", "auto,auto", "auto none",
+		"null", "true", "yes please", "192.168.2.1", "192.168.2.0/33",
+		"::1/129", "::ffff:10.0.0.0/104", "[::1", "1.2.3.4:99999", "1.2.3.4:0", "8080/tcp", "5 minutes", "-5m", "10ms",
+		"8MB", "-8MiB", "8MiB extra", "9999999GiB", "loud", "eth0:1", "../../etc",
 		strings.Repeat("a", 16), strings.Repeat("a", 20000), "caf\u00e9", "\u202exyz", "\x1b[31mred", "a\nb", "a\r\nGONETMON_PORT=1", "\xff\xfe", "\"quoted\"", "'quoted'", "$(reboot)", "%s%n", "{{.}}", "# comment", "8080 # comment",
 	}
 }
@@ -64,7 +71,8 @@ func checkValues(b *bench) string {
 				b.Errorf("%s=%.40q: no example: %.300q", name, value, log)
 			}
 		}
-		for _, typo := range []string{name + "S", strings.ToLower(name[:12]) + name[12:], name[:len(name)-1], strings.Replace(name, "_", "__", 1)} {
+		for _, typo := range []string{name + "S", strings.ToLower(name[:12]) + name[12:], name[:len(name)-1],
+			strings.Replace(name, "_", "__", 1)} {
 			if !strings.HasPrefix(typo, "GONETMON_") {
 				continue // not gonetmon's
 			}
@@ -94,7 +102,8 @@ func (b *bench) requireComplaint(want, status int, log, text string) {
 			b.Errorf("log: %v: %q", err, record)
 		}
 	}
-	if status != want || strings.Count(log, "\n") != 1 || !strings.HasPrefix(log, "gonetmon: ") || !strings.Contains(log, text) || plain(log) != nil {
+	if status != want || strings.Count(log, "\n") != 1 || !strings.HasPrefix(log, "gonetmon: ") ||
+		!strings.Contains(log, text) || plain(log) != nil {
 		b.Errorf("status %d, log %.400q, want one line with %q", status, log, text)
 	}
 }
@@ -116,7 +125,8 @@ func checkMachine(b *bench) string {
 		b.Fatal("no listener")
 	}
 	defer func() { _ = taken.Close() }()
-	nobody := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all,+net_raw", "--ambient-caps=-all,+net_raw"}
+	nobody := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all,+net_raw",
+		"--ambient-caps=-all,+net_raw"}
 	const maybeLater = 1 // an address or a route: the service manager may try again
 	cases := []struct {
 		want   string

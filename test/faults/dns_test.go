@@ -41,23 +41,25 @@ func dnsRows() []row {
 			{name: "nxdomain", answer: testnet.Answer{Mode: testnet.NXDomain}, reason: "none"},
 			{name: "truncated", answer: testnet.Answer{Mode: testnet.TruncatedUDP, Names: lie}, noTCP: true, reason: "truncated"},
 		}),
-		dnsRow("dns-forged", "wrong ID, question or owner; answers marked as questions; CNAME loops and chains of 100", expected+"no false name", []dnsFault{
-			{name: "ID", answer: testnet.Answer{Mode: testnet.WrongID, Names: lie, TTL: 60}, reason: "mismatch"},
-			{name: "question", answer: testnet.Answer{Mode: testnet.WrongQuestion, Names: lie, TTL: 60}, reason: "mismatch"},
-			{name: "owner", answer: testnet.Answer{Mode: testnet.WrongOwner, Names: lie, TTL: 60}, reason: "mismatch"},
-			{name: "no response", answer: testnet.Answer{Mode: testnet.NotResponse, Names: lie, TTL: 60}, reason: "mismatch"},
-			{name: "loop", answer: testnet.Answer{Mode: testnet.Loop, TTL: 60}, reason: "mismatch"},
-			{name: "chain", answer: testnet.Answer{Mode: testnet.Chain, Links: 100, Names: lie, TTL: 60}, reason: "mismatch"},
-		}),
+		dnsRow("dns-forged", "wrong ID, question or owner; answers marked as questions; CNAME loops and chains of 100",
+			expected+"no false name", []dnsFault{
+				{name: "ID", answer: testnet.Answer{Mode: testnet.WrongID, Names: lie, TTL: 60}, reason: "mismatch"},
+				{name: "question", answer: testnet.Answer{Mode: testnet.WrongQuestion, Names: lie, TTL: 60}, reason: "mismatch"},
+				{name: "owner", answer: testnet.Answer{Mode: testnet.WrongOwner, Names: lie, TTL: 60}, reason: "mismatch"},
+				{name: "no response", answer: testnet.Answer{Mode: testnet.NotResponse, Names: lie, TTL: 60}, reason: "mismatch"},
+				{name: "loop", answer: testnet.Answer{Mode: testnet.Loop, TTL: 60}, reason: "mismatch"},
+				{name: "chain", answer: testnet.Answer{Mode: testnet.Chain, Links: 100, Names: lie, TTL: 60}, reason: "mismatch"},
+			}),
 		dnsRow("dns-malformed", "a name that points to itself, a name of 10,000 bytes", expected+"no false name", []dnsFault{
 			{name: "compression", answer: testnet.Answer{Mode: testnet.CompressionLoop, TTL: 60}, reason: "malformed"},
 			{name: "huge", answer: testnet.Answer{Mode: testnet.Huge, TTL: 60}, reason: "malformed"},
 		}),
-		dnsRow("dns-noise", "the truth behind a runt, behind garbage and a forged ID, with 65,535 records promised", expected+"the true names", []dnsFault{
-			{name: "runt", answer: testnet.Answer{Mode: testnet.RuntFirst, Names: truth, TTL: 60}},
-			{name: "garbage", answer: testnet.Answer{Mode: testnet.GarbageFirst, Names: truth, TTL: 60}},
-			{name: "record count", answer: testnet.Answer{Mode: testnet.Overstated, Names: truth, TTL: 60}},
-		}),
+		dnsRow("dns-noise", "the truth behind a runt, behind garbage and a forged ID, with 65,535 records promised",
+			expected+"the true names", []dnsFault{
+				{name: "runt", answer: testnet.Answer{Mode: testnet.RuntFirst, Names: truth, TTL: 60}},
+				{name: "garbage", answer: testnet.Answer{Mode: testnet.GarbageFirst, Names: truth, TTL: 60}},
+				{name: "record count", answer: testnet.Answer{Mode: testnet.Overstated, Names: truth, TTL: 60}},
+			}),
 	}
 }
 

@@ -12,10 +12,13 @@ import (
 )
 
 func floodRows() []row {
-	const expected = "counts exact; devices + overflow = network; memory below the ring + 64 MiB; the known device is counted as before"
+	const expected = "counts exact; devices + overflow = network; memory below the ring + 64 MiB; " +
+		"the known device is counted as before"
 	return []row{
 		{name: "flood-ipv4", fault: "forged IPv4 senders in a /16", expected: expected, run: floodIPv4},
-		{name: "flood-ipv6", fault: "forged IPv6 senders in a /64, every twentieth with a neighbor advertisement and an mDNS name", expected: expected, run: floodIPv6},
+		{name: "flood-ipv6", run: floodIPv6,
+			fault:    "forged IPv6 senders in a /64, every twentieth with a neighbor advertisement and an mDNS name",
+			expected: expected},
 	}
 }
 
@@ -76,7 +79,8 @@ func (b *bench) flood(known, peer netip.Addr, cidr string, forge func(*rand.Rand
 	here, there := testnet.NewPair(b)
 	d := b.start(here, cidr, "GONETMON_REPORT_INTERVAL=0")
 	s := testnet.NewSender(there, "in0")
-	talk := testnet.Datagram(testnet.Ends{SrcMAC: knownMAC, DstMAC: testnet.ServerMAC, Src: known, Dst: peer}, 4000, 4001, 64, make([]byte, 900))
+	talk := testnet.Datagram(testnet.Ends{SrcMAC: knownMAC, DstMAC: testnet.ServerMAC, Src: known, Dst: peer}, 4000, 4001,
+		64, make([]byte, 900))
 	if known.Is4() {
 		s.Send(testnet.ARPRequest(knownMAC, known, known))
 	} else {
@@ -104,7 +108,8 @@ func (b *bench) flood(known, peer netip.Addr, cidr string, forge func(*rand.Rand
 	d.waitCounted(s.Sent)
 	d.Until("all devices are on the page", func() bool { return d.values("gonetmon_waiting_bytes")[0] == 0 })
 	_, body := d.Get("metrics")
-	v := find(body, series, "gonetmon_hosts", "gonetmon_overflow_bytes_total", `gonetmon_capture_drops_total{interface="mon0"}`, `gonetmon_table_entries{table="macs"}`)
+	v := find(body, series, "gonetmon_hosts", "gonetmon_overflow_bytes_total",
+		`gonetmon_capture_drops_total{interface="mon0"}`, `gonetmon_table_entries{table="macs"}`)
 	if v[3] == 0 && v[0] != talked {
 		b.Errorf("the known device has %d packets, and sent %d", v[0], talked)
 	}

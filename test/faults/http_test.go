@@ -19,10 +19,17 @@ import (
 
 func httpRows() []row {
 	return []row{
-		{name: "scrapers", fault: "ten scrapers, each once a second, 4,096 hosts, 20,000 frames/s", expected: "no frame dropped; p99 of a scrape at most 250 ms", run: scrapers},
-		{name: "slow-clients", fault: "1,000 idle connections, 1,000 with half a request, 64 readers at 1 byte/s of the metrics of 4,096 hosts", expected: "other clients get current metrics, /healthz within 1 s; memory, goroutines and descriptors bounded, and given back; counts exact", run: slowClients},
-		{name: "requests", fault: "random bytes, headers of 1 MiB, 10,000 headers, methods other than GET, path traversal, debug paths", expected: "refused, nothing of it in the log, no file of the machine; counts exact", run: hostileRequests, parallel: true},
-		{name: "host-header", fault: "Host headers: none, two, foreign ones (DNS rebinding)", expected: "400 or 421 for them, 200 for its own; counts exact", run: hostHeaders, parallel: true},
+		{name: "scrapers", run: scrapers, fault: "ten scrapers, each once a second, 4,096 hosts, 20,000 frames/s",
+			expected: "no frame dropped; p99 of a scrape at most 250 ms"},
+		{name: "slow-clients", run: slowClients,
+			fault: "1,000 idle connections, 1,000 with half a request, 64 readers at 1 byte/s of the metrics of 4,096 hosts",
+			expected: "other clients get current metrics, /healthz within 1 s; memory, goroutines and descriptors " +
+				"bounded, and given back; counts exact"},
+		{name: "requests", run: hostileRequests, parallel: true,
+			fault:    "random bytes, headers of 1 MiB, 10,000 headers, methods other than GET, path traversal, debug paths",
+			expected: "refused, nothing of it in the log, no file of the machine; counts exact"},
+		{name: "host-header", run: hostHeaders, parallel: true, fault: "Host headers: none, two, foreign ones (DNS rebinding)",
+			expected: "400 or 421 for them, 200 for its own; counts exact"},
 	}
 }
 
@@ -88,7 +95,8 @@ func (d *daemon) scrape(client *http.Client) (took time.Duration, size int64) {
 		return 0, 0
 	}
 	defer func() { _ = answer.Body.Close() }()
-	if size, err = io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Encoding") != "gzip" {
+	if size, err = io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != http.StatusOK ||
+		answer.Header.Get("Content-Encoding") != "gzip" {
 		d.b.Errorf("scrape: %s, %v", answer.Status, err)
 	}
 	return time.Since(begin), size
@@ -134,7 +142,8 @@ func scrapers(b *bench) string {
 	}
 	d.connections.Add(-clients)
 	return fmt.Sprintf("%d scrapes of %d kB gzipped: %s (median), %s (p99), %s (max); all ten at the same moment: %s (max); %s; at most %s",
-		len(took), size/1000, ms(median(took)), ms(p), ms(took[len(took)-1]), ms(p99(append(together, 0))), d.finish(s.Sent), d.usedBesideRing())
+		len(took), size/1000, ms(median(took)), ms(p), ms(took[len(took)-1]), ms(p99(append(together,
+			0))), d.finish(s.Sent), d.usedBesideRing())
 }
 
 // dial opens connections to the daemon, which have small receive buffers; each must succeed.
@@ -333,7 +342,8 @@ func hostileRequests(b *bench) string {
 		"GET /"+big("a")+" HTTP/1.1\r\n"+host+"\r\n", head+"Cookie: "+big("a=b;")+end, head+"Accept-Encoding: "+big("gzip,")+end,
 		head+"Content-Length: -1"+end, head+"Content-Length: 1\r\nContent-Length: 2"+end+"a")
 	add(anyStatus, head+"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\nGET") // what follows is another request
-	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "get", "GE T", "G\x00T", "\u0262ET", strings.Repeat("G", 10000), ""} {
+	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "get",
+		"GE T", "G\x00T", "\u0262ET", strings.Repeat("G", 10000), ""} {
 		for _, path := range []string{"/", "/metrics", "/healthz", "/readyz"} {
 			add(refused, fmt.Sprintf("%s %s HTTP/1.1\r\n%sContent-Length: 3\r\n\r\na=b", method, path, host))
 		}
@@ -342,8 +352,10 @@ func hostileRequests(b *bench) string {
 		add(refused, "GET / "+version+"\r\n"+host+"\r\n")
 	}
 	for _, path := range []string{
-		"/../../../../etc/passwd", "/..%2f..%2f..%2fetc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/metrics/../../../etc/passwd",
-		"/.%00/etc/passwd", "/etc/passwd%00.html", "/....//....//etc/passwd", `/..\..\etc\passwd`, "/proc/self/environ", "/debug/pprof/",
+		"/../../../../etc/passwd", "/..%2f..%2f..%2fetc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd",
+		"/metrics/../../../etc/passwd",
+		"/.%00/etc/passwd", "/etc/passwd%00.html", "/....//....//etc/passwd", `/..\..\etc\passwd`, "/proc/self/environ",
+		"/debug/pprof/",
 		"/debug/vars", "/.git/config", "/.env", "file:///etc/passwd", "http://evil.example/", "*", "/%zz", "/;/etc/passwd",
 	} {
 		add(refused, "GET "+path+" HTTP/1.1\r\n"+host+"Connection: close\r\n\r\n")

@@ -11,11 +11,16 @@ import (
 func interfaceRows() []row {
 	const expected = "captures again by itself, without a capability; no gap in the frames that come then and later"
 	return []row{
-		{name: "recreate", fault: "interface removed and recreated under 20,000 frames/s", expected: expected + "; median at most 1 s, promiscuous again", run: recreate},
-		{name: "down-up", fault: "interface down and up under 20,000 frames/s", expected: expected + "; /readyz says so", run: downUp},
-		{name: "carrier", fault: "carrier lost and back under 20,000 frames/s", expected: expected + "; /readyz says so", run: carrier},
-		{name: "rename", fault: "interface renamed and back, and its MTU changed, under 20,000 frames/s", expected: "no frame missing", run: renameMTU},
-		{name: "absent", fault: "interface absent at start", expected: "waits for it, /readyz says so, counts from the first frame once it captures", run: absent, parallel: true},
+		{name: "recreate", run: recreate, fault: "interface removed and recreated under 20,000 frames/s",
+			expected: expected + "; median at most 1 s, promiscuous again"},
+		{name: "down-up", run: downUp, fault: "interface down and up under 20,000 frames/s",
+			expected: expected + "; /readyz says so"},
+		{name: "carrier", run: carrier, fault: "carrier lost and back under 20,000 frames/s",
+			expected: expected + "; /readyz says so"},
+		{name: "rename", run: renameMTU, fault: "interface renamed and back, and its MTU changed, under 20,000 frames/s",
+			expected: "no frame missing"},
+		{name: "absent", run: absent, parallel: true, fault: "interface absent at start",
+			expected: "waits for it, /readyz says so, counts from the first frame once it captures"},
 	}
 }
 
@@ -57,7 +62,8 @@ func (l *load) checkCoverage(d *daemon, n int) (c coverage) {
 		}
 		if packets == 0 || at < 0 || len(arrived.bytes)-at-int(packets) > maxQueued {
 			c.gaps++
-			l.b.Errorf("round %d: %d frames arrived; %d with %d bytes are counted, from frame %d on", i, len(arrived.bytes), packets, bytes, at)
+			l.b.Errorf("round %d: %d frames arrived; %d with %d bytes are counted, from frame %d on", i, len(arrived.bytes),
+				packets, bytes, at)
 			continue
 		}
 		c.delays = append(c.delays, arrived.at[at].Sub(arrived.at[0]))
@@ -66,7 +72,8 @@ func (l *load) checkCoverage(d *daemon, n int) (c coverage) {
 }
 
 func (c coverage) String() string {
-	return fmt.Sprintf("captured %d times, the first frame counted at most %s after it came, gaps: %d", c.counted, ms(slices.Max(append(c.delays, 0))), c.gaps)
+	return fmt.Sprintf("captured %d times, the first frame counted at most %s after it came, gaps: %d", c.counted,
+		ms(slices.Max(append(c.delays, 0))), c.gaps)
 }
 
 func median(all []time.Duration) time.Duration {
@@ -122,7 +129,8 @@ func recreate(b *bench) string {
 	b.requireNoPrivileges(d)
 	total, _ := d.captured()
 	d.finishPartial(total)
-	return fmt.Sprintf("%d of %d; ready again after %s (median), %s (max); %s; %d frames", c.counted-1, rounds, ms(median(took)), ms(slices.Max(took)), c, total)
+	return fmt.Sprintf("%d of %d; ready again after %s (median), %s (max); %s; %d frames", c.counted-1, rounds,
+		ms(median(took)), ms(slices.Max(took)), c, total)
 }
 
 // repeat does something to the interface again and again, under load, and undoes it. Each round has an address of its own.

@@ -18,10 +18,21 @@ import (
 
 func limitRows() []row {
 	return []row{
-		{name: "memory", fault: "a memory limit of 64 MiB (cgroup), and of 32 MiB with GONETMON_MAX_HOSTS=1024; forged senders, the page polled all the time", expected: "it survives, counts exact", run: memoryLimits, parallel: true},
-		{name: "descriptors", fault: "64 descriptors, and 200 connections", expected: "counts exact, at most twelve log lines about connections, and one a minute; served again when they are gone", run: descriptors, parallel: true},
-		{name: "output", fault: "the disk for log and output is full, each write fails, or the reader has gone", expected: "counts exact, healthy, exits cleanly", run: brokenOutput, parallel: true},
-		{name: "log-flood", fault: "everything that makes it log, as fast as possible: forged routers, flapping DNS and interface, bad hosts files, garbage on HTTP", expected: "at most 2 lines/s beside three for each change of the interface, 32 for prefixes and twelve for each bad hosts file", run: logFlood, parallel: true},
+		{name: "memory", run: memoryLimits, parallel: true,
+			fault: "a memory limit of 64 MiB (cgroup), and of 32 MiB with GONETMON_MAX_HOSTS=1024; forged senders, " +
+				"the page polled all the time",
+			expected: "it survives, counts exact"},
+		{name: "descriptors", run: descriptors, parallel: true, fault: "64 descriptors, and 200 connections",
+			expected: "counts exact, at most twelve log lines about connections, and one a minute; served again when " +
+				"they are gone"},
+		{name: "output", run: brokenOutput, parallel: true,
+			fault:    "the disk for log and output is full, each write fails, or the reader has gone",
+			expected: "counts exact, healthy, exits cleanly"},
+		{name: "log-flood", run: logFlood, parallel: true,
+			fault: "everything that makes it log, as fast as possible: forged routers, flapping DNS and interface, " +
+				"bad hosts files, garbage on HTTP",
+			expected: "at most 2 lines/s beside three for each change of the interface, 32 for prefixes and twelve " +
+				"for each bad hosts file"},
 	}
 }
 
@@ -144,7 +155,8 @@ func (d *daemon) openConnections() (n int) {
 }
 
 func brokenOutput(b *bench) string {
-	full := b.mute([]string{"sh", "-c", `mount -t tmpfs -o size=64k none "$0" && exec "$@" >"$0/out" 2>"$0/log"`, b.TempDir()}, nil, func() {})
+	full := b.mute([]string{"sh", "-c", `mount -t tmpfs -o size=64k none "$0" && exec "$@" >"$0/out" 2>"$0/log"`,
+		b.TempDir()}, nil, func() {})
 	fails := b.mute([]string{"sh", "-c", `exec "$0" "$@" >/dev/full 2>/dev/full`}, nil, func() {})
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -199,7 +211,8 @@ func logFlood(b *bench) string {
 	d.connections.Add(64)
 	for i := 0; time.Since(begin) < b.seconds(12, 120); i++ {
 		for range 20 {
-			prefix := netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, byte(random.Uint32()), byte(random.Uint32()), byte(random.Uint32())}), 64)
+			prefix := netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, byte(random.Uint32()),
+				byte(random.Uint32()), byte(random.Uint32())}), 64)
 			s.Send(testnet.RouterAdvert([6]byte{2, 0, 0, 0, 0, byte(i)}, router, testnet.PrefixInfo(prefix, time.Second)))
 			s.Send(testnet.UDP(netip.AddrFrom4([4]byte{192, 168, 2, byte(random.Uint32())}), away, 72))
 		}

@@ -63,7 +63,8 @@ func (b *bench) newNamer(handler func(netip.Addr) testnet.Answer) *namer {
 // host has the nth host talk.
 func (n *namer) host(i int) (mac [6]byte, addr netip.Addr) {
 	mac, addr = [6]byte{2, 0, 0, 0, 1, byte(i)}, netip.AddrFrom4([4]byte{192, 168, 2, byte(i)})
-	n.s.Send(testnet.Datagram(testnet.Ends{SrcMAC: mac, DstMAC: testnet.ServerMAC, Src: addr, Dst: away}, 4000, 4001, 64, make([]byte, 72)))
+	n.s.Send(testnet.Datagram(testnet.Ends{SrcMAC: mac, DstMAC: testnet.ServerMAC, Src: addr, Dst: away}, 4000, 4001, 64,
+		make([]byte, 72)))
 	return mac, addr
 }
 
@@ -78,7 +79,8 @@ func (n *namer) check(sources ...string) string {
 	d.Until("names are refused", func() bool {
 		refused = 0
 		for _, s := range sources {
-			v := d.values(fmt.Sprintf(`gonetmon_names_refused_total{source="%s"}`, s), fmt.Sprintf(`gonetmon_facts_malformed_total{source="%s"}`, s))
+			v := d.values(fmt.Sprintf(`gonetmon_names_refused_total{source="%s"}`, s),
+				fmt.Sprintf(`gonetmon_facts_malformed_total{source="%s"}`, s))
 			if v[0]+v[1] == 0 {
 				return false
 			}
@@ -107,7 +109,8 @@ func (n *namer) check(sources ...string) string {
 	if !strings.Contains(d.Out.String(), goodName) || !strings.Contains(page, goodName) {
 		n.b.Error("the good name is not on the page or the terminal, so this shows nothing")
 	}
-	return fmt.Sprintf("%d names, %d refused or malformed, %d devices, none with such a name; %s", len(hostileNames()), refused, devices, f)
+	return fmt.Sprintf("%d names, %d refused or malformed, %d devices, none with such a name; %s", len(hostileNames()),
+		refused, devices, f)
 }
 
 func hostilePTR(b *bench) string {
@@ -142,7 +145,8 @@ func hostileDHCP(b *bench) string {
 		link := netip.AddrFrom16([16]byte{0xfe, 0x80, 15: byte(i + 1)})
 		raw := testnet.Option6(39, []byte{0}, []byte{byte(min(len(name), 63))}, []byte(name))
 		duid := append([]byte{0, 3, 0, 1}, mac[:]...)
-		n.s.Send(testnet.DHCP6{Type: testnet.Request6, DUID: duid, Options: [][]byte{raw}, Ends: testnet.Ends{SrcMAC: mac, Src: link}}.Frame())
+		n.s.Send(testnet.DHCP6{Type: testnet.Request6, DUID: duid, Options: [][]byte{raw},
+			Ends: testnet.Ends{SrcMAC: mac, Src: link}}.Frame())
 	}
 	return n.check("dhcp", "dhcpv6")
 }

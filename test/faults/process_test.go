@@ -11,10 +11,15 @@ import (
 
 func processRows() []row {
 	return []row{
-		{name: "sigterm", fault: "SIGTERM under 50,000 frames/s", expected: "final counts = sent − dropped: the frames counted are the first ones sent, to the byte; p99 at most 1 s, exit status 0", run: sigterm},
-		{name: "kill", fault: "kill -9 under 50,000 frames/s", expected: "no promiscuity is left; the next start is clean and counts what is sent from then on", run: kill},
-		{name: "sigstop", fault: "SIGSTOP for 2 s under 50,000 frames/s, the ring full", expected: "frames read + dropped = sent; healthy again", run: sigstop},
-		{name: "two", fault: "two daemons on one interface at 20,000 frames/s", expected: "both count everything, and the interface stays promiscuous when one ends", run: two},
+		{name: "sigterm", run: sigterm, fault: "SIGTERM under 50,000 frames/s",
+			expected: "final counts = sent − dropped: the frames counted are the first ones sent, to the byte; p99 at " +
+				"most 1 s, exit status 0"},
+		{name: "kill", run: kill, fault: "kill -9 under 50,000 frames/s",
+			expected: "no promiscuity is left; the next start is clean and counts what is sent from then on"},
+		{name: "sigstop", run: sigstop, fault: "SIGSTOP for 2 s under 50,000 frames/s, the ring full",
+			expected: "frames read + dropped = sent; healthy again"},
+		{name: "two", run: two, fault: "two daemons on one interface at 20,000 frames/s",
+			expected: "both count everything, and the interface stays promiscuous when one ends"},
 	}
 }
 
@@ -144,5 +149,6 @@ func two(b *bench) string {
 	if first.drops+second.drops == 0 && first.bytes != second.bytes {
 		b.Errorf("one counted %d bytes, the other %d", first.bytes, second.bytes)
 	}
-	return fmt.Sprintf("%d sent; %d + %d read, %d + %d dropped", l.sent.Load(), first.frames, second.frames, first.drops, second.drops)
+	return fmt.Sprintf("%d sent; %d + %d read, %d + %d dropped", l.sent.Load(), first.frames, second.frames, first.drops,
+		second.drops)
 }

@@ -50,7 +50,8 @@ type soaker struct {
 
 func soak(b *bench) string {
 	here, there := testnet.NewPair(b)
-	k := &soaker{b: b, here: here, there: there, hosts: filepath.Join(testnet.PublicDir(b), "hosts"), done: map[string]int{}, odd: b.oddFrames()}
+	k := &soaker{b: b, here: here, there: there, hosts: filepath.Join(testnet.PublicDir(b), "hosts"),
+		done: map[string]int{}, odd: b.oddFrames()}
 	k.server = testnet.NamespaceDNS(b, here, true, func(addr netip.Addr) testnet.Answer {
 		return testnet.Answer{Names: []string{fmt.Sprintf("host-%x.lan.", addr.AsSlice())}, TTL: 60}
 	})
@@ -170,7 +171,8 @@ func (k *soaker) run(random *rand.Rand, events []event) {
 // onTheWire returns the events that must not overlap, or frames are lost uncounted.
 func (k *soaker) onTheWire() []event {
 	return []event{
-		{"traffic", k.traffic}, {"traffic", k.traffic}, {"forged IPv4", k.forged(forge4())}, {"forged IPv6", k.forged(forge6())}, {"odd frames", k.sendOdd}, {"control frames", k.control}, {"hostile names", k.names},
+		{"traffic", k.traffic}, {"traffic", k.traffic}, {"forged IPv4", k.forged(forge4())},
+		{"forged IPv6", k.forged(forge6())}, {"odd frames", k.sendOdd}, {"control frames", k.control}, {"hostile names", k.names},
 		{"quiet", func(random *rand.Rand) { time.Sleep(time.Duration(random.IntN(1000)) * time.Millisecond) }},
 		{"down", k.disturbance(func() { k.here.IP("link set mon0 down") }, func() { k.here.IP("link set mon0 up") })},
 		{"carrier", k.disturbance(func() { k.there.IP("link set in0 down") }, func() { k.there.IP("link set in0 up") })},
@@ -206,7 +208,8 @@ func (k *soaker) sendOdd(random *rand.Rand) {
 
 func (k *soaker) station(random *rand.Rand) (mac [6]byte, four, six netip.Addr) {
 	n := byte(random.IntN(250) + 1)
-	return [6]byte{2, 0, 0, 0, 1, byte(random.IntN(250))}, netip.AddrFrom4([4]byte{192, 168, 2, n}), netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 2, 15: n})
+	return [6]byte{2, 0, 0, 0, 1, byte(random.IntN(250))}, netip.AddrFrom4([4]byte{192, 168, 2,
+		n}), netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 2, 15: n})
 }
 
 func (k *soaker) control(random *rand.Rand) {
@@ -214,8 +217,10 @@ func (k *soaker) control(random *rand.Rand) {
 		mac, four, six := k.station(random)
 		prefix := netip.PrefixFrom(netip.AddrFrom16([16]byte{0xfd, byte(random.Uint32())}), 64)
 		k.s.SendAll([][]byte{
-			testnet.ARPRequest(mac, four, four), testnet.ARPProbe(mac, four), testnet.NeighborAdvert(mac, six, six, testnet.TargetMAC(mac)),
-			testnet.RouterAdvert(mac, netip.MustParseAddr("fe80::1"), testnet.PrefixInfo(prefix, time.Duration(random.IntN(100))*time.Second)),
+			testnet.ARPRequest(mac, four, four), testnet.ARPProbe(mac, four),
+			testnet.NeighborAdvert(mac, six, six, testnet.TargetMAC(mac)),
+			testnet.RouterAdvert(mac, netip.MustParseAddr("fe80::1"),
+				testnet.PrefixInfo(prefix, time.Duration(random.IntN(100))*time.Second)),
 			testnet.DHCP{Type: testnet.Request, MAC: mac, Name: fmt.Sprintf("phone-%d", random.IntN(100)), Asked: four}.Frame(),
 			testnet.DHCP{Type: testnet.Ack, MAC: mac, Your: four, Life: time.Minute}.Frame(),
 			testnet.MDNSResponse(mac, four, 120, true, testnet.Record{Name: fmt.Sprintf("tv-%d.local", random.IntN(100)), Addr: four}),
@@ -226,7 +231,8 @@ func (k *soaker) control(random *rand.Rand) {
 func (k *soaker) names(random *rand.Rand) {
 	for _, name := range hostileNames() {
 		mac, four, _ := k.station(random)
-		k.s.SendAll([][]byte{testnet.DHCP{Type: testnet.Request, MAC: mac, Name: name, Asked: four}.Frame(), testnet.UDP(four, away, 72)}, 0)
+		k.s.SendAll([][]byte{testnet.DHCP{Type: testnet.Request, MAC: mac, Name: name, Asked: four}.Frame(),
+			testnet.UDP(four, away, 72)}, 0)
 	}
 }
 
@@ -279,7 +285,9 @@ func (k *soaker) sigstop(random *rand.Rand) {
 
 // around returns the events that frames do not depend on.
 func (k *soaker) around() []event {
-	modes := []testnet.Mode{testnet.OK, testnet.OK, testnet.NXDomain, testnet.ServFail, testnet.RefusedCode, testnet.BlackHole, testnet.TruncatedNoTCP, testnet.WrongID, testnet.WrongOwner, testnet.RuntFirst, testnet.Loop, testnet.CompressionLoop, testnet.Huge}
+	modes := []testnet.Mode{testnet.OK, testnet.OK, testnet.NXDomain, testnet.ServFail, testnet.RefusedCode,
+		testnet.BlackHole, testnet.TruncatedNoTCP, testnet.WrongID, testnet.WrongOwner, testnet.RuntFirst, testnet.Loop,
+		testnet.CompressionLoop, testnet.Huge}
 	hosts := []string{"192.168.2.7 tv\n192.168.2.8 radio\n", "02:00:00:00:01:07 phone\n", "\xff\x00 garbage\n<script> x\n", ""}
 	servers := []string{"nameserver 127.0.0.1\n", "nameserver 127.0.0.1\n", "", "nameserver 192.0.2.1\n", "garbage\n"}
 	times := []time.Duration{0, time.Hour, -time.Hour, 365 * 24 * time.Hour, -365 * 24 * time.Hour}
@@ -300,7 +308,10 @@ func (k *soaker) around() []event {
 			_, _ = c.Write(bytes)
 		})},
 		{"idle connections", k.connected(100, func(*rand.Rand, net.Conn) {})},
-		{"half requests", k.connected(100, func(_ *rand.Rand, c net.Conn) { _, _ = io.WriteString(c, "GET /metrics HTTP/1.1\r\nHost:") })},
+		{"half requests", k.connected(100, func(_ *rand.Rand, c net.Conn) {
+			_,
+				_ = io.WriteString(c, "GET /metrics HTTP/1.1\r\nHost:")
+		})},
 		{"slow readers", k.connected(16, func(_ *rand.Rand, c net.Conn) {
 			_, _ = fmt.Fprintf(c, "GET /metrics HTTP/1.1\r\nHost: %s\r\n\r\n", address)
 			_, _ = c.Read(make([]byte, 1))

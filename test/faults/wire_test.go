@@ -14,9 +14,15 @@ import (
 func wireRows() []row {
 	const expected = "each frame in its class, with the bytes of the outermost IP packet; the same with offloads on and off"
 	return []row{
-		{name: "tags", fault: "802.1Q, 802.1ad and 0x9100 tags, nested; PPPoE; MPLS with up to eight labels", expected: expected, run: wire(vlan, qinq, pppoe, mpls), parallel: true},
-		{name: "packets", fault: "fragments, IPv6 with up to 64 extension headers, frames of 60 to 65,549 bytes", expected: expected, run: wire(fragments, extensions, jumbo), parallel: true},
-		{name: "offloads", fault: "GRO, GSO, TSO and BIG TCP: bulk TCP over IPv4, IPv6 and jumbo frames", expected: "frames and bytes are those of the wire, offloads on and off", run: offloads, parallel: true},
+		{name: "tags", run: wire(vlan, qinq, pppoe, mpls), parallel: true,
+			fault:    "802.1Q, 802.1ad and 0x9100 tags, nested; PPPoE; MPLS with up to eight labels",
+			expected: expected},
+		{name: "packets", run: wire(fragments, extensions, jumbo), parallel: true,
+			fault:    "fragments, IPv6 with up to 64 extension headers, frames of 60 to 65,549 bytes",
+			expected: expected},
+		{name: "offloads", run: offloads, parallel: true,
+			fault:    "GRO, GSO, TSO and BIG TCP: bulk TCP over IPv4, IPv6 and jumbo frames",
+			expected: "frames and bytes are those of the wire, offloads on and off"},
 	}
 }
 
@@ -30,7 +36,8 @@ func offloads(b *bench) string {
 			total, _ := d.captured()
 			d.finishPartial(total)
 			state := map[bool]string{true: "on", false: "off"}[on]
-			measured = append(measured, fmt.Sprintf("%s, %s: %d frames, %d bytes on the wire, captured as %d frames", c.Name, state, p.Frames, p.Bytes, p.Captured))
+			measured = append(measured, fmt.Sprintf("%s, %s: %d frames, %d bytes on the wire, captured as %d frames",
+				c.Name, state, p.Frames, p.Bytes, p.Captured))
 		}
 	}
 	return strings.Join(measured, "; ")
@@ -137,7 +144,8 @@ func vlan() (all []crafted) {
 }
 
 func qinq() (all []crafted) {
-	for _, protocols := range [][]uint16{{0x88a8}, {0x88a8, 0x8100}, {0x9100, 0x8100}, {0x88a8, 0x88a8, 0x8100}, {0x9100, 0x9100}, {0x8100, 0x88a8}} {
+	for _, protocols := range [][]uint16{{0x88a8}, {0x88a8, 0x8100}, {0x9100, 0x8100}, {0x88a8, 0x88a8, 0x8100},
+		{0x9100, 0x9100}, {0x8100, 0x88a8}} {
 		var tags []byte
 		for i, p := range protocols {
 			tags = append(tags, tag(p, uint16(i+1))...)

@@ -30,7 +30,8 @@ func RequireUsageError(tb testing.TB, cmd *exec.Cmd, want string) {
 	if first, rest, ok := strings.Cut(log, "\n"); ok && strings.Contains(first, "INFO: metrics: disable exposing PSI") {
 		log = rest
 	}
-	if status != 2 || out != "" || !strings.HasPrefix(log, "gonetmon: ") || strings.Contains(log, "\n") || !strings.Contains(log, want) {
+	if status != 2 || out != "" || !strings.HasPrefix(log, "gonetmon: ") || strings.Contains(log, "\n") ||
+		!strings.Contains(log, want) {
 		tb.Errorf("status %d, output %q, log %q, want one line with %q", status, out, log, want)
 	}
 }

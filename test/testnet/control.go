@@ -111,7 +111,8 @@ func Seconds(life time.Duration) []byte {
 
 // ICMPv6 returns any message; body is the part between checksum and options.
 func ICMPv6(e Ends, hops, typ uint8, body []byte, options ...[]byte) []byte {
-	ip := &layers.IPv6{Version: 6, HopLimit: hops, NextHeader: layers.IPProtocolICMPv6, SrcIP: e.Src.AsSlice(), DstIP: e.Dst.AsSlice()}
+	ip := &layers.IPv6{Version: 6, HopLimit: hops, NextHeader: layers.IPProtocolICMPv6, SrcIP: e.Src.AsSlice(),
+		DstIP: e.Dst.AsSlice()}
 	icmp := &layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(typ, 0)}
 	_ = icmp.SetNetworkLayerForChecksum(ip)
 	return serialize(e.ethernet(), ip, icmp, gopacket.Payload(slices.Concat(append([][]byte{body}, options...)...)))

@@ -62,7 +62,8 @@ func (s *DHCPServer) serve() {
 		if !ok {
 			continue
 		}
-		m := DHCP{MAC: h.mac, Your: s.lease(h.mac), Life: leaseLife, Options: map[byte][]byte{1: {255, 255, 255, 0}, 3: s.addr.AsSlice(), 54: s.addr.AsSlice()}}
+		m := DHCP{MAC: h.mac, Your: s.lease(h.mac), Life: leaseLife,
+			Options: map[byte][]byte{1: {255, 255, 255, 0}, 3: s.addr.AsSlice(), 54: s.addr.AsSlice()}}
 		switch {
 		case !m.Your.IsValid():
 			continue // none left

@@ -113,7 +113,8 @@ func (a Answer) Messages(q *dns.Msg, stream bool) [][]byte {
 	case CompressionLoop:
 		return [][]byte{rawAnswer(q, 1, a.TTL, []byte{0xc0, byte(len(header(q)) + 12)})}
 	case Huge:
-		return [][]byte{rawAnswer(q, 1, a.TTL, WireName(strings.Split(strings.TrimSuffix(strings.Repeat(strings.Repeat("x", 49)+".", 200), "."), ".")...))}
+		return [][]byte{rawAnswer(q, 1, a.TTL, WireName(strings.Split(strings.TrimSuffix(strings.Repeat(strings.Repeat("x",
+			49)+".", 200), "."), ".")...))}
 	case Overstated:
 		return [][]byte{rawAnswer(q, 65535, a.TTL, WireName(strings.Split(strings.TrimSuffix(a.Names[0], "."), ".")...))}
 	case RawName:

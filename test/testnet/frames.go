@@ -26,7 +26,8 @@ func UDP(src, dst netip.Addr, n int, tags ...uint16) []byte {
 		all = append(all, &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: src.AsSlice(), DstIP: dst.AsSlice()})
 	} else {
 		*next = layers.EthernetTypeIPv6
-		all = append(all, &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolUDP, SrcIP: src.AsSlice(), DstIP: dst.AsSlice()})
+		all = append(all, &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolUDP, SrcIP: src.AsSlice(),
+			DstIP: dst.AsSlice()})
 	}
 	all = append(all, udp, gopacket.Payload(make([]byte, n)))
 	b := gopacket.NewSerializeBuffer()

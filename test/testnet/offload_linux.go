@@ -18,7 +18,8 @@ type OffloadCase struct {
 
 // OffloadCases returns all kinds.
 func OffloadCases() []OffloadCase {
-	return []OffloadCase{{"ipv4", false, false, 1500}, {"ipv6", false, true, 1500}, {"ipv6 big tcp", true, true, 1500}, {"ipv4 jumbo frames", false, false, 9000}}
+	return []OffloadCase{{"ipv4", false, false, 1500}, {"ipv6", false, true, 1500}, {"ipv6 big tcp", true, true, 1500},
+		{"ipv4 jumbo frames", false, false, 9000}}
 }
 
 // An OffloadNet is a network in which frames are merged before they are captured (TSO, GSO, GRO, BIG TCP):
