@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// FuzzConfig sets each variable to anything. Either the value is good, and is printed as one that means the same, or the error is one
-// line that names the variable and the value, without blanks around it and without a comment after it.
+// FuzzConfig sets each variable to anything. Either the value is good, and is printed as one that means the same, or
+// the error is one line that names the variable and the value, without blanks around it and without a comment after
+// it.
 func FuzzConfig(f *testing.F) {
 	all := variableNames()
 	for i, v := range (&Config{}).variables() {

@@ -14,13 +14,50 @@ type variable struct {
 	name, value, standard, example, desc string
 }
 
+// descriptions are the meanings of the variables, by field.
+var descriptions = map[string]string{
+	"Interface": "Interfaces to capture on (a list). auto: the default-route interface. gonetmon waits for an interface " +
+		"that does not exist yet.",
+	"CIDR": "Local prefixes (IPv4 and IPv6, a list): addresses in them are your devices. auto: the prefixes of the " +
+		"interface or, if it has no address (a mirror port), those of the default-route interface. If the list " +
+		"has no IPv6 prefix, fe80::/10 and the prefixes that routers announce are local too. For replay, auto " +
+		"means the private ranges and the prefixes that routers announce, and a list is used exactly as it is.",
+	"Addr": "Address of the web page and the metrics. Everyone who can reach it can read them.",
+	"Port": "Port of the web page and the metrics. 0: any free port.",
+	"HostNames": "Additional host names for the web page and the metrics (a list), for browsers, Prometheus or a reverse " +
+		"proxy. Always accepted: IP addresses, names without a dot, names that exist only in local networks " +
+		"(.lan, .local, .internal, .home.arpa, ...) and this machine's own names. A request with any other Host " +
+		"is answered with 421 Misdirected Request, as protection against DNS rebinding.",
+	"DNSServers": "DNS servers for reverse lookups of device names (a list of addresses, with :port if it is not 53). auto: " +
+		"the servers in /etc/resolv.conf, which is read again when it changes. none: no lookups.",
+	"Names": "Sources of device names, best first: file (GONETMON_NAMES_FILE), ptr (reverse DNS), dhcp (host names in " +
+		"DHCP requests), mdns (names announced by multicast DNS). A source that is not listed is not used.",
+	"NamesFile": "File with names of your own, in the format of /etc/hosts; a MAC may take the place of the address. The " +
+		"same name on several lines makes one device of them. The file is read again when it changes.",
+	"StripDomain": "Domains to remove from names that stay unique without them (a list): roku for roku.home.arpa. auto: the " +
+		"search domains in /etc/resolv.conf. none: show full names. For replay, auto means none.",
+	"ReportInterval": "How often to print the table of devices with traffic. 0: never.",
+	"MaxHosts": "Maximum number of addresses counted individually; traffic of further addresses is counted as overflow. " +
+		"Each address needs about 2 kB of memory here and 60 kB in Prometheus. The same limit applies to " +
+		"neighbors, MACs and cached DNS names; twice as many device names are kept. gonetmon_table_entries shows " +
+		"how full each table is.",
+	"ForgetAfter": "How long to keep a device after it was last seen. Then its metrics end; its bytes stay in the totals. 0: " +
+		"forever.",
+	"RingSize":       "Capture buffer per interface. A larger one survives longer stalls of a busy machine.",
+	"KeepPrivileges": "Keep all privileges instead of dropping them after startup. For debugging only.",
+	"LogLevel":       "Minimum level of log messages: debug, info, warn or error.",
+}
+
 // variables describes the fields of c in their order, with the names that envconfig gives them.
 func (c *Config) variables() []variable {
 	var vars []variable
 	v := reflect.ValueOf(c).Elem()
 	for i, name := range variableNames() {
-		tag := v.Type().Field(i).Tag
-		vars = append(vars, variable{name, fmt.Sprint(v.Field(i).Interface()), tag.Get("default"), tag.Get("example"), tag.Get("desc")})
+		field := v.Type().Field(i)
+		vars = append(vars, variable{
+			name: name, value: fmt.Sprint(v.Field(i).Interface()), desc: descriptions[field.Name],
+			standard: field.Tag.Get("default"), example: field.Tag.Get("example"),
+		})
 	}
 	return vars
 }
@@ -45,7 +82,9 @@ func (c *Config) write(w io.Writer, line func(variable) string) error {
 		if i == 0 {
 			blank = ""
 		}
-		if _, err := fmt.Fprintf(w, "%s# %s\n# Default: %s. Example: %s\n%s\n", blank, wrap(v.desc, 110, "\n# "), v.standard, v.example, line(v)); err != nil {
+		desc := wrap(v.desc, 110, "\n# ")
+		_, err := fmt.Fprintf(w, "%s# %s\n# Default: %s. Example: %s\n%s\n", blank, desc, v.standard, v.example, line(v))
+		if err != nil {
 			return err
 		}
 	}

@@ -17,9 +17,10 @@ const (
 	none = "none"
 )
 
-// parseList splits a value at commas and white space and parses each part. A value may also be one of the words, in any case: then the
-// list is empty.
-func parseList[T comparable](value string, words []string, parse func(part string) (T, error)) (list []T, word string, err error) {
+// parseList splits a value at commas and white space and parses each part. A value may also be one of the words, in
+// any case: then the list is empty.
+func parseList[T comparable](value string, words []string, parse func(part string) (T, error)) ([]T, string, error) {
+	var list []T
 	parts := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 	if len(parts) == 0 {
 		return nil, "", errors.New("is empty")

@@ -1,5 +1,6 @@
-// Package daemon captures on interfaces and counts until it is told to stop: it opens what needs privileges, drops them, runs all parts
-// beside each other, and reports how it does. It knows neither the environment nor the command line.
+// Package daemon captures on interfaces and counts until it is told to stop: it opens what needs privileges, drops
+// them, runs all parts beside each other, and reports how it does. It knows neither the environment nor the command
+// line.
 package daemon
 
 import (
@@ -88,7 +89,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	return d.serve(ctx)
 }
 
-// serve runs everything until ctx ends or a part fails. The meters stop first; what reads their counts goes on until these are final.
+// serve runs everything until ctx ends or a part fails. The meters stop first; what reads their counts goes on until
+// these are final.
 func (d *Daemon) serve(ctx context.Context) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)

@@ -25,7 +25,8 @@ func (d *Daemon) healthy() error {
 func (d *Daemon) loops() []loop {
 	all := make([]loop, 0, 2*len(d.taps)+1)
 	for _, t := range d.taps {
-		all = append(all, loop{"capture on " + t.name, t.ring.Stats().LastActive}, loop{"capture of control frames on " + t.name, t.control.Stats().LastActive})
+		all = append(all, loop{"capture on " + t.name, t.ring.Stats().LastActive},
+			loop{"capture of control frames on " + t.name, t.control.Stats().LastActive})
 	}
 	return append(all, loop{"counting", d.registry.LastUpdate()})
 }
@@ -63,7 +64,8 @@ func (d *Daemon) ready() error {
 		}
 	}
 	if !d.lan.Known() {
-		errs = append(errs, errors.New("no local prefixes are known; set GONETMON_CIDR, for example GONETMON_CIDR=192.168.2.0/24"))
+		const hint = "set GONETMON_CIDR, for example GONETMON_CIDR=192.168.2.0/24"
+		errs = append(errs, errors.New("no local prefixes are known; "+hint))
 	}
 	return errors.Join(errs...)
 }

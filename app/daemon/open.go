@@ -25,8 +25,8 @@ import (
 
 // Descriptors that are not available to clients.
 const (
-	// Standard input, output and error, the two of the runtime, the listener, a connection that is being accepted, 8 DNS queries, files
-	// that are read, sockets to ask for interfaces and addresses; and some to spare.
+	// Standard input, output and error, the two of the runtime, the listener, a connection that is being accepted, 8
+	// DNS queries, files that are read, sockets to ask for interfaces and addresses; and some to spare.
 	ownDescriptors = 32
 	tapDescriptors = 4 // two rings, and the netlink socket of each
 )
@@ -113,10 +113,12 @@ func (d *Daemon) makeRegistry(resolv *rdns.ResolvFile, servers []netip.AddrPort,
 	})
 }
 
-// newServer returns the server of the page and the metrics: on the listener, if there is one, and under this machine's own names too.
+// newServer returns the server of the page and the metrics: on the listener, if there is one, and under this
+// machine's own names too.
 func (d *Daemon) newServer(listener net.Listener, ownNames []string) *httpd.Server {
 	if listener != nil {
-		d.log.Info("serving on the socket passed by systemd; GONETMON_ADDR and GONETMON_PORT are not used", "address", listener.Addr())
+		d.log.Info("serving on the socket passed by systemd; GONETMON_ADDR and GONETMON_PORT are not used",
+			"address", listener.Addr())
 	}
 	var stats func() rdns.Stats
 	if d.ptr != nil {
@@ -134,8 +136,9 @@ func (d *Daemon) newServer(listener net.Listener, ownNames []string) *httpd.Serv
 			Version: d.cfg.Version, Revision: d.cfg.Revision,
 		}),
 		Web: web.NewPage(web.Config{
-			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Facts: func() discovery.Stats { return d.facts().Stats },
-			ControlDrops: d.controlDrops, Prefixes: func() []netip.Prefix { return d.lan.Current().List() }, Version: d.cfg.Version,
+			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, ControlDrops: d.controlDrops, Version: d.cfg.Version,
+			Facts:    func() discovery.Stats { return d.facts().Stats },
+			Prefixes: func() []netip.Prefix { return d.lan.Current().List() },
 		}),
 		Healthy:     d.healthy,
 		Ready:       d.ready,
@@ -154,9 +157,11 @@ func (d *Daemon) readNamesFile() error {
 	d.hosts = names.NewHostsFile(name, d.log, d.registry.SetHosts)
 	switch err := d.hosts.Load(); {
 	case errors.Is(err, os.ErrPermission):
-		return usage.Errorf("GONETMON_NAMES_FILE=%s: %w; user %d must be able to read it and to enter its folders: chmod o+r %[1]s", name, err, os.Geteuid())
+		return usage.Errorf("GONETMON_NAMES_FILE=%s: %w; user %d must be able to read it and to enter its folders:"+
+			" chmod o+r %[1]s", name, err, os.Geteuid())
 	case err != nil:
-		return usage.Errorf("GONETMON_NAMES_FILE=%s: %w; it must be a readable file in the format of /etc/hosts, for example GONETMON_NAMES_FILE=/etc/hosts", name, err)
+		return usage.Errorf("GONETMON_NAMES_FILE=%s: %w; it must be a readable file in the format of /etc/hosts,"+
+			" for example GONETMON_NAMES_FILE=/etc/hosts", name, err)
 	}
 	return nil
 }
@@ -164,7 +169,8 @@ func (d *Daemon) readNamesFile() error {
 // explainOpen adds to an error of a ring how to grant the privilege that it lacks.
 func explainOpen(err error) error {
 	if errors.Is(err, os.ErrPermission) {
-		return usage.Errorf("%w: CAP_NET_RAW is missing; run as root (sudo), or `sudo setcap cap_net_raw+ep PATH/TO/gonetmon`, or in a container `cap_add: [NET_RAW, SETUID, SETGID]`", err)
+		return usage.Errorf("%w: CAP_NET_RAW is missing; run as root (sudo), or `sudo setcap cap_net_raw+ep PATH/TO/gonetmon`,"+
+			" or in a container `cap_add: [NET_RAW, SETUID, SETGID]`", err)
 	}
 	return err
 }
@@ -175,9 +181,11 @@ func (d *Daemon) explainListen(err error) error {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return usage.Errorf("GONETMON_PORT=%d: %w; choose another, for example GONETMON_PORT=%d", d.cfg.Port, err, d.cfg.Port+1)
 	case errors.Is(err, syscall.EADDRNOTAVAIL): // an interface may get it later
-		return fmt.Errorf("GONETMON_ADDR=%s: %w; no interface has this address, for example GONETMON_ADDR=0.0.0.0", d.cfg.Addr, err)
+		return fmt.Errorf("GONETMON_ADDR=%s: %w; no interface has this address, for example GONETMON_ADDR=0.0.0.0",
+			d.cfg.Addr, err)
 	case errors.Is(err, os.ErrPermission):
-		return usage.Errorf("GONETMON_PORT=%d: %w; ports below 1024 need CAP_NET_BIND_SERVICE, for example GONETMON_PORT=8080", d.cfg.Port, err)
+		return usage.Errorf("GONETMON_PORT=%d: %w; ports below 1024 need CAP_NET_BIND_SERVICE, for example GONETMON_PORT=8080",
+			d.cfg.Port, err)
 	}
 	return err
 }

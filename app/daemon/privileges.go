@@ -15,15 +15,17 @@ func (d *Daemon) dropPrivileges() error {
 	}
 	left, err := privilege.Drop()
 	if err != nil {
-		return usage.Errorf("drop privileges: %w; what forbids it (a system call filter?) must allow capset, prctl and setresuid, or set GONETMON_KEEP_PRIVILEGES=true", err)
+		return usage.Errorf("drop privileges: %w; what forbids it (a system call filter?) must allow capset, prctl and"+
+			" setresuid, or set GONETMON_KEEP_PRIVILEGES=true", err)
 	}
 	if left.Root != nil {
-		d.log.Warn("still uid 0, which owns root's files, though without any capability; to change the user gonetmon needs CAP_SETUID and CAP_SETGID (in a container cap_add: [SETUID, SETGID])",
-			"error", left.Root)
+		d.log.Warn("still uid 0, which owns root's files, though without any capability; to change the user gonetmon needs"+
+			" CAP_SETUID and CAP_SETGID (in a container cap_add: [SETUID, SETGID])", "error", left.Root)
 	}
 	if left.Filter != nil {
 		d.log.Warn("system calls are not filtered", "error", left.Filter)
 	}
-	d.log.Info("privileges dropped", "uid", os.Geteuid(), "gid", os.Getegid(), "capabilities", "none", "seccomp", left.Filter == nil)
+	d.log.Info("privileges dropped",
+		"uid", os.Geteuid(), "gid", os.Getegid(), "capabilities", "none", "seccomp", left.Filter == nil)
 	return nil
 }

@@ -61,8 +61,9 @@ func (n *notifier) notify(states ...string) {
 	n.failed = err != nil
 }
 
-// run tells systemd that the daemon is ready, and then, until ctx ends, each change of the status line and, as long as no loop stalls,
-// that it is alive. When a loop stalls it sends no more WATCHDOG=1, so that systemd restarts the daemon.
+// run tells systemd that the daemon is ready, and then, until ctx ends, each change of the status line and, as long
+// as no loop stalls, that it is alive. When a loop stalls it sends no more WATCHDOG=1, so that systemd restarts the
+// daemon.
 func (n *notifier) run(ctx context.Context, loops func() []loop, status func() string) {
 	if n.conn == nil {
 		return
@@ -101,8 +102,8 @@ func (n *notifier) run(ctx context.Context, loops func() []loop, status func() s
 	}
 }
 
-// stalled returns the name of a loop that has shown no sign of life between two looks at them, or "". It compares the times of the two
-// signs and not their age: the clock may be set.
+// stalled returns the name of a loop that has shown no sign of life between two looks at them, or "". It compares the
+// times of the two signs and not their age: the clock may be set.
 func stalled(before, now []loop) string {
 	for i := range before {
 		if now[i].lastBeat.Equal(before[i].lastBeat) {
@@ -119,7 +120,8 @@ func (n *notifier) close() error {
 	return n.conn.Close()
 }
 
-// passedListener returns the socket that systemd listens on for the daemon (sd_listen_fds(3), gonetmon.socket), or nil.
+// passedListener returns the socket that systemd listens on for the daemon (sd_listen_fds(3), gonetmon.socket), or
+// nil.
 func passedListener() (net.Listener, error) {
 	all, err := activation.Listeners()
 	switch {
@@ -128,9 +130,11 @@ func passedListener() (net.Listener, error) {
 	case len(all) == 0:
 		return nil, nil
 	case len(all) > 1:
-		return nil, usage.Errorf("systemd passed %d sockets, gonetmon serves on one; keep one ListenStream= in gonetmon.socket, for example ListenStream=8080", len(all))
+		return nil, usage.Errorf("systemd passed %d sockets, gonetmon serves on one; keep one ListenStream= in gonetmon.socket,"+
+			" for example ListenStream=8080", len(all))
 	case all[0] == nil:
-		return nil, usage.Errorf("systemd passed a socket that is not a stream; gonetmon.socket needs ListenStream=, for example ListenStream=127.0.0.1:8080")
+		return nil, usage.Errorf("systemd passed a socket that is not a stream; gonetmon.socket needs ListenStream=," +
+			" for example ListenStream=127.0.0.1:8080")
 	}
 	return all[0], nil
 }

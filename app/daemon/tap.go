@@ -11,7 +11,8 @@ import (
 	"gonetmon/app/traffic"
 )
 
-// A tap is one interface: one ring whose frames are all counted, and one for control frames, from which facts are learned.
+// A tap is one interface: one ring whose frames are all counted, and one for control frames, from which facts are
+// learned.
 type tap struct {
 	name    string
 	ring    *capture.Ring

@@ -8,8 +8,8 @@ import (
 	"gonetmon/app/names"
 )
 
-// OwnNames returns the names of this machine that have a dot: its host name, also with each search domain, and its full names in
-// /etc/hosts.
+// OwnNames returns the names of this machine that have a dot: its host name, also with each search domain, and its
+// full names in /etc/hosts.
 func OwnNames(search []string) []string {
 	host, err := os.Hostname()
 	if err != nil || host == "" {

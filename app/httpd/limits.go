@@ -7,8 +7,8 @@ const (
 	minConnections = 8
 )
 
-// ConnectionLimit returns how many connections a server may hold at once: fewer than usual where the process may open few files
-// (RLIMIT_NOFILE), of which it needs reserved ones for other things.
+// ConnectionLimit returns how many connections a server may hold at once: fewer than usual where the process may open
+// few files (RLIMIT_NOFILE), of which it needs reserved ones for other things.
 func ConnectionLimit(reserved int) int {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {

@@ -29,8 +29,8 @@ func ChooseInterface() (string, error) {
 	return "", fmt.Errorf("there is no default route, and no interface is up (existing interfaces: %s)", strings.Join(names, " "))
 }
 
-// interfacePrefixes returns the prefixes of the interfaces. One without addresses is taken for a mirror port: it has those of the
-// interface of the default route.
+// interfacePrefixes returns the prefixes of the interfaces. One without addresses is taken for a mirror port: it has
+// those of the interface of the default route.
 func interfacePrefixes(names []string) (all []netip.Prefix) {
 	for _, name := range names {
 		p := prefixesOf(name)
@@ -42,8 +42,8 @@ func interfacePrefixes(names []string) (all []netip.Prefix) {
 	return all
 }
 
-// prefixesOf returns the prefixes of an interface's addresses. A link-local IPv6 address stands for all of fe80::/10 (RFC 4291);
-// loopback is left out. An interface that does not exist has none.
+// prefixesOf returns the prefixes of an interface's addresses. A link-local IPv6 address stands for all of fe80::/10
+// (RFC 4291); loopback is left out. An interface that does not exist has none.
 func prefixesOf(name string) (all []netip.Prefix) {
 	i, err := net.InterfaceByName(name)
 	if err != nil {
@@ -66,8 +66,8 @@ func prefixesOf(name string) (all []netip.Prefix) {
 	return all
 }
 
-// defaultInterface returns the interface of the default route of IPv4, or else of IPv6 (proc(5), /proc/net/route, /proc/net/ipv6_route);
-// "" if there is none.
+// defaultInterface returns the interface of the default route of IPv4, or else of IPv6 (proc(5), /proc/net/route,
+// /proc/net/ipv6_route); "" if there is none.
 func defaultInterface() string {
 	if name := routeInterface("/proc/net/route", func(f []string) (string, bool) {
 		return f[0], len(f) > 7 && f[1] == "00000000" && f[7] == "00000000"

@@ -1,5 +1,6 @@
-// Package localnet keeps which addresses are ours: configured prefixes, those of interfaces, and those that routers announce. It knows
-// neither frames nor devices. Announcements carry the caller's time: that of the machine, or that of a capture file.
+// Package localnet keeps which addresses are ours: configured prefixes, those of interfaces, and those that routers
+// announce. It knows neither frames nor devices. Announcements carry the caller's time: that of the machine, or that
+// of a capture file.
 package localnet
 
 import (
@@ -17,17 +18,20 @@ import (
 )
 
 const (
-	maxAnnounced = 32            // prefixes that routers announce: a home has few
-	keptLifetime = 2 * time.Hour // how long a prefix stays local although a router withdraws it, as anybody could (RFC 4862, 5.5.3)
+	maxAnnounced = 32 // prefixes that routers announce: a home has few
 
-	// minLifetime is the shortest time an announced prefix stays local. It bounds how often forged router advertisements can make us
-	// rebuild and log the prefix list.
+	// keptLifetime is how long a prefix stays local although a router withdraws it, as anybody could (RFC 4862, 5.5.3).
+	keptLifetime = 2 * time.Hour
+
+	// minLifetime is the shortest time an announced prefix stays local. It bounds how often forged router
+	// advertisements can make us rebuild and log the prefix list.
 	minLifetime = 10 * time.Minute
 )
 
 var linkLocal = netip.MustParsePrefix("fe80::/10")
 
-// Private are the private ranges (RFC 1918, RFC 4193 and RFC 4291), which stand in where the local prefixes are unknown.
+// Private are the private ranges (RFC 1918, RFC 4193 and RFC 4291), which stand in where the local prefixes are
+// unknown.
 var Private = []netip.Prefix{
 	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
 	netip.MustParsePrefix("fc00::/7"), linkLocal,
@@ -77,7 +81,8 @@ func (t *Tracker) String() string {
 	return strings.Join(all, ",")
 }
 
-// Announce takes a router's announcement that a prefix is on the link for a lifetime. Until Refresh finds it expired the prefix is ours.
+// Announce takes a router's announcement that a prefix is on the link for a lifetime. Until Refresh finds it expired
+// the prefix is ours.
 func (t *Tracker) Announce(now time.Time, p netip.Prefix, lifetime time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

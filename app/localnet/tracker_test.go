@@ -54,7 +54,8 @@ func TestTracker_Announced(t *testing.T) {
 	}
 }
 
-// Forged routers that announce other prefixes all the time, each for a second, cannot fill the list, and rarely change it.
+// Forged routers that announce other prefixes all the time, each for a second, cannot fill the list, and rarely
+// change it.
 func TestTracker_ForgedAnnouncements(t *testing.T) {
 	changes := 0
 	tracker := NewTracker(Config{Announced: true, Changed: func(*traffic.Prefixes) { changes++ }})

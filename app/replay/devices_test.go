@@ -23,7 +23,8 @@ import (
 	"gonetmon/test/captures"
 )
 
-// A listed device is one of what replay --devices --json prints: what it promises to others, in words of the test's own.
+// A listed device is one of what replay --devices --json prints: what it promises to others, in words of the test's
+// own.
 type listed struct {
 	Device string   `json:"device"`
 	Source string   `json:"source"`
@@ -80,8 +81,8 @@ func devicesConfig(prefixes ...netip.Prefix) replay.Config {
 	return replay.Config{Prefixes: prefixes, MaxHosts: 4096, Names: names.Sources}
 }
 
-// A known device was found by reading the frames of a capture with tcpdump, not with gonetmon. The numbers are those of the
-// frames, from 1, that prove what is said; "only" stands where all frames of an address were looked at.
+// A known device was found by reading the frames of a capture with tcpdump, not with gonetmon. The numbers are those
+// of the frames, from 1, that prove what is said; "only" stands where all frames of an address were looked at.
 type known struct{ name, source, mac, hosts, proof string }
 
 var devicesOfCaptures = map[string][]known{

@@ -85,7 +85,8 @@ func (p *tape) announce(mac [6]byte, addrs ...string) {
 	}
 }
 
-// What a control frame says is valid from that frame on, whatever its link layer; a configuration applies as it does to the daemon.
+// What a control frame says is valid from that frame on, whatever its link layer; a configuration applies as it does
+// to the daemon.
 func TestRun_MadeCaptures(t *testing.T) {
 	mac := func(n byte) [6]byte { return [6]byte{0x00, 0x17, 0x88, 0, 0, n} }
 	ip := netip.MustParseAddr

@@ -1,5 +1,5 @@
-// Package replay counts capture files as the daemon counts an interface, and prints what they hold. What a control frame says is valid
-// from that frame on; all times are those of the files.
+// Package replay counts capture files as the daemon counts an interface, and prints what they hold. What a control
+// frame says is valid from that frame on; all times are those of the files.
 package replay
 
 import (
@@ -98,7 +98,9 @@ func newReplayer(cfg Config) *replayer {
 	}
 	r.lan = localnet.NewTracker(lan)
 	r.table = traffic.NewTable(r.lan.Current(), cfg.MaxHosts)
-	r.registry = device.NewRegistry(device.Config{Tables: []*traffic.Table{r.table}, Order: cfg.Names, Strip: cfg.StripDomains, Limit: cfg.MaxHosts})
+	r.registry = device.NewRegistry(device.Config{
+		Tables: []*traffic.Table{r.table}, Order: cfg.Names, Strip: cfg.StripDomains, Limit: cfg.MaxHosts,
+	})
 	if cfg.Hosts != nil {
 		r.registry.SetHosts(cfg.Hosts)
 	}

@@ -50,7 +50,8 @@ func TestReplayIsOracle(t *testing.T) {
 	}
 }
 
-// With changed bytes and random prefixes the counts are still the oracle's: the rules agree beyond what real captures hold.
+// With changed bytes and random prefixes the counts are still the oracle's: the rules agree beyond what real captures
+// hold.
 func TestReplayIsOracleMutated(t *testing.T) {
 	t.Parallel()
 	dir, tallies := captures.Expected(t)

@@ -7,8 +7,8 @@ import (
 	"gonetmon/app/discovery"
 )
 
-// A controlTap lends the frames of a file to a meter, and learns from each control frame before the meter counts it: what it says is
-// valid from that frame on, and not for what was counted before.
+// A controlTap lends the frames of a file to a meter, and learns from each control frame before the meter counts it:
+// what it says is valid from that frame on, and not for what was counted before.
 type controlTap struct {
 	*capture.File
 	*replayer

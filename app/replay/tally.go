@@ -11,8 +11,8 @@ import (
 	"gonetmon/app/traffic"
 )
 
-// A Tally holds all counts of one capture file, as `gonetmon replay --json` prints them: names and order of the fields are those of the
-// JSON.
+// A Tally holds all counts of one capture file, as `gonetmon replay --json` prints them: names and order of the
+// fields are those of the JSON.
 type Tally struct {
 	CIDRs     []netip.Prefix           `json:"cidrs"`
 	File      TallyFile                `json:"file"`

@@ -13,7 +13,8 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// A mistake in the command line or in a file is reported as one that a person has to correct, and names what is wrong.
+// A mistake in the command line or in a file is reported as one that a person has to correct, and names what is
+// wrong.
 func TestRun_UsageErrors(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "notes.txt")

@@ -22,7 +22,8 @@ func TestMain(m *testing.M) {
 	testnet.Main(m)
 }
 
-// gonetmon returns the command that runs gonetmon with these variables and no others of its own, in the namespace if there is one.
+// gonetmon returns the command that runs gonetmon with these variables and no others of its own, in the namespace if
+// there is one.
 func gonetmon(n *testnet.Namespace, variables []string, args ...string) *exec.Cmd {
 	args = append([]string{os.Args[0]}, args...)
 	cmd := exec.Command(args[0], args[1:]...)
@@ -33,13 +34,15 @@ func gonetmon(n *testnet.Namespace, variables []string, args ...string) *exec.Cm
 	return cmd
 }
 
-// start starts the daemon in a namespace and waits until it has said where its page is. It is killed at the end of the test.
+// start starts the daemon in a namespace and waits until it has said where its page is. It is killed at the end of
+// the test.
 func start(t *testing.T, n *testnet.Namespace, variables ...string) *testnet.Daemon {
 	t.Helper()
 	return testnet.StartDaemon(t, n, gonetmon(n, append(usual(), variables...)))
 }
 
-// usual returns the variables of most tests. The last of several values of a variable counts, so that a test may choose others.
+// usual returns the variables of most tests. The last of several values of a variable counts, so that a test may
+// choose others.
 func usual() []string {
 	return []string{"GONETMON_PORT=0", "GONETMON_INTERFACE=mon0", "GONETMON_CIDR=192.168.2.0/24", "GONETMON_DNS_SERVERS=none"}
 }
@@ -95,8 +98,8 @@ func TestDaemon_NamesDevices(t *testing.T) {
 	}
 }
 
-// Without configuration the interface and the prefixes are those of the default route; prefixes that change are followed. A
-// mirror port, which has no address, has the prefixes of the default-route interface.
+// Without configuration the interface and the prefixes are those of the default route; prefixes that change are
+// followed. A mirror port, which has no address, has the prefixes of the default-route interface.
 func TestDaemon_ChoosesInterfaceAndPrefixes(t *testing.T) {
 	t.Parallel()
 	here, there := testnet.NewPair(t)

@@ -76,8 +76,8 @@ func (lan *testLAN) plug(n *testnet.Namespace, iface string) {
 	lan.bridge.IP(fmt.Sprintf("link set port%d master br0 up", lan.ports))
 }
 
-// machine plugs in a new machine, which is still off. addr_gen_mode says how it generates IPv6 addresses: 0 from the MAC, 3 from a
-// secret (RFC 7217). It has temporary addresses too, and waits less than usual before it uses them.
+// machine plugs in a new machine, which is still off. addr_gen_mode says how it generates IPv6 addresses: 0 from the
+// MAC, 3 from a secret (RFC 7217). It has temporary addresses too, and waits less than usual before it uses them.
 func (lan *testLAN) machine(mode int) *machine {
 	lan.t.Helper()
 	m := &machine{Namespace: testnet.NewNamespace(lan.t), t: lan.t, six: map[string]netip.Addr{}}
@@ -258,8 +258,8 @@ func devicesOf(t *testing.T, p *testnet.Daemon) (map[string]*shown, map[string]f
 
 func macText(mac [6]byte) string { return net.HardwareAddr(mac[:]).String() }
 
-// Kernels with all the addresses that kernels have, and real ARP, NDP, SLAAC, DHCP and mDNS: each is one device under its right name,
-// with every byte of the wire. Then another machine gets the address of one that left.
+// Kernels with all the addresses that kernels have, and real ARP, NDP, SLAAC, DHCP and mDNS: each is one device under
+// its right name, with every byte of the wire. Then another machine gets the address of one that left.
 func TestDaemon_DevicesOfKernels(t *testing.T) {
 	t.Parallel()
 	lan, here := newTestLAN(t)
@@ -316,7 +316,7 @@ func TestDaemon_DevicesOfKernels(t *testing.T) {
 	lan.talk(laptop)
 	lan.requireShown(p, wire, machines)
 	after, _ := devicesOf(t, p)
-	// Neighbours may still have asked whether it is there.
+	// Neighbors may still have asked whether it is there.
 	if was, is := before["alexakitchen"].bytes, after["alexakitchen"].bytes; is < was || is > was+2000 {
 		t.Errorf("alexakitchen had %.0f bytes when it left, and has %.0f", was, is)
 	}
@@ -325,7 +325,8 @@ func TestDaemon_DevicesOfKernels(t *testing.T) {
 	}
 }
 
-// talk sends from each address of the machines to the router, to the internet and back, and from one machine to the next.
+// talk sends from each address of the machines to the router, to the internet and back, and from one machine to the
+// next.
 func (lan *testLAN) talk(machines ...*machine) {
 	lan.t.Helper()
 	r := lan.router
@@ -347,8 +348,8 @@ func (lan *testLAN) talk(machines ...*machine) {
 	}
 }
 
-// requireShown waits until the page shows these machines, each under its name with its addresses and the bytes of the wire. It must
-// never show another device.
+// requireShown waits until the page shows these machines, each under its name with its addresses and the bytes of the
+// wire. It must never show another device.
 func (lan *testLAN) requireShown(p *testnet.Daemon, wire *sniffer, machines map[string]*machine) {
 	lan.t.Helper()
 	wrong := ""

@@ -76,8 +76,8 @@ func writePcap(t *testing.T, path string, frames [][]byte, apart time.Duration) 
 // liveFamilies are the families that depend on the frames alone, and not on when they came.
 var liveFamilies = regexp.MustCompile(`^(node_bytes_total|gonetmon_device_(bytes_total|packets_total|info)|network_bytes_total|gonetmon_network_(bytes|packets)_total|gonetmon_(frames|frame_bytes|facts|facts_malformed)_total)\b`)
 
-// wanted returns the metrics that the daemon must show of the frames of a file. An IPv6 address that only received something, and is no
-// known neighbor, is no device to the daemon; its bytes wait.
+// wanted returns the metrics that the daemon must show of the frames of a file. An IPv6 address that only received
+// something, and is no known neighbor, is no device to the daemon; its bytes wait.
 func wanted(file map[string]float64) map[string]float64 {
 	want := map[string]float64{"gonetmon_waiting_bytes": 0}
 	silent := map[string]bool{}
@@ -158,7 +158,8 @@ func TestDaemon_LiveIsFile(t *testing.T) {
 			}
 			want := wanted(replayFrames(t, frames, cidrs))
 			if name == "malformed.pcap" {
-				// Its ARP gives one address to many MACs within a millisecond, which the daemon tells apart only by the second.
+				// Its ARP gives one address to many MACs within a millisecond, which the daemon tells apart only by
+				// the second.
 				got, want = together(got), together(want)
 			}
 			if others == 0 && want["network_bytes_total"] != float64(tally.Totals.IPBytes) {

@@ -77,7 +77,8 @@ func run(args []string, stdout io.Writer) error {
 		return err
 	case "version", "-v", "--version":
 		v, revision := version()
-		_, err := fmt.Fprintf(stdout, "gonetmon %s (%s, %s, %s/%s)\n", v, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		_, err := fmt.Fprintf(stdout, "gonetmon %s (%s, %s, %s/%s)\n",
+			v, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return err
 	}
 	c, err := config.Load()

@@ -29,8 +29,8 @@ var (
 	someTime   = time.Date(2026, 11, 23, 14, 3, 0, 0, time.UTC)
 )
 
-// arrivals are the ways by which the name of a device arrives. Each puts raw bytes into a frame or a file, and lets the registry learn
-// it. What is to be logged is returned.
+// arrivals are the ways by which the name of a device arrives. Each puts raw bytes into a frame or a file, and lets
+// the registry learn it. What is to be logged is returned.
 var arrivals = []func(r *device.Registry, raw []byte) []error{
 	func(r *device.Registry, raw []byte) []error {
 		return learn(r, testnet.DHCP{Type: testnet.Request, MAC: namedMAC, Client: namedAddr, Name: string(raw)}.Frame())
@@ -63,8 +63,8 @@ func learn(r *device.Registry, frame []byte) []error {
 	return nil
 }
 
-// FuzzArrivingName lets anything arrive as the name of a device, in each way there is. The name that is shown is canonical, the same in
-// the metrics, on the page and in the report, and nothing raw is in any of them.
+// FuzzArrivingName lets anything arrive as the name of a device, in each way there is. The name that is shown is
+// canonical, the same in the metrics, on the page and in the report, and nothing raw is in any of them.
 func FuzzArrivingName(f *testing.F) {
 	for way := range arrivals {
 		for _, raw := range []string{"nas", "Roku.Lan.", "alexa-kitchen", "a\"b", "a\nb", "<script>alert(1)</script>", "{{7*7}}", "%s%n", "\x1b[31mred", "\xff\xfe", "a\x00b",

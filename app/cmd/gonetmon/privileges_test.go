@@ -128,7 +128,8 @@ func TestDaemon_DropsPrivileges(t *testing.T) {
 	}
 }
 
-// Where the kernel has no system call filter, it says so and goes on; where capabilities can't be dropped, it does not start.
+// Where the kernel has no system call filter, it says so and goes on; where capabilities can't be dropped, it does
+// not start.
 func TestDaemon_PrivilegesForbidden(t *testing.T) {
 	here, _ := testnet.NewPair(t)
 	var p *testnet.Daemon

@@ -79,7 +79,8 @@ func readNamesFile(c *config.Config) (hosts *names.Hosts, err error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	err = names.NewHostsFile(string(c.NamesFile), log, func(h *names.Hosts) { hosts = h }).Load()
 	if err != nil {
-		return nil, usage.Errorf("GONETMON_NAMES_FILE=%s: %w; it must be a readable file in the format of /etc/hosts, for example GONETMON_NAMES_FILE=/etc/hosts", c.NamesFile, err)
+		return nil, usage.Errorf("GONETMON_NAMES_FILE=%s: %w; it must be a readable file in the format of /etc/hosts,"+
+			" for example GONETMON_NAMES_FILE=/etc/hosts", c.NamesFile, err)
 	}
 	return hosts, nil
 }

@@ -23,8 +23,8 @@ func asService(cmd *exec.Cmd, sockets ...*os.File) *exec.Cmd {
 	return service
 }
 
-// As a service the daemon serves on the socket that systemd passes, and tells systemd when it is ready, that it lives, what it captures,
-// and when it stops.
+// As a service the daemon serves on the socket that systemd passes, and tells systemd when it is ready, that it
+// lives, what it captures, and when it stops.
 func TestDaemon_SystemdService(t *testing.T) {
 	t.Parallel()
 	n, peer := testnet.NewNamespace(t), testnet.NewNamespace(t)
