@@ -20,6 +20,17 @@ const (
 	frameAlign  = 8 // V3_ALIGNMENT: the alignment of struct tpacket3_hdr
 )
 
+// virtioHeader is struct virtio_net_hdr (linux/virtio_net.h), in the byte order of the machine.
+type virtioHeader struct {
+	flags, gsoType                                       uint8
+	headerLength, gsoSize, checksumStart, checksumOffset uint16
+}
+
+const (
+	vnetHeader    = int(unsafe.Sizeof(virtioHeader{})) // in front of each frame
+	needsChecksum = 1                                  // VIRTIO_NET_HDR_F_NEEDS_CSUM
+)
+
 // A verdict says what a block has at the place of a frame.
 type verdict uint8
 
@@ -75,8 +86,12 @@ func (b *block) read(f *Frame, headroom int) verdict {
 	}
 	f.GSO = GSO{}
 	if headroom != 0 {
-		v := (*[vnetHeader]byte)(unsafe.Add(mac, -vnetHeader))
-		f.GSO.Type, f.GSO.Size = v[1], *(*uint16)(unsafe.Pointer(&v[4])) // in host byte order
+		if v := (*virtioHeader)(unsafe.Add(mac, -vnetHeader)); v.gsoType != 0 {
+			f.GSO = GSO{Type: v.gsoType, Size: v.gsoSize}
+			if v.flags&needsChecksum != 0 { // the checksum begins with the transport header
+				f.GSO.Transport = v.checksumStart
+			}
+		}
 	}
 	return frameWhole
 }

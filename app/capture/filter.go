@@ -3,10 +3,11 @@ package capture
 import "golang.org/x/net/bpf"
 
 // How many bytes of a frame the kernel copies into the ring. Copying is the main cost of capturing, so frames are cut after
-// their headers where the IP header is at the usual place: 96 bytes hold Ethernet, a tag, the longest IPv4 header and enough of
-// the TCP header to tell how long the headers of merged segments are. If the header may be anywhere, the whole frame is kept.
+// their headers where the IP header is at the usual place: 160 bytes hold Ethernet, a tag, the longest IPv4 header, or IPv6 with
+// a tunnel of Ethernet and IPv6, and enough of the TCP header to tell how long the headers of merged segments are. If the header
+// may be anywhere, the whole frame is kept.
 const (
-	keepHeaders = 96
+	keepHeaders = 160
 	keepAll     = 1 << 18
 )
 

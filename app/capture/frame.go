@@ -21,6 +21,9 @@ type Frame struct {
 type GSO struct {
 	Type uint8  // VIRTIO_NET_HDR_GSO_*; 0 is none
 	Size uint16 // payload bytes of each segment but the last
+
+	// Transport is the offset of the innermost transport header in Data, or 0 if the kernel does not say it.
+	Transport uint16
 }
 
 // LINKTYPE numbers of interfaces.

@@ -26,7 +26,6 @@ const (
 	blockTimeout  = 60 * time.Millisecond // the kernel hands over a block that is not full after this time (retire_blk_tov of struct tpacket_req3)
 	checkInterval = time.Second           // how often to look at the interface when nothing happens
 	maxStopWait   = 2 * time.Second       // how long a stop waits for frames that the kernel has counted
-	vnetHeader    = 10                    // sizeof(struct virtio_net_hdr), in front of each frame
 	frameSize     = 2048                  // TPACKET_V3 does not use it, but the kernel checks that it divides the block size
 	minRingSize   = ringBlocks * 64 << 10
 )

@@ -362,6 +362,34 @@ func TestRing_SkipsUnfinishedFrames(t *testing.T) {
 	}
 }
 
+// The virtio header says where the transport header of a merged frame is, also in a tunnel, and enough of the frame is kept to
+// read that header.
+func TestRing_DescribesMergedFrames(t *testing.T) {
+	l := &link{here: testnet.NewNamespace(t)}
+	tap := openTun(t, l.here, "tap0", unix.IFF_TAP|unix.IFF_VNET_HDR)
+	l.here.Sysctl("net/ipv6/conf/tap0/disable_ipv6", "1")
+	r := l.open(t, "tap0", 0)
+	const transport = 14 + 20 + 8 + 8 + 14 + 40 // IPv6 in VXLAN
+	frame := testnet.UDP(home, away, 20000)
+	copy(frame[transport-54:], testnet.UDP(netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("2620::1"), 10)[:54])
+	frame[transport-40+6] = unix.IPPROTO_TCP
+	frame[transport+12] = 0x80                                                                          // 32 bytes of TCP header
+	header := []byte{1, unix.VIRTIO_NET_HDR_GSO_TCPV6, transport + 32, 0, 0xe8, 3, transport, 0, 16, 0} // little endian
+	if _, err := unix.Write(tap, append(header, frame...)); err != nil {
+		t.Fatal(err)
+	}
+	r.Stop()
+	batch := make([]capture.Frame, 8)
+	n, err := r.Next(batch)
+	if err != nil || n != 1 {
+		t.Fatalf("%d frames, %v", n, err)
+	}
+	want := capture.GSO{Type: unix.VIRTIO_NET_HDR_GSO_TCPV6, Size: 1000, Transport: transport}
+	if f := batch[0]; f.GSO != want || f.Wire != len(frame) || len(f.Data) <= transport+12 || f.Data[transport+12] != 0x80 {
+		t.Errorf("got %+v of %d bytes, %d kept, want %+v of %d", f.GSO, f.Wire, len(f.Data), want, len(frame))
+	}
+}
+
 // LastActive does not depend on the wall clock.
 func TestRing_LastActiveIsMonotonic(t *testing.T) {
 	l := newLink(t)

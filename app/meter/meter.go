@@ -100,7 +100,7 @@ func (m *Meter) count(p *packet.Packet, frames []capture.Frame, classes *Classes
 		f := &frames[i]
 		p.Decode(f.Link, f.Data, f.Wire, f.Tag)
 		if f.GSO.Type != 0 {
-			p.Resegment(f.Data, f.GSO.Type, f.GSO.Size)
+			p.Resegment(f.Data, f.GSO.Type, f.GSO.Size, f.GSO.Transport)
 		}
 		c := &classes[p.Class]
 		c.Frames += p.Frames

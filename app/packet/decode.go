@@ -22,6 +22,7 @@ const (
 	etherIPv6       = 0x86dd
 	etherMPLS       = 0x8847
 	etherMPLSMulti  = 0x8848
+	etherBridging   = 0x6558 // transparent Ethernet bridging, in GRE (RFC 1701)
 	etherPPPoE      = 0x8864 // PPPoE session
 	etherQinQ       = 0x88a8 // 802.1ad
 	etherQinQOld    = 0x9100 // QinQ before 802.1ad

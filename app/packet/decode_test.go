@@ -219,7 +219,7 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("%d of %x: class %v and key %q", n, data, p.Class, p.Key())
 			}
 			was := p
-			p.Resegment(cut, gso, size)
+			p.Resegment(cut, gso, size, uint16(n))
 			if p.Frames < 1 || p.Frames > 1 && p.Bytes < was.Bytes && was.Bytes > 65575 || p.Class != was.Class {
 				t.Fatalf("%d of %x: resegmented %+v from %+v", n, data, p, was)
 			}

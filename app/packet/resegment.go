@@ -24,18 +24,23 @@ const (
 )
 
 // Resegment corrects p for a frame that stands for several on the wire, because the sender or the receiver merges segments (TSO,
-// GSO, LRO, GRO). It adds the headers that each segment has on the wire. It must follow Decode of the same data. gso and size are
-// the type and the segment size in bytes from the virtio header of the frame (linux/virtio_net.h).
+// GSO, LRO, GRO). It adds the headers that each segment has on the wire. It must follow Decode of the same data. gso, size and
+// transport come from the virtio header of the frame (linux/virtio_net.h): the type, the segment size in bytes, and the offset of
+// the innermost transport header in data, which is 0 if it is unknown.
 //
-// Every segment has size bytes of payload, and the last one the rest. The headers are read from data. If that is not possible (data
-// is too short, or the encapsulation is unknown), they are assumed to end eight bytes after the IP header. If gso or size is 0, or
-// p has no IP packet, nothing changes. Resegment does not allocate.
-func (p *Packet) Resegment(data []byte, gso uint8, size uint16) {
+// Every segment has size bytes of payload, and the last one the rest. If the offset is unknown, the headers are read from data. If
+// that is not possible (data is too short, or the encapsulation is unknown), the shortest transport header is assumed to follow.
+// If gso or size is 0, or p has no IP packet, nothing changes. Resegment does not allocate.
+func (p *Packet) Resegment(data []byte, gso uint8, size, transport uint16) {
 	if gso == 0 || size == 0 || p.Class > IPv6 || len(data) <= p.offset {
 		return
 	}
 	h := headers{data: data[p.offset:]}
-	h.walk(p.Class == IPv6, gso&^gsoECN)
+	gso &^= gsoECN
+	h.walk(p.Class == IPv6, gso)
+	if next := int(transport) - p.offset; next > 0 {
+		h.end = h.transportEnd(next, gso)
+	}
 	total, end := int(p.Bytes), h.end
 	if total <= end {
 		return
@@ -72,9 +77,7 @@ func (h *headers) walk(v6 bool, gso uint8) {
 			}
 			return
 		case proto == protoTCP:
-			if len(h.data) > next+12 {
-				h.end = next + int(h.data[next+12]>>4)*4
-			}
+			h.end = h.transportEnd(next, gsoTCP4)
 			return
 		case proto == protoUDP && gso == gsoUDP4:
 			return
@@ -83,6 +86,17 @@ func (h *headers) walk(v6 bool, gso uint8) {
 			return
 		}
 	}
+}
+
+// transportEnd returns the end of the transport header at off.
+func (h *headers) transportEnd(off int, gso uint8) int {
+	switch {
+	case gso != gsoTCP4 && gso != gsoTCP6:
+		return off + 8 // UDP
+	case len(h.data) <= off+12:
+		return off + 20
+	}
+	return off + int(h.data[off+12]>>4)*4
 }
 
 // ip skips the IP header at off and its extension headers. It returns the protocol and the offset of what follows.
@@ -123,41 +137,41 @@ func (h *headers) ip(off int, v6 bool) (proto byte, next int, ok bool) {
 	return proto, next, true
 }
 
-// tunnel skips the tunnel header at off: IP in IP (RFC 2003, 2473, 4213), GRE (RFC 2784, 2890) and VXLAN (RFC 7348).
+// tunnel skips the tunnel header at off: IP in IP (RFC 2003, 2473, 4213) and GRE (RFC 2784, 2890). A tunnel in UDP cannot be told
+// by its port; the kernel says where the transport header of its frames is.
 func (h *headers) tunnel(off int, proto byte) (next int, v6, ok bool) {
 	d := h.data
-	ethernet := false
 	switch proto {
 	case protoIPv4:
 		return off, false, true
 	case protoIPv6:
 		return off, true, true
 	case protoGRE:
-		if len(d) < off+4 {
-			return 0, false, false
-		}
-		next = off + 4
-		for bit := byte(0x80); bit >= 0x10; bit >>= 1 { // checksum, (routing), key, sequence number: four bytes each
-			if d[off]&bit != 0 {
-				next += 4
-			}
-		}
-		switch be16(d, off+2) {
-		case etherIPv4:
-			return next, false, true
-		case etherIPv6:
-			return next, true, true
-		case 0x6558: // transparent Ethernet bridging
-			ethernet = true
-		}
-	case protoUDP:
-		if len(d) >= off+16 && be16(d, off+2) == 4789 {
-			next, ethernet = off+16, true
-		}
-	}
-	if !ethernet || len(d) < next+14 {
+	default:
 		return 0, false, false
 	}
-	typ := be16(d, next+12)
-	return next + 14, typ == etherIPv6, typ == etherIPv4 || typ == etherIPv6
+	if len(d) < off+4 {
+		return 0, false, false
+	}
+	next = off + 4
+	for bit := byte(0x80); bit >= 0x10; bit >>= 1 { // checksum, (routing), key, sequence number: four bytes each
+		if d[off]&bit != 0 {
+			next += 4
+		}
+	}
+	typ := be16(d, off+2)
+	if typ == etherBridging {
+		next += 12 // the MAC addresses
+		for {
+			if len(d) < next+2 {
+				return 0, false, false
+			}
+			typ, next = be16(d, next), next+2
+			if typ != etherVLAN && typ != etherQinQ {
+				break
+			}
+			next += 2
+		}
+	}
+	return next, typ == etherIPv6, typ == etherIPv4 || typ == etherIPv6
 }

@@ -3,6 +3,7 @@ package packet
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -16,14 +17,20 @@ type flow struct {
 	options int // bytes of TCP options
 	gso     uint8
 	tag     int
+	unknown bool // the kernel does not say where the transport header is
+}
+
+// transport returns the length of the transport header.
+func (f flow) transport() int {
+	if f.proto == protoUDP {
+		return 8
+	}
+	return 20 + f.options
 }
 
 // packet returns a frame with n bytes of payload.
 func (f flow) packet(n int) []byte {
-	l4 := 20 + f.options
-	if f.proto == protoUDP {
-		l4 = 8
-	}
+	l4 := f.transport()
 	transport := make([]byte, l4+n)
 	if f.proto == protoTCP {
 		transport[12] = byte(l4/4) << 4
@@ -85,11 +92,26 @@ func TestResegment_EqualsSegments(t *testing.T) {
 		{name: "tcp6 over gre", link: ether(0x0800), outer: outer4(protoGRE, 0, 0x86dd), v6: true, proto: protoTCP, gso: gsoTCP6},
 		{name: "tcp4 over gre ethernet", link: ether(0x0800), proto: protoTCP, gso: gsoTCP4,
 			outer: outer4(protoGRE, 0, 0x6558, macs, 0x0800)},
-		{name: "tcp6 over vxlan", link: ether(0x0800), v6: true, proto: protoTCP, gso: gsoTCP6,
-			outer: outer4(protoUDP, 4789, 4789, make([]byte, 12), macs, 0x86dd)},
+		{name: "tcp6 over gre ethernet with tags", link: ether(0x0800), v6: true, proto: protoTCP, options: 12, gso: gsoTCP6,
+			outer: outer4(protoGRE, 0, 0x6558, macs, 0x88a8, 5, 0x8100, 7, 0x86dd)},
 		{name: "tcp6 behind extension headers", link: ether(0x86dd), v6: true, proto: protoTCP, gso: gsoTCP6,
 			outer: outer6(protoOptions, []byte{protoRouting, 1}, make([]byte, 14), []byte{protoIPv6, 0}, make([]byte, 6))},
 	}
+	for _, f := range slices.Clone(flows) { // without the kernel's help
+		f.name, f.unknown = f.name+", transport header unknown", true
+		flows = append(flows, f)
+	}
+	flows = append(flows, // only with it
+		flow{name: "tcp6 over vxlan", link: ether(0x0800), v6: true, proto: protoTCP, gso: gsoTCP6,
+			outer: outer4(protoUDP, 4789, 8472, make([]byte, 12), macs, 0x86dd)},
+		flow{name: "tcp6 with timestamps over vxlan over ipv6", link: join(macs, 0x8100, 7, 0x86dd), v6: true, proto: protoTCP,
+			options: 12, gso: gsoTCP6, outer: outer6(protoUDP, 4789, 4789, make([]byte, 12), macs, 0x86dd)},
+		flow{name: "tcp4 over geneve", link: ether(0x0800), proto: protoTCP, gso: gsoTCP4,
+			outer: outer4(protoUDP, 6081, 6081, make([]byte, 4+8), macs, 0x0800)},
+		flow{name: "udp4 over udp (FOU)", link: ether(0x0800), proto: protoUDP, gso: gsoUDP4, outer: outer4(protoUDP, 5555, 5555, make([]byte, 4))},
+		flow{name: "tcp4 over mpls over udp", link: ether(0x0800), proto: protoTCP, gso: gsoTCP4,
+			outer: outer4(protoUDP, 6635, 6635, make([]byte, 4), "\x00\x01\x01\x40")},
+	)
 	random := rand.New(rand.NewPCG(2, 3))
 	for _, f := range flows {
 		t.Run(f.name, func(t *testing.T) {
@@ -115,13 +137,17 @@ func TestResegment_EqualsSegments(t *testing.T) {
 					wire += one.Wire
 				}
 				merged := f.packet(payload)
-				p.Decode(LinkEthernet, merged[:min(len(merged), 200)], len(merged)+f.tag, f.tag)
-				p.Resegment(merged[:min(len(merged), 200)], f.gso, uint16(size))
+				p.Decode(LinkEthernet, merged[:min(len(merged), 160)], len(merged)+f.tag, f.tag)
+				transport := uint16(0)
+				if !f.unknown {
+					transport = uint16(len(merged) - payload - f.transport())
+				}
+				p.Resegment(merged[:min(len(merged), 160)], f.gso, uint16(size), transport)
 				if p.Frames != frames || p.Bytes != bytes || p.Wire != wire {
 					t.Fatalf("%d bytes in segments of %d: got %d frames, %d bytes, %d on the wire, want %d, %d, %d",
 						payload, size, p.Frames, p.Bytes, p.Wire, frames, bytes, wire)
 				}
-				if n := testing.AllocsPerRun(1, func() { p.Resegment(merged, f.gso, uint16(size)) }); n != 0 {
+				if n := testing.AllocsPerRun(1, func() { p.Resegment(merged, f.gso, uint16(size), transport) }); n != 0 {
 					t.Fatalf("Resegment: %v allocations", n)
 				}
 			}
@@ -145,7 +171,7 @@ func TestResegment_Fragments(t *testing.T) {
 			merged := flow{link: link, v6: tt.v6, proto: protoUDP}.packet(4992) // 5,000 with the UDP header
 			var p Packet
 			p.Decode(LinkEthernet, merged, len(merged), 0)
-			p.Resegment(merged, gsoUDP, 1480)
+			p.Resegment(merged, gsoUDP, 1480, 0)
 			if want := 4*tt.each + 5000; p.Frames != 4 || p.Bytes != want || p.Wire != want+4*14 {
 				t.Errorf("got %d frames, %d bytes, %d on the wire, want 4, %d, %d", p.Frames, p.Bytes, p.Wire, want, want+4*14)
 			}
@@ -167,7 +193,7 @@ func TestResegment_UnknownHeaders(t *testing.T) {
 			var p Packet
 			p.Decode(LinkEthernet, tt.frame, len(tt.frame), 0)
 			was := p
-			p.Resegment(tt.frame, tt.gso, tt.size)
+			p.Resegment(tt.frame, tt.gso, tt.size, 34)
 			if p != was {
 				t.Errorf("got %+v, want %+v", p, was)
 			}
@@ -175,8 +201,8 @@ func TestResegment_UnknownHeaders(t *testing.T) {
 	}
 	var p Packet
 	p.Decode(LinkEthernet, frame[:34], len(frame), 0) // the TCP header was not stored
-	p.Resegment(frame[:34], gsoTCP4, 1000)
-	if p.Frames != 4 {
-		t.Errorf("got %d frames of a cut one, want 4", p.Frames)
+	p.Resegment(frame[:34], gsoTCP4, 1000, 0)
+	if p.Frames != 3 {
+		t.Errorf("got %d frames of a cut one, want 3", p.Frames)
 	}
 }
