@@ -39,7 +39,7 @@ func addrs(texts ...string) (all []netip.Addr) {
 	return all
 }
 
-// dev is a device that was seen some time before now; the rates are bits per second.
+// dev returns a device that was last seen some time before now. The rates are in bits per second.
 func dev(name string, seen time.Duration, in, out float64, t traffic.Totals, hosts ...string) device.Device {
 	d := device.Device{Name: name, Source: names.SourcePTR, Hosts: addrs(hosts...), Totals: t, InRate: in / 8, OutRate: out / 8}
 	if len(hosts) > 0 && hosts[0] == name {
@@ -51,18 +51,18 @@ func dev(name string, seen time.Duration, in, out float64, t traffic.Totals, hos
 	return d
 }
 
-// made is a device with the interface of a maker.
+// made returns a device with a source, a vendor and a MAC.
 func made(d device.Device, source, vendor string, mac mac.Addr) device.Device {
 	d.Source, d.Vendor, d.MAC = source, vendor, mac
 	return d
 }
 
-// home is a network as many people have it.
+// home returns a snapshot of a home network.
 func home() *device.Snapshot {
 	s := &device.Snapshot{
-		Time: now, Start: start, Hosts: 31, Limit: 65536, Waiting: totals(0, 0, 340, 0, 0),
-		Tables: []device.TableUsage{{Name: "hosts", Used: 31, Limit: 65536}, {Name: "neighbours", Used: 4, Limit: 65536},
-			{Name: "macs", Used: 17, Limit: 65536}, {Name: "devices", Used: 14, Limit: 131072}},
+		Time: now, Start: start, Hosts: 31, Limit: 4096, Waiting: totals(0, 0, 340, 0, 0),
+		Tables: []device.TableUsage{{Name: "hosts", Used: 31, Limit: 4096}, {Name: "neighbours", Used: 4, Limit: 4096},
+			{Name: "macs", Used: 17, Limit: 4096}, {Name: "devices", Used: 14, Limit: 8192}},
 		Devices: []device.Device{
 			made(dev("192.168.178.1", 0, 410e3, 96e3, totals(41e6, 12e6, 3e6, 88e6, 9e6), "192.168.178.1", "fe80::3a10:d5ff:fe12:9c01"),
 				names.SourceAddress, "AVM Audiovisuelles Marketing und Comput", mac.Addr{0x38, 0x10, 0xd5, 0x12, 0x9c, 0x01}),
@@ -76,7 +76,7 @@ func home() *device.Snapshot {
 				names.SourceFile, "Intel Corporate", mac.Addr{0xa4, 0xc3, 0xf0, 0x71, 0x20, 0x20}),
 			made(dev("brother-printer.fritz.box", -1, 0, 0, traffic.Totals{}, "192.168.178.9"),
 				names.SourcePTR, "Brother industries", mac.Addr{0x00, 0x80, 0x77, 0x5a, 0x10, 0x09}),
-			made(dev("chromecast-wohnzimmer.fritz.box", 0, 14.2e6, 310e3, totals(71e6, 900e3, 1.2e6, 9_410e6, 2e6), "192.168.178.31"),
+			made(dev("chromecast-livingroom.fritz.box", 0, 14.2e6, 310e3, totals(71e6, 900e3, 1.2e6, 9_410e6, 2e6), "192.168.178.31"),
 				names.SourceMDNS, "Google", mac.Addr{0xf4, 0xf5, 0xd8, 0x9a, 0x00, 0x31}),
 			dev("doorbell.fritz.box", 41*time.Second, 0, 0, totals(730e6, 0, 44e3, 21e6, 0), "192.168.178.52"),
 			made(dev("garage-esp32.fritz.box", 3*time.Hour, 0, 0, totals(12e3, 0, 6e3, 9e3, 0), "192.168.178.61"),
@@ -104,7 +104,7 @@ func healthy() []meter.Status {
 	return m
 }
 
-// sick is a capture that has lost frames, and one that is deaf.
+// sick returns a capture with drops and one without an interface.
 func sick() []meter.Status {
 	m := append(healthy(), meter.Status{Interface: "eth2", Stats: capture.Stats{Reason: "no such interface"}})
 	m[0].Drops = 1_204
@@ -121,12 +121,12 @@ func lookupsBad() rdns.Stats {
 	return s
 }
 
-func heardWell() discovery.Stats {
+func factsWell() discovery.Stats {
 	return discovery.Stats{Facts: [discovery.NumProtocols]uint64{discovery.ARP: 18_204, discovery.NDP: 3_117, discovery.DHCP: 64, discovery.MDNS: 942}}
 }
 
-func heardBad() discovery.Stats {
-	s := heardWell()
+func factsBad() discovery.Stats {
+	s := factsWell()
 	s.Facts[discovery.DHCPv6] = 3
 	s.Malformed[discovery.DHCP], s.Malformed[discovery.MDNS] = 1, 2
 	s.NamesRefused[discovery.DHCP], s.NamesRefused[discovery.MDNS] = 4, 19
@@ -138,11 +138,11 @@ func lan() []netip.Prefix {
 }
 
 func healthyConfig() Config {
-	return Config{Snapshot: home, Meters: healthy, Names: lookupsWell, Facts: heardWell, ControlDrops: func() uint64 { return 0 }, Prefixes: lan,
+	return Config{Snapshot: home, Meters: healthy, Names: lookupsWell, Facts: factsWell, ControlDrops: func() uint64 { return 0 }, Prefixes: lan,
 		Version: "v1.2.3"}
 }
 
-// sickConfig is of a network of which not all is counted or remembered.
+// sickConfig returns a page with all kinds of problems.
 func sickConfig() Config {
 	s := home()
 	s.Overflow, s.Forgotten = totals(1000, 0, 0, 2000, 0), totals(40e6, 0, 0, 512e6, 0)
@@ -152,6 +152,6 @@ func sickConfig() Config {
 	s.Devices = devices
 	c := healthyConfig()
 	c.Snapshot, c.Meters, c.Names = func() *device.Snapshot { return s }, sick, lookupsBad
-	c.Facts, c.ControlDrops = heardBad, func() uint64 { return 1_377 }
+	c.Facts, c.ControlDrops = factsBad, func() uint64 { return 1_377 }
 	return c
 }

@@ -13,7 +13,7 @@ import (
 	"gonetmon/app/meter"
 )
 
-// FuzzPage has devices, vendors and interfaces called anything, and asks for the page in any way: it has the same elements and
+// FuzzPage renders the page with any names of devices, vendors and interfaces, and any query. It must have the same elements and
 // attributes as with good names.
 func FuzzPage(f *testing.F) {
 	for i, name := range hostile {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gonetmon/app/capture"
 	"gonetmon/app/device"
 	"gonetmon/app/discovery"
 	"gonetmon/app/meter"
@@ -14,65 +15,62 @@ import (
 	"gonetmon/app/traffic"
 )
 
-// health is how the counting does.
+// health is the lower part of the page.
 type health struct {
 	Interfaces []iface
 	Classes    []class
 	Prefixes   []string
 	Devices    string // with an address
-	Former     string // names that no device has now; "" if none
+	Former     string // devices without an address; "" if none
 	Hosts      string
 	Overflow   string // "" if none
 	Waiting    string // "" if none
 	Forgotten  string // "" if none
 	Lookups    *lookups
-	Heard      *heard
+	Discovery  *facts
 	Tables     []table
 }
 
 // An iface is one interface.
 type iface struct {
-	Name   string
-	Up     bool
-	Reason string
-	Frames string
-	Drops  string
-	Lost   string // the share of the drops; "" if none
-	Again  uint64 // times that it went and came back
+	Name       string
+	Up         bool
+	Reason     string
+	Frames     string
+	Drops      string
+	DropShare  string // "" if none
+	Reattached uint64 // how often the interface disappeared and came back
 }
 
 // A class is one class of frames.
 type class struct{ Name, Frames, Bytes, Share string }
 
-// lookups are those of names.
+// lookups describe reverse DNS.
 type lookups struct {
-	Queries, InFlight, Waiting string
-	Failures                   []failure
-	Refused                    string // "" if none
+	Queries, InFlight, Queued string
+	Failures                  []item
+	Invalid                   string // names; "" if none
 }
 
-// heard is what devices told each other.
-type heard struct {
-	Facts     []fact
+// facts describe neighbor discovery.
+type facts struct {
+	Facts     []item
 	Malformed string // "" if none
-	Refused   string // likewise
-	Drops     string // likewise
+	Invalid   string // likewise
+	Skipped   string // likewise
 }
 
-// A table is one of the tables in which is remembered, and how full it is.
+type item struct{ Name, Count string }
+
+// A table is the usage of an internal table.
 type table struct {
 	Name, Used, Limit string
 	Full              bool
 }
 
-type (
-	failure struct{ Count, What string }
-	fact    struct{ Count, What string }
-)
-
-// A notice is what must not be overlooked.
+// A notice is a problem with a hint.
 type notice struct {
-	Bad        bool // nothing is counted; else: look at it
+	Bad        bool // nothing is counted
 	Text, Hint string
 }
 
@@ -88,24 +86,24 @@ func (p *page) health(s *device.Snapshot, meters []meter.Status) health {
 	tables := s.Tables
 	if p.cfg.Names != nil {
 		stats := p.cfg.Names()
-		h.Lookups = lookupsOf(stats)
+		h.Lookups = newLookups(stats)
 		tables = append(slices.Clip(tables), device.TableUsage{Name: "dns", Used: stats.Cached, Limit: s.Limit})
 	}
 	if p.cfg.Facts != nil {
-		h.Heard = heardOf(p.cfg.Facts())
+		h.Discovery = newFacts(p.cfg.Facts())
 		if p.cfg.ControlDrops != nil {
-			h.Heard.Drops = some(p.cfg.ControlDrops())
+			h.Discovery.Skipped = positive(p.cfg.ControlDrops())
 		}
 	}
 	for _, t := range tables {
-		h.Tables = append(h.Tables, tableOf(t))
+		h.Tables = append(h.Tables, newTable(t))
 	}
 	return h
 }
 
 func (h *health) network(s *device.Snapshot) {
 	devices := s.NumAddressed()
-	h.Devices, h.Former, h.Hosts = grouped(uint64(devices)), some(uint64(len(s.Devices)-devices)), grouped(uint64(s.Hosts))
+	h.Devices, h.Former, h.Hosts = grouped(uint64(devices)), positive(uint64(len(s.Devices)-devices)), grouped(uint64(s.Hosts))
 	bytes := func(t *traffic.Totals) string {
 		if n := t.Sent().Bytes + t.Received().Bytes; n > 0 {
 			return inBytes(n)
@@ -120,10 +118,10 @@ func (h *health) capture(meters []meter.Status) {
 	for _, m := range meters {
 		i := iface{Name: m.Interface, Up: m.Up, Reason: m.Reason, Frames: grouped(m.Frames), Drops: grouped(m.Drops)}
 		if m.Attached > 1 {
-			i.Again = m.Attached - 1
+			i.Reattached = m.Attached - 1
 		}
 		if m.Drops > 0 {
-			i.Lost = percent(m.Drops, m.Frames+m.Drops)
+			i.DropShare = percent(m.Drops, m.Frames+m.Drops)
 		}
 		h.Interfaces = append(h.Interfaces, i)
 		for c := range all {
@@ -143,113 +141,118 @@ func (h *health) capture(meters []meter.Status) {
 	}
 }
 
-func tableOf(t device.TableUsage) table {
-	name := map[string]string{"hosts": "addresses with traffic", "neighbours": "addresses heard of", "macs": "MACs",
-		"devices": "names of devices", "dns": "addresses looked up"}[t.Name]
+func newTable(t device.TableUsage) table {
+	name := map[string]string{"hosts": "addresses with traffic", "neighbours": "other known addresses",
+		"macs": "MAC addresses", "devices": "device names", "dns": "DNS cache"}[t.Name]
 	used, limit := uint64(max(t.Used, 0)), uint64(max(t.Limit, 0))
 	return table{Name: cmp.Or(name, t.Name), Used: grouped(used), Limit: grouped(limit), Full: limit > 0 && used >= limit}
 }
 
-func heardOf(s discovery.Stats) *heard {
-	h := &heard{}
-	var malformed, refused uint64
-	words := [discovery.NumProtocols]string{"ARP", "neighbour discovery", "DHCP", "DHCPv6", "mDNS"}
+func newFacts(s discovery.Stats) *facts {
+	f := &facts{}
+	var malformed, invalid uint64
+	words := [discovery.NumProtocols]string{"ARP", "NDP", "DHCP", "DHCPv6", "mDNS"}
 	for p, word := range words {
 		if s.Facts[p] > 0 {
-			h.Facts = append(h.Facts, fact{grouped(s.Facts[p]), word})
+			f.Facts = append(f.Facts, item{word, grouped(s.Facts[p])})
 		}
 		malformed += s.Malformed[p]
-		refused += s.NamesRefused[p]
+		invalid += s.NamesRefused[p]
 	}
-	h.Malformed, h.Refused = some(malformed), some(refused)
-	return h
+	f.Malformed, f.Invalid = positive(malformed), positive(invalid)
+	return f
 }
 
-// some returns n with its digits in groups, and "" for 0.
-func some(n uint64) string {
+// positive returns n with its digits in groups, or "" if it is 0.
+func positive(n uint64) string {
 	if n == 0 {
 		return ""
 	}
 	return grouped(n)
 }
 
-func lookupsOf(s rdns.Stats) *lookups {
-	l := &lookups{Queries: grouped(s.Queries), InFlight: strconv.Itoa(s.InFlight), Waiting: strconv.Itoa(s.Queued)}
+func newLookups(s rdns.Stats) *lookups {
+	l := &lookups{Queries: grouped(s.Queries), InFlight: strconv.Itoa(s.InFlight), Queued: strconv.Itoa(s.Queued)}
 	words := [rdns.NumReasons]string{
-		rdns.Timeout:   "no answer in time",
-		rdns.Network:   "server not reachable",
-		rdns.ServFail:  "server in trouble (SERVFAIL)",
-		rdns.Refused:   "server refuses to answer (REFUSED)",
-		rdns.RCode:     "server reports an error",
-		rdns.Truncated: "answer too long",
-		rdns.Mismatch:  "answer to another question",
-		rdns.Malformed: "unreadable answer",
-		rdns.BadName:   "name that is none",
+		rdns.Timeout:   "timeouts",
+		rdns.Network:   "server unreachable",
+		rdns.ServFail:  "server failure (SERVFAIL)",
+		rdns.Refused:   "refused by the server (REFUSED)",
+		rdns.RCode:     "other server errors",
+		rdns.Truncated: "truncated answers",
+		rdns.Mismatch:  "answers to other queries",
+		rdns.Malformed: "malformed answers",
+		rdns.BadName:   "answers without a valid name",
 	}
 	for reason, n := range s.Failures {
 		if n > 0 {
-			l.Failures = append(l.Failures, failure{grouped(n), words[reason]})
+			l.Failures = append(l.Failures, item{words[reason], grouped(n)})
 		}
 	}
-	l.Refused = some(s.NamesRefused)
+	l.Invalid = positive(s.NamesRefused)
 	return l
 }
 
-// notices says what keeps gonetmon from counting what it should, and what to do about it.
+// notices returns the problems that keep gonetmon from counting correctly, and hints on what to do.
 func (p *page) notices(s *device.Snapshot, meters []meter.Status) (all []notice) {
-	var listening []string
+	var up []string
 	var frames, drops uint64
 	for _, m := range meters {
 		frames += m.Frames
 		drops += m.Drops
 		if m.Up {
-			listening = append(listening, m.Interface)
+			up = append(up, m.Interface)
 			continue
 		}
-		all = append(all, notice{Bad: true, Text: "Nothing is heard from " + m.Interface + ": " + m.Reason + ".", Hint: remedy(m.Reason)})
+		all = append(all, notice{Bad: true, Text: "Nothing is captured on " + m.Interface + ": " + m.Reason + ".", Hint: remedy(m.Reason)})
 	}
 	if p.cfg.Prefixes != nil && len(p.cfg.Prefixes()) == 0 {
-		all = append(all, notice{Bad: true, Text: "gonetmon does not know which addresses are yours, so it can't tell your devices from the internet.",
-			Hint: "Set GONETMON_CIDR to the range of your network, for example 192.168.1.0/24, and start gonetmon again."})
+		all = append(all, notice{Bad: true,
+			Text: "gonetmon does not know which addresses are yours, so it cannot tell your devices from the internet.",
+			Hint: "Set GONETMON_CIDR to the range of your network, for example 192.168.1.0/24, and restart gonetmon."})
 	}
-	total, elsewhere := s.Network.Total().Bytes, uint64(0)
+	total, other := s.Network.Total().Bytes, uint64(0)
 	for f := range s.Network {
-		elsewhere += s.Network[f][traffic.ScopeOther].Bytes
+		other += s.Network[f][traffic.ScopeOther].Bytes
 	}
-	where := strings.Join(listening, ", ")
+	where := strings.Join(up, ", ")
 	switch {
-	case len(listening) == 0:
+	case len(up) == 0:
 	case frames == 0:
 		all = append(all, notice{Text: "No traffic has been seen on " + where + " yet.",
-			Hint: "Is the cable in the mirror port of the switch, is mirroring switched on there, and is GONETMON_INTERFACE the right interface?"})
+			Hint: "Check that the cable is in the mirror port of the switch, that mirroring is turned on, and that GONETMON_INTERFACE " +
+				"is the right interface."})
 	case total == 0:
 		all = append(all, notice{Text: "There is traffic on " + where + ", but none of it is IP.",
-			Hint: "Does the switch mirror the port of the router, and in both directions?"})
-	case elsewhere == total:
-		all = append(all, notice{Text: "There is traffic on " + where + ", but none of it is of your addresses.",
-			Hint: "Does GONETMON_CIDR name the addresses that your devices have?"})
+			Hint: "Check that the switch mirrors the port of the router, in both directions."})
+	case other == total:
+		all = append(all, notice{Text: "There is traffic on " + where + ", but none to or from your addresses.",
+			Hint: "Check that GONETMON_CIDR contains the addresses of your devices."})
 	}
 	if drops > 0 {
-		all = append(all, notice{Text: grouped(drops) + " of " + grouped(frames+drops) + " frames were lost (" + percent(drops, frames+drops) +
-			"): true use is higher than shown.",
-			Hint: "The ring was full before gonetmon could empty it. If the number grows, give it more memory with GONETMON_RING_SIZE; " +
-				"if that does not help, the machine is too slow for this traffic."})
+		all = append(all, notice{
+			Text: grouped(drops) + " of " + grouped(frames+drops) + " frames were dropped (" + percent(drops, frames+drops) +
+				"): actual traffic is higher than shown.",
+			Hint: "The capture buffer was full. If the number keeps growing, increase GONETMON_RING_SIZE. If that does not help, " +
+				"the machine is too slow for this traffic."})
 	}
 	if s.Limit > 0 && s.Hosts >= s.Limit {
-		all = append(all, notice{Text: "The limit of " + grouped(uint64(s.Limit)) + " addresses is reached: new ones are counted together only."})
+		all = append(all, notice{
+			Text: "The limit of " + grouped(uint64(s.Limit)) + " addresses is reached: traffic of further addresses is only counted in total.",
+			Hint: "If you have more addresses, increase GONETMON_MAX_HOSTS."})
 	}
 	return all
 }
 
-// remedy says what helps against a capture.Stats.Reason.
-func remedy(why string) string {
-	switch {
-	case strings.HasPrefix(why, "no such interface"):
-		return "gonetmon waits until it is there. Is GONETMON_INTERFACE spelled as ip link shows it?"
-	case strings.HasPrefix(why, "interface is down"):
-		return "It is switched off. Switch it on (ip link set … up), or let gonetmon do it by giving it CAP_NET_ADMIN."
-	case strings.HasPrefix(why, "interface has no carrier"):
-		return "Counting goes on by itself when the cable and the other end are."
+// remedy returns a hint for the reason in capture.Stats.
+func remedy(reason string) string {
+	switch reason {
+	case capture.ReasonNoInterface:
+		return "gonetmon waits for it. Check the spelling of GONETMON_INTERFACE: ip link lists the interfaces."
+	case capture.ReasonDown:
+		return "Bring it up (ip link set … up), or let gonetmon do it: restart it with CAP_NET_ADMIN."
+	case capture.ReasonNoCarrier:
+		return "Counting continues when the link is back."
 	}
 	return ""
 }

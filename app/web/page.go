@@ -1,5 +1,5 @@
-// Package web is what people see: one page that shows which device uses the network, and whether the capture is well. It knows
-// nothing of how traffic is counted or devices are named.
+// Package web renders the HTML page: which devices use the network, and whether the capture is healthy. It knows nothing of how
+// traffic is counted or devices are named.
 package web
 
 import (
@@ -18,14 +18,14 @@ import (
 	"gonetmon/app/rdns"
 )
 
-// Config is what the page shows.
+// Config has the sources of the page.
 type Config struct {
 	Snapshot     func() *device.Snapshot
 	Meters       func() []meter.Status  // nil: no capture
-	Names        func() rdns.Stats      // nil: no lookups
-	Facts        func() discovery.Stats // what was heard in control frames; nil: nothing is listened to
-	ControlDrops func() uint64          // control frames that came too fast to be heard; nil: none
-	Prefixes     func() []netip.Prefix  // those of the LAN; nil: not known
+	Names        func() rdns.Stats      // nil: no reverse DNS
+	Facts        func() discovery.Stats // nil: no neighbor discovery
+	ControlDrops func() uint64          // control frames skipped under overload; nil: none
+	Prefixes     func() []netip.Prefix  // of the LAN; nil: unknown
 	Version      string
 }
 
@@ -42,7 +42,7 @@ type page struct {
 	policy string
 }
 
-// NewPage returns the page. It needs no JavaScript and nothing from elsewhere, and forbids the browser both.
+// NewPage returns the page. It uses no JavaScript and no external resources, and its policy forbids them.
 func NewPage(cfg Config) http.Handler {
 	layout, err := template.New("page").Parse(pageHTML)
 	if err != nil {
@@ -57,8 +57,8 @@ func NewPage(cfg Config) http.Handler {
 	}
 }
 
-// ServeHTTP shows the page. The query says how: sort=now and sort=name instead of by total, and pause for one that does not
-// refresh itself.
+// ServeHTTP renders the page. In the query, sort=now and sort=name replace sorting by total, and pause turns off the automatic
+// refresh.
 func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var b bytes.Buffer
 	if err := p.layout.Execute(&b, p.view(r.URL.Query())); err != nil {

@@ -29,7 +29,7 @@ import (
 	"gonetmon/app/traffic"
 )
 
-var update = flag.Bool("update", false, "write the golden pages anew")
+var update = flag.Bool("update", false, "update the golden pages")
 
 func golden(t *testing.T, name, got string) {
 	t.Helper()
@@ -54,13 +54,13 @@ func get(cfg Config, query string) *httptest.ResponseRecorder {
 	return w
 }
 
-// styleless is a page without its style, which has a file of its own.
+// styleless returns a page without its style sheet.
 func styleless(page string) string { return strings.Replace(page, pageCSS, "", 1) }
 
-func TestPage(t *testing.T) {
+func TestPage_Golden(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"home": healthyConfig(), "sick": sickConfig(),
-		"empty": {Snapshot: func() *device.Snapshot { return &device.Snapshot{Time: now, Start: start, Limit: 65536} }},
+		"empty": {Snapshot: func() *device.Snapshot { return &device.Snapshot{Time: now, Start: start, Limit: 4096} }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			golden(t, name+".html", styleless(get(cfg, "").Body.String()))
@@ -73,8 +73,8 @@ var hostile = []string{
 	"-->", "bad\xffutf8", "new\nline", "&amp;", `"><svg onload=alert(1)>.evil`, "javascript:alert(1)", "\u202eright", "",
 }
 
-// Whatever a name is, the page has the same elements and attributes as with a good one.
-func TestPageEscapes(t *testing.T) {
+// The page has the same elements and attributes with any name.
+func TestPage_EscapesNames(t *testing.T) {
 	page := func(name string) string {
 		s := home()
 		devices := slices.Clone(s.Devices)
@@ -100,7 +100,7 @@ func TestPageEscapes(t *testing.T) {
 	}
 }
 
-// structure lists the tags of a page, with the names of their attributes.
+// structure returns the tags of a page with the names of their attributes.
 func structure(t *testing.T, page string) (tags []string) {
 	t.Helper()
 	for z := html.NewTokenizer(strings.NewReader(page)); ; {
@@ -121,8 +121,7 @@ func structure(t *testing.T, page string) (tags []string) {
 	}
 }
 
-// Every element is closed, as far as HTML wants it to be.
-func TestPageIsWellFormed(t *testing.T) {
+func TestPage_IsWellFormed(t *testing.T) {
 	d := xml.NewDecoder(strings.NewReader(styleless(get(healthyConfig(), "").Body.String())))
 	d.Strict = false
 	d.AutoClose = xml.HTMLAutoClose
@@ -136,8 +135,8 @@ func TestPageIsWellFormed(t *testing.T) {
 	}
 }
 
-// The browser accepts the style that the page has, and nothing else.
-func TestPageHeaders(t *testing.T) {
+// The policy allows the style sheet of the page, and nothing else.
+func TestPage_Headers(t *testing.T) {
 	w := get(healthyConfig(), "")
 	policy := w.Header().Get("Content-Security-Policy")
 	for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'", "style-src 'sha256-"} {
@@ -158,7 +157,7 @@ func TestPageHeaders(t *testing.T) {
 		t.Error("the style is not the one that the policy allows")
 	}
 	for _, forbidden := range []string{"<script", " style=", "http://", "https://", "ZgotmplZ"} {
-		// The icon names the namespace of SVG, which nobody fetches.
+		// The icon has the namespace of SVG, which is not fetched.
 		if strings.Contains(strings.Replace(page, "http://www.w3.org/2000/svg", "", 1), forbidden) {
 			t.Errorf("the page has %q", forbidden)
 		}
@@ -175,15 +174,15 @@ func order(page string) string {
 	return strings.Join(all, " ")
 }
 
-func TestPageSorts(t *testing.T) {
+func TestPage_Sorts(t *testing.T) {
 	const idle = " brother-printer guest-tablet"
 	for query, want := range map[string]string{
-		"": "ben-laptop nas chromecast-wohnzimmer annas-iphone doorbell roku-ultra pi 192.168.178.1 alexa-kitchen thermostat 192.168.178.77 garage-esp32",
-		"?sort=now": "nas ben-laptop chromecast-wohnzimmer annas-iphone 192.168.178.1 pi alexa-kitchen doorbell roku-ultra thermostat " +
+		"": "ben-laptop nas chromecast-livingroom annas-iphone doorbell roku-ultra pi 192.168.178.1 alexa-kitchen thermostat 192.168.178.77 garage-esp32",
+		"?sort=now": "nas ben-laptop chromecast-livingroom annas-iphone 192.168.178.1 pi alexa-kitchen doorbell roku-ultra thermostat " +
 			"192.168.178.77 garage-esp32",
-		"?sort=name": "192.168.178.1 192.168.178.77 alexa-kitchen annas-iphone ben-laptop chromecast-wohnzimmer doorbell garage-esp32 nas pi " +
+		"?sort=name": "192.168.178.1 192.168.178.77 alexa-kitchen annas-iphone ben-laptop chromecast-livingroom doorbell garage-esp32 nas pi " +
 			"roku-ultra thermostat",
-		"?sort=<x>": "ben-laptop nas chromecast-wohnzimmer annas-iphone doorbell roku-ultra pi 192.168.178.1 alexa-kitchen thermostat 192.168.178.77 garage-esp32",
+		"?sort=<x>": "ben-laptop nas chromecast-livingroom annas-iphone doorbell roku-ultra pi 192.168.178.1 alexa-kitchen thermostat 192.168.178.77 garage-esp32",
 	} {
 		if got := order(get(healthyConfig(), query).Body.String()); got != want+idle {
 			t.Errorf("%q:\n got %s\nwant %s", query, got, want+idle)
@@ -191,8 +190,7 @@ func TestPageSorts(t *testing.T) {
 	}
 }
 
-// What is said of a device below its name, and when one points at that.
-func TestRow(t *testing.T) {
+func TestNewRow(t *testing.T) {
 	hw := mac.Addr{0x24, 0x0a, 0xc4, 1, 2, 3}
 	for _, c := range []struct {
 		name                string
@@ -208,12 +206,12 @@ func TestRow(t *testing.T) {
 		{name: "the MAC for a name", d: made(dev(hw.String(), 0, 0, 0, traffic.Totals{}, "10.0.0.1"), names.SourceAddress, "Espressif", hw),
 			lack: "no name", title: "Espressif, 24:0a:c4:01:02:03", addresses: "10.0.0.1"},
 		{name: "no address", d: made(dev("tv.lan", 0, 0, 0, traffic.Totals{}), names.SourceFile, "", mac.Addr{}),
-			lack: "no address now", nameFrom: "name from your hosts file"},
+			lack: "no address", nameFrom: "name from your hosts file"},
 		{name: "many addresses", d: made(dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1", "10.0.0.2", "fe80::1"), names.SourceDHCP, "", hw),
 			title: "24:0a:c4:01:02:03, 10.0.0.1 10.0.0.2 fe80::1", addresses: "10.0.0.1 10.0.0.2", nameFrom: "name from DHCP"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := rowOf(&c.d, 0, 0)
+			r := newRow(&c.d, 0, 0)
 			got := []string{r.Lack, r.MAC, r.Title, strings.Join(r.Addresses, " "), r.Source}
 			if diff := cmp.Diff([]string{c.lack, c.mac, c.title, c.addresses, c.nameFrom}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -222,7 +220,7 @@ func TestRow(t *testing.T) {
 	}
 }
 
-func TestPagePauses(t *testing.T) {
+func TestPage_Pauses(t *testing.T) {
 	const tag = `<meta http-equiv="refresh" content="5">`
 	if page := get(healthyConfig(), "?sort=now").Body.String(); !strings.Contains(page, tag) ||
 		!strings.Contains(page, `href="?pause=1&amp;sort=now">pause`) {
@@ -245,19 +243,19 @@ func crowd(n int) *device.Snapshot {
 	return s
 }
 
-func TestPageIsBounded(t *testing.T) {
+func TestPage_BoundsRows(t *testing.T) {
 	s := crowd(maxRows + 11)
 	page := get(Config{Snapshot: func() *device.Snapshot { return s }}, "").Body.String()
 	if n := len(cells.FindAllString(page, -1)); n != maxRows {
 		t.Errorf("%d rows, want %d", n, maxRows)
 	}
-	if want := "and 11 more devices, 55.0" + hard + "kB together"; !strings.Contains(page, want) { // 0 + 1 + … + 10 kB
+	if want := "and 11 more devices, 55.0" + hard + "kB in total"; !strings.Contains(page, want) { // 0 + 1 + … + 10 kB
 		t.Errorf("no %q", want)
 	}
 }
 
-// What keeps gonetmon from counting is said first, and in words.
-func TestNotices(t *testing.T) {
+// Problems are the first thing on the page.
+func TestPage_Notices(t *testing.T) {
 	up := func(frames uint64) func() []meter.Status {
 		return func() []meter.Status {
 			m := []meter.Status{{Interface: "eth1", Stats: capture.Stats{Up: true, Frames: frames}}}
@@ -265,8 +263,10 @@ func TestNotices(t *testing.T) {
 			return m
 		}
 	}
-	down := func(why string) func() []meter.Status {
-		return func() []meter.Status { return []meter.Status{{Interface: "eth1", Stats: capture.Stats{Reason: why}}} }
+	down := func(reason string) func() []meter.Status {
+		return func() []meter.Status {
+			return []meter.Status{{Interface: "eth1", Stats: capture.Stats{Reason: reason}}}
+		}
 	}
 	with := func(scope traffic.Scope) func() *device.Snapshot {
 		return func() *device.Snapshot {
@@ -283,13 +283,13 @@ func TestNotices(t *testing.T) {
 	}{
 		{"all well", Config{Snapshot: with(traffic.ScopeInternet), Meters: up(5), Prefixes: lan}, ""},
 		{"nothing known", Config{Snapshot: none}, ""},
-		{"no interface", Config{Snapshot: none, Meters: down("no such interface")}, "Nothing is heard from eth1: no such interface."},
-		{"down", Config{Snapshot: none, Meters: down("interface is down")}, "switched off"},
-		{"no carrier", Config{Snapshot: none, Meters: down("interface has no carrier (is the cable plugged in?)")}, "by itself"},
+		{"no interface", Config{Snapshot: none, Meters: down(capture.ReasonNoInterface)}, "Nothing is captured on eth1: no such interface."},
+		{"down", Config{Snapshot: none, Meters: down(capture.ReasonDown)}, "CAP_NET_ADMIN"},
+		{"no carrier", Config{Snapshot: none, Meters: down(capture.ReasonNoCarrier)}, "when the link is back"},
 		{"no prefix", Config{Snapshot: with(traffic.ScopeOther), Meters: up(5), Prefixes: func() []netip.Prefix { return nil }}, "GONETMON_CIDR"},
 		{"no frames", Config{Snapshot: none, Meters: up(0), Prefixes: lan}, "No traffic has been seen on eth1 yet."},
 		{"no IP", Config{Snapshot: none, Meters: up(5), Prefixes: lan}, "none of it is IP."},
-		{"not ours", Config{Snapshot: with(traffic.ScopeOther), Meters: up(5), Prefixes: lan}, "none of it is of your addresses."},
+		{"not ours", Config{Snapshot: with(traffic.ScopeOther), Meters: up(5), Prefixes: lan}, "none to or from your addresses."},
 		{"drops", Config{Snapshot: home, Meters: sick, Prefixes: lan}, "GONETMON_RING_SIZE"},
 		{"full", Config{Snapshot: func() *device.Snapshot { s := home(); s.Limit = s.Hosts; return s }, Meters: up(5)}, "The limit of 31 addresses"},
 	} {
@@ -321,7 +321,7 @@ func TestUnits(t *testing.T) {
 }
 
 func BenchmarkPage(b *testing.B) {
-	for _, n := range []int{20, 65536} {
+	for _, n := range []int{20, 4096} {
 		s := crowd(n)
 		p := NewPage(Config{Snapshot: func() *device.Snapshot { return s }, Meters: healthy, Names: lookupsWell, Prefixes: lan})
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	narrow = "\u202f" // a narrow space that does not break: between digits
-	hard   = "\u00a0" // a space that does not break: before a unit
+	narrow = "\u202f" // narrow no-break space, between digits
+	hard   = "\u00a0" // no-break space, before a unit
 )
 
 func inBytes(n uint64) string { return units.Bytes(n, hard) }
@@ -46,21 +46,21 @@ func span(d time.Duration) string {
 	return two(d/day, "d", d%day/time.Hour, "h")
 }
 
-// ago returns a time that has passed, in its largest unit.
+// ago returns how long ago something was, in the largest unit.
 func ago(d time.Duration) string {
 	const recent = 10 * time.Second
 	for _, u := range []struct {
-		is   time.Duration
+		unit time.Duration
 		name string
 	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}} {
-		if d >= u.is && d >= recent {
-			return strconv.FormatInt(int64(d/u.is), 10) + hard + u.name + " ago"
+		if d >= u.unit && d >= recent {
+			return strconv.FormatInt(int64(d/u.unit), 10) + hard + u.name + " ago"
 		}
 	}
 	return "now"
 }
 
-// clock returns t as the wall clock shows it, with the date if that is not today's.
+// clock returns the time of t, with the date if it is not today.
 func clock(t, now time.Time) string {
 	if t.YearDay() == now.YearDay() && t.Year() == now.Year() {
 		return t.Format("15:04")
@@ -68,7 +68,7 @@ func clock(t, now time.Time) string {
 	return t.Format("2 Jan 15:04")
 }
 
-// percent returns part of whole, with more digits where it is little.
+// percent returns part of whole in percent, with one decimal below 10.
 func percent(part, whole uint64) string {
 	if whole == 0 {
 		return "0" + hard + "%"

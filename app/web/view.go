@@ -15,69 +15,70 @@ import (
 )
 
 const (
-	maxRows      = 500 // devices that are shown
-	maxAddresses = 2   // of a device
-	maxListed    = 30  // of a device, when one asks for all
+	maxRows      = 500 // devices on the page
+	maxAddresses = 2   // of a device, in its row
+	maxListed    = 30  // of a device, in its tooltip
 	refresh      = 5   // seconds
 )
 
-// A view is what the layout fills in: text, as it shall be read.
+// A view is the input of the template: formatted text.
 type view struct {
-	Style     template.CSS
-	Version   string
-	Refresh   int    // seconds; 0: never
-	Toggle    string // the query for the other
-	Time      string
-	Since     string
-	Span      string
-	Notices   []notice
-	In, Out   string  // now
-	InMost    *leader // nil: nothing
-	OutMost   *leader
-	Total     string
-	Packets   string
-	Scopes    []part
-	Sort      string
-	Sorts     []link
-	Rows      []row
-	Idle      []row
-	More      string // how many devices are not shown
-	MoreTotal string
-	Health    health
+	Style       template.CSS
+	Version     string
+	Refresh     int    // seconds; 0: never
+	Toggle      string // query that turns the refresh on or off
+	Time        string
+	Since       string
+	Span        string
+	Notices     []notice
+	In, Out     string // current rates
+	TopReceiver *top   // nil if there is no traffic
+	TopSender   *top
+	Total       string
+	Packets     string
+	Scopes      []segment
+	Sort        string
+	Sorts       []link
+	Rows        []row  // devices with traffic
+	Idle        []row  // devices without
+	More        string // number of devices that are not shown; "" if none
+	MoreTotal   string
+	Health      health
 }
 
-// A link is a way to sort.
+// A link leads to the page in another order.
 type link struct {
 	Name, Text, Query string
-	Now               bool
+	Current           bool
 }
 
-// A part is a part of a bar: from X on, and as wide as Width, in percent.
-type part struct {
+// A segment is a part of a bar. X and Width are in percent.
+type segment struct {
 	Class, Name, Bytes, Share string
 	X, Width                  float64
 }
 
-// A leader is the device that has most of something now.
-type leader struct{ Name, Rate string }
+// A top is the device with the highest current rate.
+type top struct{ Name, Rate string }
 
 // A row is one device.
 type row struct {
-	Name, Domain     string // "tv" and ".fritz.box"
-	Source           string // where the name comes from; "" if there is none
-	Lack             string // what it has not got: a name, an address
-	Vendor           string // "" if not known
-	MAC              string // of a device without a name; "" if not known
-	Addresses        []string
-	More             int    // addresses
-	Title            string // the vendor, the MAC, and all addresses if there are more
-	In, Out          string
-	InNow, OutNow    string // "" if nothing
-	Total, Share     string
-	Internet, LAN    string
-	InternetBar, Bar part
-	Last             string
-	Active           bool
+	Name, Domain  string // "tv" and ".fritz.box"
+	Source        string // of the name; "" if there is none
+	Lack          string // what the device does not have: a name or an address
+	Vendor        string // "" if unknown
+	MAC           string // only without a name; "" if unknown
+	Addresses     []string
+	More          int    // number of further addresses
+	Title         string // the vendor, the MAC, and all addresses if there are more
+	In, Out       string
+	InNow, OutNow string // "" if 0
+	Total, Share  string
+	Internet, LAN string
+	InternetBar   segment
+	LANBar        segment
+	Last          string
+	Active        bool
 }
 
 func (p *page) view(query url.Values) *view {
@@ -86,7 +87,7 @@ func (p *page) view(query url.Values) *view {
 		Style: template.CSS(pageCSS), Version: p.cfg.Version,
 		Time: s.Time.Format("15:04:05"), Since: clock(s.Start, s.Time), Span: span(s.Time.Sub(s.Start)),
 	}
-	v.ways(query)
+	v.setLinks(query)
 	v.network(&s.Network)
 	v.devices(s)
 	var meters []meter.Status
@@ -98,8 +99,8 @@ func (p *page) view(query url.Values) *view {
 	return v
 }
 
-// ways sets how the page is sorted and whether it refreshes itself, and the links to the other ways.
-func (v *view) ways(query url.Values) {
+// setLinks sets the order and the refresh, and the links that change them.
+func (v *view) setLinks(query url.Values) {
 	const byTotal = "total"
 	v.Sort = byTotal
 	if sort := query.Get("sort"); sort == "now" || sort == "name" {
@@ -117,8 +118,9 @@ func (v *view) ways(query url.Values) {
 		return "?" + q.Encode()
 	}
 	v.Toggle = to(v.Sort, !paused)
-	for _, way := range [][2]string{{byTotal, "total"}, {"now", "now"}, {"name", "name"}} {
-		v.Sorts = append(v.Sorts, link{Name: way[0], Text: way[1], Query: to(way[0], paused), Now: v.Sort == way[0]})
+	for _, l := range []link{{Name: byTotal, Text: "total"}, {Name: "now", Text: "current rate"}, {Name: "name", Text: "name"}} {
+		l.Query, l.Current = to(l.Name, paused), v.Sort == l.Name
+		v.Sorts = append(v.Sorts, l)
 	}
 	if !paused {
 		v.Refresh = refresh
@@ -139,12 +141,13 @@ func (v *view) network(n *traffic.Network) {
 			continue
 		}
 		w := share(bytes, total.Bytes)
-		v.Scopes = append(v.Scopes, part{Class: traffic.Scope(scope).String(), Name: name, Bytes: inBytes(bytes),
+		v.Scopes = append(v.Scopes, segment{Class: traffic.Scope(scope).String(), Name: name, Bytes: inBytes(bytes),
 			Share: percent(bytes, total.Bytes), X: x, Width: w})
 		x += w
 	}
 }
 
+// share returns part of whole in percent.
 func share(part, whole uint64) float64 {
 	if whole == 0 {
 		return 0
@@ -152,72 +155,54 @@ func share(part, whole uint64) float64 {
 	return float64(int(10_000*float64(part)/float64(whole))) / 100
 }
 
+// used returns the bytes that a device has sent and received.
 func used(d *device.Device) uint64 { return d.Totals.Sent().Bytes + d.Totals.Received().Bytes }
 
-// A place is where a device stands on the page.
-type place struct {
-	number int     // of the device
-	total  uint64  // bytes
-	now    float64 // bytes per second
-}
-
-// devices fills the rows: first the devices that had traffic, in the order asked for, then those that had none, by name.
+// devices fills the rows: first the devices with traffic, in the order of v.Sort, then those without, by name.
 func (v *view) devices(s *device.Snapshot) {
-	var all, most uint64
-	var in, out, inMost, outMost float64
-	places := make([]place, 0, len(s.Devices))
+	var all, largest uint64
+	var in, out, maxIn, maxOut float64
+	sorted := make([]*device.Device, len(s.Devices))
 	for i := range s.Devices {
 		d := &s.Devices[i]
-		n := used(d)
-		all, most = all+n, max(most, n)
+		sorted[i] = d
+		all, largest = all+used(d), max(largest, used(d))
 		in, out = in+d.InRate, out+d.OutRate
-		if d.InRate > inMost {
-			inMost, v.InMost = d.InRate, &leader{short(d), inBits(d.InRate)}
+		if d.InRate > maxIn {
+			maxIn, v.TopReceiver = d.InRate, &top{short(d), inBits(d.InRate)}
 		}
-		if d.OutRate > outMost {
-			outMost, v.OutMost = d.OutRate, &leader{short(d), inBits(d.OutRate)}
+		if d.OutRate > maxOut {
+			maxOut, v.TopSender = d.OutRate, &top{short(d), inBits(d.OutRate)}
 		}
-		places = append(places, place{len(places), n, d.InRate + d.OutRate})
 	}
 	v.In, v.Out = inBits(in), inBits(out)
-	slices.SortStableFunc(places, func(a, b place) int { // they come sorted by name
-		now, total := cmp.Compare(b.now, a.now), cmp.Compare(b.total, a.total)
+	slices.SortStableFunc(sorted, func(a, b *device.Device) int { // the snapshot is sorted by name
+		rate, total := cmp.Compare(b.InRate+b.OutRate, a.InRate+a.OutRate), cmp.Compare(used(b), used(a))
 		switch {
-		case a.total == 0 || b.total == 0:
+		case used(a) == 0 || used(b) == 0:
 			return total
 		case v.Sort == "name":
 			return 0
 		case v.Sort == "now":
-			return cmp.Or(now, total)
+			return cmp.Or(rate, total)
 		}
-		return cmp.Or(total, now)
+		return cmp.Or(total, rate)
 	})
-	shown := map[int]int{} // places of the devices, by number
-	var left uint64
-	for i, p := range places {
-		if i < maxRows {
-			shown[p.number] = i
+	if more := len(sorted) - maxRows; more > 0 {
+		var bytes uint64
+		for _, d := range sorted[maxRows:] {
+			bytes += used(d)
+		}
+		v.More, v.MoreTotal = grouped(uint64(more)), inBytes(bytes)
+		sorted = sorted[:maxRows]
+	}
+	for _, d := range sorted {
+		if r := newRow(d, all, largest); used(d) > 0 {
+			v.Rows = append(v.Rows, r)
 		} else {
-			left += p.total
+			v.Idle = append(v.Idle, r)
 		}
 	}
-	if more := len(places) - len(shown); more > 0 {
-		v.More, v.MoreTotal = grouped(uint64(more)), inBytes(left)
-	}
-	rows := make([]row, len(shown))
-	number := 0
-	for i := range s.Devices {
-		d := &s.Devices[i]
-		if i, ok := shown[number]; ok {
-			rows[i] = rowOf(d, all, most)
-		}
-		number++
-	}
-	active := slices.IndexFunc(places[:len(rows)], func(p place) bool { return p.total == 0 })
-	if active < 0 {
-		active = len(rows)
-	}
-	v.Rows, v.Idle = rows[:active], rows[active:]
 }
 
 var sourceWords = map[string]string{
@@ -225,11 +210,12 @@ var sourceWords = map[string]string{
 	names.SourceMDNS: "name from mDNS",
 }
 
-func rowOf(d *device.Device, all, most uint64) row {
+// newRow returns the row of a device. all is the traffic of all devices, and largest that of the one with the most.
+func newRow(d *device.Device, all, largest uint64) row {
 	r := row{Name: short(d), Vendor: d.Vendor, Source: sourceWords[d.Source], Active: d.InRate+d.OutRate > 0}
 	switch {
 	case len(d.Hosts) == 0:
-		r.Lack = "no address now"
+		r.Lack = "no address"
 	case d.Source == names.SourceAddress:
 		r.Lack = "no name"
 		if mac := d.MAC.String(); mac != d.Name {
@@ -246,7 +232,7 @@ func rowOf(d *device.Device, all, most uint64) row {
 			r.Addresses = append(r.Addresses, text)
 		}
 	}
-	r.Title = titleOf(d, r.More > 0)
+	r.Title = title(d, r.More > 0)
 	if d.InRate > 0 {
 		r.InNow = inBits(d.InRate)
 	}
@@ -261,13 +247,13 @@ func rowOf(d *device.Device, all, most uint64) row {
 	r.In, r.Out = inBytes(d.Totals.Received().Bytes), inBytes(d.Totals.Sent().Bytes)
 	r.Total, r.Share = inBytes(total), percent(total, all)
 	r.Internet, r.LAN = inBytes(internet), inBytes(total-internet)
-	r.InternetBar.Width = share(internet, most)
-	r.Bar.X, r.Bar.Width = r.InternetBar.Width, share(total-internet, most)
+	r.InternetBar.Width = share(internet, largest)
+	r.LANBar.X, r.LANBar.Width = r.InternetBar.Width, share(total-internet, largest)
 	r.Last = ago(d.Idle)
 	return r
 }
 
-// short is the name of a device without its domain.
+// short returns the name of a device without its domain.
 func short(d *device.Device) string {
 	if dot := strings.IndexByte(d.Name, '.'); dot > 0 && d.Source != names.SourceAddress {
 		return d.Name[:dot]
@@ -275,8 +261,8 @@ func short(d *device.Device) string {
 	return d.Name
 }
 
-// titleOf is what is shown of a device when one points at it.
-func titleOf(d *device.Device, addresses bool) string {
+// title returns the tooltip of a device.
+func title(d *device.Device, addresses bool) string {
 	var parts []string
 	for _, part := range []string{d.Vendor, d.MAC.String()} {
 		if part != "" {
