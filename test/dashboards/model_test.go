@@ -1,0 +1,130 @@
+// Package dashboards checks Grafana's dashboards: by reading them, and by running their queries on a real Prometheus. What they use of
+// Grafana 12's classic model is in the tables of keys_test.go.
+package dashboards
+
+// The tests read files outside of this module, which Go's cache of test results does not track: run them with -count=1.
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+const grafana = "../../grafana"
+
+// A dashboard is one file of grafana/dashboards, as far as the tests read it.
+type dashboard struct {
+	UID, Title, Description, Timezone, Refresh string
+	Tags                                       []string
+	Editable                                   bool
+	SchemaVersion, Version                     int
+	Links                                      []link
+	Templating                                 struct{ List []templateVar }
+	Panels                                     []panel
+
+	File string `json:"-"` // base name
+}
+
+type link struct {
+	Title, URL, Type      string
+	IncludeVars, KeepTime bool
+}
+
+type dataSource struct{ Type, UID string }
+
+// A templateVar is a selector at the top of a dashboard.
+type templateVar struct {
+	Type, Name, Label, Description, Query, AllValue string
+	Datasource                                      *dataSource
+	Refresh, Hide                                   int
+	Multi, IncludeAll                               bool
+	Current                                         struct{ Text any }
+}
+
+// A panel is a panel, or the heading of a row of panels.
+type panel struct {
+	ID                                                    int
+	Type, Title, Description, TimeFrom, TimeShift, Repeat string
+	Datasource                                            *dataSource
+	GridPos                                               struct{ X, Y, W, H int }
+	Links                                                 []link
+	Targets                                               []target
+	Collapsed                                             bool
+	Panels                                                []panel
+	FieldConfig                                           struct {
+		Defaults struct {
+			Unit, NoValue string
+			Links         []link
+		}
+		Overrides []struct {
+			Properties []struct {
+				ID    string
+				Value json.RawMessage
+			}
+		}
+	}
+}
+
+type target struct {
+	RefID, Expr, LegendFormat, Format, Interval string
+	Datasource                                  *dataSource
+	Instant, Range                              bool
+}
+
+// overridden returns the values of a property that overrides set for single fields.
+func (p *panel) overridden(property string) (all []json.RawMessage) {
+	for _, o := range p.FieldConfig.Overrides {
+		for _, set := range o.Properties {
+			if set.ID == property {
+				all = append(all, set.Value)
+			}
+		}
+	}
+	return all
+}
+
+// uids are part of links and of users' bookmarks.
+var uids = map[string]string{
+	"home.json": "gonetmon-home", "device.json": "gonetmon-device", "groups.json": "gonetmon-groups", "usage.json": "gonetmon-usage", "gonetmon.json": "gonetmon-self",
+}
+
+// load reads all dashboards, in the order of their names.
+func load(t *testing.T) (all []*dashboard) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(grafana, "dashboards", "*.json"))
+	if err != nil || len(files) != len(uids) {
+		t.Fatalf("%d dashboards, want %d: %v", len(files), len(uids), err)
+	}
+	for _, file := range files {
+		d, err := decode(readFile(t, file))
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		d.File = filepath.Base(file)
+		all = append(all, d)
+	}
+	return all
+}
+
+func readFile(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// decode reads a dashboard. A key that Grafana would not know is an error.
+func decode(text []byte) (*dashboard, error) {
+	var tree any
+	if err := json.Unmarshal(text, &tree); err != nil {
+		return nil, err
+	}
+	if err := checkKeys(tree, "dashboard", ""); err != nil {
+		return nil, err
+	}
+	d := new(dashboard)
+	return d, json.Unmarshal(text, d)
+}
