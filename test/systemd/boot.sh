@@ -1,13 +1,13 @@
 #!/bin/sh
-# Becomes systemd: the first process of the namespaces (mount, PID, UTS, IPC, network) that it was started in. It sees this machine's
-# /usr, for reading, and nothing else of it; what `make install DESTDIR=…` put into the first argument is its /usr/local and /etc.
-# The second argument is a folder for its root, the third a cgroup of its own.
+# boot.sh INSTALLED ROOT CGROUP: becomes systemd, the first process of the namespaces (mount, PID, UTS, IPC, network) that it was started
+# in. It sees this machine's /usr, read-only, and nothing else of it. INSTALLED is the DESTDIR of `make install`, which becomes its
+# /usr/local and /etc; ROOT is an empty folder for its root; CGROUP is a cgroup of its own.
 set -eu
 installed=$1 root=$2 cgroup=$3
 
 if [ -z "${INSIDE-}" ]; then
 	echo 0 >"$cgroup/cgroup.procs"
-	INSIDE=1 exec unshare --cgroup "$0" "$@" # its root is the cgroup that one is in
+	INSIDE=1 exec unshare --cgroup "$0" "$@" # the current cgroup becomes the root
 fi
 
 mount --make-rprivate /
@@ -28,7 +28,7 @@ echo 'root:x:0:' >etc/group
 : >etc/resolv.conf
 ln -s /dev/null etc/systemd/system/systemd-logind.service
 
-# What would change this machine is for reading.
+# Whatever could change this machine is read-only.
 mount -t proc proc proc
 for path in proc/sys proc/sysrq-trigger; do
 	[ ! -e $path ] || { mount --bind $path $path && mount -o remount,bind,ro $path; }

@@ -1,5 +1,5 @@
-// Package systemd checks gonetmon's units with a real systemd: installed by `make install`, started as the first process of
-// namespaces of its own, with this machine's programs. Nothing else of the machine is touched.
+// Package systemd tests gonetmon's units with a real systemd. It boots systemd as the first process of its own namespaces, with this
+// machine's programs and what `make install` installs, and changes nothing else.
 package systemd
 
 import (
@@ -19,16 +19,16 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// A machine is a booted systemd with gonetmon installed, in a network where mon0 hears peer0.
+// A machine is a booted systemd with gonetmon installed. Its interface mon0 receives what is sent on peer0.
 type machine struct {
 	t       *testing.T
 	network *testnet.Namespace
 	peer    *testnet.Namespace
 	pid     int
-	output  bytes.Buffer // of what comes before systemd
+	output  bytes.Buffer // of boot.sh
 }
 
-// boot boots a machine. It is gone at the end of the test.
+// boot boots a machine, which ends with the test.
 func boot(t *testing.T) *machine {
 	t.Helper()
 	if os.Getenv("TEST_SYSTEMD") != "1" {
@@ -62,22 +62,22 @@ func boot(t *testing.T) *machine {
 		if t.Failed() {
 			t.Logf("journal:\n%s", m.ask("journalctl", "--no-pager", "--boot", "--unit=gonetmon.*", "--output=short-monotonic"))
 		}
-		_ = cmd.Process.Kill() // and with it all that it has started
+		_ = cmd.Process.Kill() // ends all processes of the namespace
 		<-ended
 	})
-	m.until(30*time.Second, "systemd is running", func() bool {
+	m.until("systemd is running", func() bool {
 		select {
 		case <-ended:
 			t.Fatalf("ended:\n%s", &m.output)
 		default:
 		}
 		state := strings.TrimSpace(m.ask("systemctl", "is-system-running"))
-		return state == "running" || state == "degraded" // by a unit of this machine's that can't work here
+		return state == "running" || state == "degraded" // by a unit of this machine that cannot work here
 	})
 	return m
 }
 
-// newCgroup makes a group in the hierarchy of version 2, which is removed at the end of the test.
+// newCgroup creates a cgroup of version 2, which is removed at the end of the test.
 func newCgroup(t *testing.T) string {
 	t.Helper()
 	mounts, err := os.ReadFile("/proc/self/mounts")
@@ -107,7 +107,7 @@ func newCgroup(t *testing.T) string {
 					if err == nil {
 						break
 					}
-					if time.Since(begin) > 10*time.Second { // processes take a while to be gone
+					if time.Since(begin) > 10*time.Second { // processes take a while to exit
 						t.Errorf("remove cgroup: %v", err)
 						return
 					}
@@ -127,20 +127,20 @@ func run(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
-// command is a command inside the machine.
+// command returns a command that runs inside the machine.
 func (m *machine) command(args ...string) *exec.Cmd {
 	enter := []string{"--target", strconv.Itoa(m.pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
 		"env", "-i", "PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin", "SYSTEMD_PAGER=", "SYSTEMD_COLORS=0", "LC_ALL=C.UTF-8"}
 	return exec.Command("nsenter", append(enter, args...)...)
 }
 
-// ask is what a command says, whether it succeeds or not.
+// ask returns the output of a command that may fail.
 func (m *machine) ask(args ...string) string {
 	out, _ := m.command(args...).CombinedOutput()
 	return string(out)
 }
 
-// do is a command that must succeed.
+// do returns the output of a command that must succeed.
 func (m *machine) do(args ...string) string {
 	m.t.Helper()
 	out, err := m.command(args...).CombinedOutput()
@@ -158,13 +158,13 @@ func (m *machine) write(path, text string) {
 	run(m.t, cmd)
 }
 
-// show is a property of the service.
+// show returns a property of the service.
 func (m *machine) show(property string) string {
 	m.t.Helper()
 	return strings.TrimSpace(m.do("systemctl", "show", "--property="+property, "--value", "gonetmon.service"))
 }
 
-// main is the service's process as this machine numbers it.
+// main returns the service's process by its number outside of the machine.
 func (m *machine) main() string {
 	m.t.Helper()
 	inside := m.show("MainPID")
@@ -178,7 +178,7 @@ func (m *machine) main() string {
 			return filepath.Base(filepath.Dir(path))
 		}
 	}
-	m.t.Fatalf("no process %s", inside)
+	m.t.Fatalf("there is no process %s", inside)
 	return ""
 }
 
@@ -188,7 +188,7 @@ func sameNamespace(status string, pid int) bool {
 	return a == b && a != ""
 }
 
-// field is a field of /proc/PID/status.
+// field returns a field of /proc/PID/status.
 func field(status, name string) string {
 	for line := range strings.Lines(status) {
 		if value, ok := strings.CutPrefix(line, name+":"); ok {
@@ -198,20 +198,17 @@ func field(status, name string) string {
 	return ""
 }
 
-// until waits for what must come about.
-func (m *machine) until(atMost time.Duration, what string, ok func() bool) time.Duration {
+// until waits for a condition, and returns how long that took.
+func (m *machine) until(what string, ok func() bool) time.Duration {
 	m.t.Helper()
 	begin := time.Now()
-	for !ok() {
-		if time.Since(begin) > atMost {
-			m.t.Fatalf("not within %v: %s", atMost, what)
-		}
-		time.Sleep(50 * time.Millisecond)
+	if !testnet.Within(time.Minute, ok) {
+		m.t.Fatalf("not within a minute: %s", what)
 	}
 	return time.Since(begin)
 }
 
-// journal is what the service has logged, and what systemd has of it.
+// journal returns the log of the service, including systemd's own lines about it.
 func (m *machine) journal() string {
 	return m.ask("journalctl", "--no-pager", "--boot", "--unit=gonetmon.service", "--output=cat")
 }
