@@ -27,11 +27,11 @@ import (
 
 // Config says what a Daemon does.
 type Config struct {
-	Interfaces     []string         // to capture on; none: that of the default route
-	Prefixes       []netip.Prefix   // that are local; none: those of the interfaces
-	Addr           netip.Addr       // of the page
-	Port           uint16           // of the page; 0: any free one
-	HostNames      []string         // more names by which the page may be requested
+	Interfaces     []string         // to capture on; none: the one of the default route
+	Prefixes       []netip.Prefix   // local ones; none: those of the interfaces
+	Addr           netip.Addr       // to serve on
+	Port           uint16           // to serve on; 0: any free one
+	HostNames      []string         // additional names by which the page may be requested
 	DNSServers     []netip.AddrPort // none: those of resolv.conf
 	NoLookups      bool             // no reverse lookups at all
 	Names          []string         // sources of names, best first
@@ -40,7 +40,7 @@ type Config struct {
 	FullNames      bool             // remove no domain
 	ReportInterval time.Duration    // 0: no reports
 	MaxHosts       int              // addresses that are counted individually
-	ForgetAfter    time.Duration    // that a device was not seen; 0: never
+	ForgetAfter    time.Duration    // since a device was last seen; 0: never
 	RingSize       int              // bytes, per interface
 	KeepPrivileges bool
 	LogLevel       slog.Level
@@ -49,20 +49,20 @@ type Config struct {
 	Reports, Log      io.Writer // where the reports and the log go
 }
 
-// A Daemon is everything that runs.
+// A Daemon holds all parts of the running program.
 type Daemon struct {
-	cfg      Config
-	log      *slog.Logger
-	taps     []*tap
-	lan      *localnet.Tracker
-	ptr      *rdns.Resolver   // nil: no lookups
-	resolv   *rdns.ResolvFile // whose servers it asks; nil: those of the configuration
-	hosts    *names.HostsFile // nil: none
-	registry *device.Registry
-	report   *report.Report
-	process  *metrics.Process
-	server   *httpd.Server
-	notifier *notifier
+	cfg        Config
+	log        *slog.Logger
+	taps       []*tap
+	lan        *localnet.Tracker
+	resolver   *rdns.Resolver   // nil: no lookups
+	resolvFile *rdns.ResolvFile // whose servers it asks; nil: those of the configuration
+	hosts      *names.HostsFile // nil: none
+	registry   *device.Registry
+	report     *report.Report
+	process    *metrics.Process
+	server     *httpd.Server
+	notifier   *notifier
 }
 
 // New returns a daemon that does nothing until Run.
@@ -71,9 +71,9 @@ func New(cfg Config) *Daemon { return &Daemon{cfg: cfg} }
 // Run captures and counts until ctx ends. Then every frame that has arrived is counted, and the last report printed.
 func (d *Daemon) Run(ctx context.Context) error {
 	limitMemory(d.cfg.MaxHosts)
-	book := sloglimit.NewHandler(slog.NewTextHandler(d.cfg.Log, &slog.HandlerOptions{Level: d.cfg.LogLevel}))
-	defer book.Flush()
-	d.log = slog.New(book)
+	handler := sloglimit.NewHandler(slog.NewTextHandler(d.cfg.Log, &slog.HandlerOptions{Level: d.cfg.LogLevel}))
+	defer handler.Flush()
+	d.log = slog.New(handler)
 	log.SetFlags(0) // of libraries that log there
 	log.SetOutput(sloglimit.Writer(func(text string) { d.log.Warn("library", "error", text) }))
 	defer d.close()
@@ -117,11 +117,11 @@ func (d *Daemon) serve(ctx context.Context) error {
 	if d.hosts != nil {
 		runs = append(runs, d.hosts.Run)
 	}
-	if d.resolv != nil {
-		runs = append(runs, d.resolv.Run)
+	if d.resolvFile != nil {
+		runs = append(runs, d.resolvFile.Run)
 	}
-	if d.ptr != nil {
-		runs = append(runs, d.ptr.Run)
+	if d.resolver != nil {
+		runs = append(runs, d.resolver.Run)
 		d.sweep(d.lan.Current())
 	}
 	for _, run := range runs {
@@ -149,8 +149,8 @@ func (d *Daemon) serve(ctx context.Context) error {
 	return nil
 }
 
-// setLAN tells everyone concerned which addresses are ours.
-func (d *Daemon) setLAN(lan *traffic.Prefixes) {
+// setPrefixes passes on which addresses are ours.
+func (d *Daemon) setPrefixes(lan *traffic.Prefixes) {
 	for _, t := range d.taps {
 		t.table.SetPrefixes(lan)
 	}
@@ -159,17 +159,17 @@ func (d *Daemon) setLAN(lan *traffic.Prefixes) {
 
 // setServers changes the DNS servers.
 func (d *Daemon) setServers(servers []netip.AddrPort) {
-	d.ptr.SetServers(servers)
+	d.resolver.SetServers(servers)
 	d.sweep(d.lan.Current())
 }
 
 // sweep looks up the names of all addresses in small prefixes, before they are seen.
 func (d *Daemon) sweep(lan *traffic.Prefixes) {
-	if d.ptr == nil {
+	if d.resolver == nil {
 		return
 	}
 	for _, p := range lan.List() {
-		d.ptr.Sweep(p)
+		d.resolver.Sweep(p)
 	}
 }
 

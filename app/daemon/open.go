@@ -41,9 +41,9 @@ func (d *Daemon) open() error {
 	if err := d.openLAN(); err != nil {
 		return err
 	}
-	resolv := rdns.NewResolvFile("/etc/resolv.conf", d.log, d.setServers)
-	servers, search := resolv.Load()
-	d.makeRegistry(resolv, servers, search)
+	file := rdns.NewResolvFile("/etc/resolv.conf", d.log, d.setServers)
+	servers, search := file.Load()
+	d.makeRegistry(file, servers, search)
 	if d.process, err = metrics.OpenProcess(); err != nil {
 		d.log.Warn("no metrics of the process", "error", err)
 	}
@@ -73,7 +73,7 @@ func (d *Daemon) openLAN() error {
 		}
 		interfaces = []string{name}
 	}
-	lan := localnet.Config{Prefixes: d.cfg.Prefixes, Changed: d.setLAN, Log: d.log}
+	lan := localnet.Config{Prefixes: d.cfg.Prefixes, Changed: d.setPrefixes, Log: d.log}
 	lan.Announced = !slices.ContainsFunc(lan.Prefixes, func(p netip.Prefix) bool { return p.Addr().Is6() })
 	if len(lan.Prefixes) == 0 {
 		lan.Interfaces = interfaces
@@ -86,9 +86,9 @@ func (d *Daemon) openLAN() error {
 }
 
 // makeRegistry makes the registry, and what finds names for it.
-func (d *Daemon) makeRegistry(resolv *rdns.ResolvFile, servers []netip.AddrPort, search []string) {
+func (d *Daemon) makeRegistry(file *rdns.ResolvFile, servers []netip.AddrPort, search []string) {
 	if len(d.cfg.DNSServers) > 0 {
-		servers, resolv = d.cfg.DNSServers, nil
+		servers, file = d.cfg.DNSServers, nil
 	}
 	if d.cfg.FullNames || len(d.cfg.StripDomains) > 0 {
 		search = d.cfg.StripDomains
@@ -100,8 +100,8 @@ func (d *Daemon) makeRegistry(resolv *rdns.ResolvFile, servers []netip.AddrPort,
 		registry.Tables = append(registry.Tables, t.table)
 	}
 	if slices.Contains(d.cfg.Names, names.SourcePTR) && !d.cfg.NoLookups {
-		d.ptr = rdns.NewResolver(rdns.Config{Servers: servers, Limit: d.cfg.MaxHosts, Log: d.log})
-		d.resolv, registry.Names = resolv, d.ptr
+		d.resolver = rdns.NewResolver(rdns.Config{Servers: servers, Limit: d.cfg.MaxHosts, Log: d.log})
+		d.resolvFile, registry.Names = file, d.resolver
 		if len(servers) == 0 {
 			d.log.Warn("no DNS servers known, no reverse lookups; set GONETMON_DNS_SERVERS")
 		}
@@ -121,8 +121,8 @@ func (d *Daemon) newServer(listener net.Listener, ownNames []string) *httpd.Serv
 			"address", listener.Addr())
 	}
 	var stats func() rdns.Stats
-	if d.ptr != nil {
-		stats = d.ptr.Stats
+	if d.resolver != nil {
+		stats = d.resolver.Stats
 	}
 	var process func() (metrics.ProcessStats, error)
 	if d.process != nil {
