@@ -114,10 +114,6 @@ func (r *Ring) Open() (err error) {
 	if err := unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
 		return fmt.Errorf("TPACKET_V3: %w", err)
 	}
-	// This must come before the ring. On a kernel without it, merged segments count as the one frame that the socket sees.
-	if unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1) == nil {
-		r.headroom = vnetHeader
-	}
 	page := os.Getpagesize()
 	r.blockSize = max(r.cfg.Size, minRingSize) / ringBlocks / page * page
 	request := unix.TpacketReq3{
@@ -127,8 +123,16 @@ func (r *Ring) Open() (err error) {
 		Frame_nr:       uint32(r.blockSize / frameSize * ringBlocks),
 		Retire_blk_tov: uint32(blockTimeout.Milliseconds()),
 	}
-	if err := unix.SetsockoptTpacketReq3(r.fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &request); err != nil {
+	r.headroom, err = requestRing(
+		func(on int) error { return unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, on) },
+		func() error { return unix.SetsockoptTpacketReq3(r.fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &request) },
+	)
+	if err != nil {
 		return fmt.Errorf("ring of %d bytes: %w", r.blockSize*ringBlocks, err)
+	}
+	if r.headroom == 0 {
+		r.cfg.Log.Warn("the kernel does not say how it merges packets (Linux before 4.6); a merged frame counts as one packet",
+			"interface", r.cfg.Interface, "advice", "ethtool -K "+r.cfg.Interface+" gro off lro off")
 	}
 	if r.memory, err = unix.Mmap(r.fd, 0, r.blockSize*ringBlocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
 		return fmt.Errorf("map ring of %d bytes: %w", r.blockSize*ringBlocks, err)
@@ -137,6 +141,21 @@ func (r *Ring) Open() (err error) {
 	r.active.Store(int64(now.Sub(r.epoch)))
 	r.checkInterface(now)
 	return nil
+}
+
+// requestRing makes the ring, with virtio headers if the kernel has both, and returns the size of these headers.
+func requestRing(setVirtioHeader func(on int) error, setRing func() error) (headroom int, err error) {
+	if setVirtioHeader(1) != nil { // it must come before the ring
+		return 0, setRing()
+	}
+	err = setRing()
+	if !errors.Is(err, unix.EINVAL) {
+		return vnetHeader, err
+	}
+	if err := setVirtioHeader(0); err != nil {
+		return 0, err
+	}
+	return 0, setRing()
 }
 
 // Next fills batch and returns the number of frames, which is 0 if the kernel finished none of a block. It blocks until there is
