@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets of app/ one after another, each for FUZZTIME, those whose package and name match FUZZ only; then prints how often
-# each was executed. An input that fails is kept by Go in the package's testdata/fuzz: put it into a test of its own.
+# Runs the fuzz targets of app/ whose package and name match FUZZ, one after another, each for FUZZTIME, and prints how often each was
+# executed. Go keeps an input that fails in the package's testdata/fuzz: put it into a test of its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 GO=${GO:-go} FUZZTIME=${FUZZTIME:-30s} FUZZ=${FUZZ:-.}
@@ -12,7 +12,7 @@ for package in $($GO list ./app/...); do
 		[[ "$package $target" =~ $FUZZ ]] || continue
 		echo "$package $target"
 		verdict=ok
-		# One input that takes long must not keep the others from their turn for long: minimizing ends after a second.
+		# Minimizing ends after a second, so that one slow input does not delay the others.
 		$GO test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" -fuzzminimizetime 1s ${FUZZFLAGS:-} "$package" 2>&1 | tee "$log" || verdict=FAILED
 		# The time may be over in the middle of an execution, which Go before 1.27 may take for a failure (go.dev/issue/75804).
 		if [ $verdict = FAILED ] && grep -q '^    context deadline exceeded$' "$log" && ! grep -q 'Failing input written' "$log"; then

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the commit that is checked out twice, in two folders, with caches, times, users' settings and umasks of their own, and compares
-# the binaries: whoever builds the same commit with the same Go gets the same binary. VERSION is the version that both say they are.
+# Builds the commit that is checked out twice and compares the binaries. The two builds have different folders, caches, time zones and
+# umasks. The same commit, built with the same Go, must give the same binary. VERSION is the version of both.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-VERSION=${VERSION:?is the version to build, for example VERSION=v1.2.3}
+VERSION=${VERSION:?the version to build, for example VERSION=v1.2.3}
 scratch=$(mktemp -d)
 trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
 
@@ -18,8 +18,8 @@ build() { # folder, cache, umask, time zone
 	sha256sum <"$1/bin/gonetmon" | cut -d' ' -f1
 }
 
-git diff --quiet HEAD || echo 'what is not committed is not built'
-# The first has the cache of whoever calls, which other builds have filled; the second compiles all there is.
+git diff --quiet HEAD || echo 'uncommitted changes are not built'
+# The first uses the caller's cache, which earlier builds have filled. The second compiles everything.
 first=$(build "$scratch/one" '' 022 UTC)
 second=$(build "$scratch/a/deeper/folder/two" "$scratch/cache" 077 Pacific/Auckland)
 echo "$first $VERSION, $(git -c safe.directory='*' rev-parse --short=12 HEAD), $(go version | cut -d' ' -f3,4)"

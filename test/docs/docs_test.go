@@ -94,6 +94,19 @@ func TestPages_VariablesExist(t *testing.T) {
 	}
 }
 
+func TestPages_MakeTargetsExist(t *testing.T) {
+	makefile := read(t, "Makefile")
+	for _, page := range pages {
+		t.Run(page, func(t *testing.T) {
+			for _, m := range regexp.MustCompile("(?m)(?:`|^)(?:sudo (?:-E )?)?make ([a-z]+)\\b").FindAllStringSubmatch(read(t, page), -1) {
+				if !strings.Contains(makefile, "\n"+m[1]+":") {
+					t.Errorf("there is no make %s", m[1])
+				}
+			}
+		})
+	}
+}
+
 func TestPages_LinksWork(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	for _, page := range pages {
