@@ -8,7 +8,6 @@ import (
 
 	"gonetmon/app/discovery"
 	"gonetmon/app/mac"
-	"gonetmon/app/names"
 )
 
 func TestRegistry_JoinsAddressesByFacts(t *testing.T) {
@@ -265,92 +264,4 @@ func TestRegistry_FollowsLateFacts(t *testing.T) {
 		lan.want(t, "shown", "nas.example ptr [192.168.2.9] 1/0", "roku ptr [192.168.2.7] 1/0",
 			"roku.lan ptr [192.168.2.8] 1/0")
 	})
-}
-
-// The hosts file comes first, applies at once, and joins devices.
-func TestRegistry_UsesHostsFile(t *testing.T) {
-	lan := newTestLAN(100, true)
-	lan.SetHosts(&names.Hosts{
-		Addrs: map[netip.Addr]string{netip.MustParseAddr("192.168.2.7"): "laptop"},
-		MACs:  map[mac.Addr]string{testMAC(2): "laptop", testMAC(3): "printer"},
-	})
-	lan.learn(announced(1, "192.168.2.7"), announced(1, "fe80::7"), announced(2, "192.168.2.8"),
-		announced(3, "192.168.2.9"), macName(3, "brother"))
-	lan.sendAll("192.168.2.7 fe80::7 192.168.2.8 192.168.2.9")
-	lan.want(t, "from the file", "laptop file [192.168.2.7 192.168.2.8 fe80::7] 3/0", "printer file [192.168.2.9] 1/0")
-	lan.SetHosts(&names.Hosts{MACs: map[mac.Addr]string{testMAC(1): "macbook", testMAC(3): "laser"}})
-	lan.want(t, "changed, before an update", "laptop file [] 3/0", "laser file [192.168.2.9] 0/0",
-		"macbook file [192.168.2.7 fe80::7] 0/0", "printer file [] 1/0")
-	lan.sendAll("192.168.2.7 192.168.2.8 192.168.2.9")
-	lan.update(lookupGrace)
-	lan.want(t, "changed", "192.168.2.8 address [192.168.2.8] 1/0", "laptop file [] 3/0", "laser file [192.168.2.9] 1/0",
-		"macbook file [192.168.2.7 fe80::7] 1/0", "printer file [] 1/0")
-	lan.SetHosts(&names.Hosts{})
-	lan.sendAll("192.168.2.7 192.168.2.9")
-	lan.update(lookupGrace)
-	lan.want(t, "the last good name is kept where there is no other", "192.168.2.8 address [192.168.2.8] 1/0",
-		"brother dhcp [192.168.2.9] 1/0", "laptop file [] 3/0", "laser file [] 1/0",
-		"macbook file [192.168.2.7 fe80::7] 2/0", "printer file [] 1/0")
-}
-
-// A name in the hosts file is that of the whole device, whichever of its addresses is listed, and in whatever order they come.
-func TestRegistry_HostsFileNamesWholeDevice(t *testing.T) {
-	for _, senders := range []string{"fe80::7 192.168.2.7 2001:db8::7", "192.168.2.7 fe80::7 2001:db8::7",
-		"2001:db8::7 fe80::7 192.168.2.7"} {
-		for _, early := range []bool{true, false} {
-			for _, await := range []bool{true, false} {
-				lan := newTestLAN(100, false)
-				lan.cfg.AwaitNames = await
-				lan.SetHosts(&names.Hosts{Addrs: map[netip.Addr]string{netip.MustParseAddr("192.168.2.7"): "laptop"}})
-				var facts []discovery.Fact
-				for _, addr := range strings.Fields(senders) {
-					facts = append(facts, announced(1, addr))
-				}
-				if !early {
-					lan.sendAll(senders)
-				}
-				for _, f := range facts {
-					lan.learn(f)
-				}
-				lan.sendAll(senders)
-				lan.update(lookupGrace)
-				lan.FlushPending()
-				lan.wantMACs(t, "laptop file 01 [192.168.2.7 2001:db8::7 fe80::7]")
-			}
-		}
-	}
-}
-
-// Sources that the configuration leaves out are not used.
-func TestRegistry_UsesSourcesInOrder(t *testing.T) {
-	for order, want := range map[string]string{
-		"file,ptr,dhcp,mdns": "by-ptr ptr [192.168.2.7] 1/0", "mdns,dhcp": "by-mdns mdns [192.168.2.7] 1/0",
-		"dhcp": "by-dhcp dhcp [192.168.2.7] 1/0", "file": "192.168.2.7 address [192.168.2.7] 1/0",
-	} {
-		lan := newTestLAN(100, true)
-		lan.cfg.Order = strings.Split(order, ",")
-		lan.namer.found = []answer{{"192.168.2.7", "by-ptr"}}
-		lan.learn(announced(1, "192.168.2.7"), macName(1, "by-dhcp"), addrName("192.168.2.7", "by-mdns"))
-		lan.sendAll("192.168.2.7")
-		lan.update(lookupGrace)
-		lan.want(t, order, want)
-	}
-}
-
-// An IPv6 address that only receives is no device. One that sends is, and so is a neighbor.
-func TestRegistry_ShowsNoForgedReceivers(t *testing.T) {
-	lan := newTestLAN(100, false)
-	lan.send("2001:db8::1", -10)
-	lan.send("2001:db8::2", -20)
-	lan.update(lookupGrace)
-	lan.update(lookupGrace)
-	lan.want(t, "only sent to")
-	if w := lan.Snapshot().Waiting.Received().Bytes; w != 30 {
-		t.Errorf("%d bytes wait, want 30", w)
-	}
-	lan.send("2001:db8::1", 1)
-	lan.learn(replied(2, "2001:db8::2"))
-	lan.update(lookupGrace)
-	lan.want(t, "one has sent, one is a neighbor", "2001:db8::1 address [2001:db8::1] 1/10",
-		"2001:db8::2 address [2001:db8::2] 0/20")
 }

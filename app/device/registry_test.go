@@ -3,13 +3,11 @@ package device
 import (
 	"context"
 	"fmt"
-	"net/netip"
-	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"gonetmon/app/mac"
 	"gonetmon/app/traffic"
 )
 
@@ -81,6 +79,40 @@ func TestRegistry_ShowsNamesOfLookups(t *testing.T) {
 	lan.want(t, "another name that did not",
 		"192.168.2.8 address [] 5/0",
 		"printer ptr [192.168.2.8] 7/0", "roku ptr [192.168.2.7] 112/0", "storage ptr [192.168.2.9] 0/0", "tv ptr [fe80::7] 2/0")
+}
+
+// Sources that the configuration leaves out are not used.
+func TestRegistry_UsesSourcesInOrder(t *testing.T) {
+	for order, want := range map[string]string{
+		"file,ptr,dhcp,mdns": "by-ptr ptr [192.168.2.7] 1/0", "mdns,dhcp": "by-mdns mdns [192.168.2.7] 1/0",
+		"dhcp": "by-dhcp dhcp [192.168.2.7] 1/0", "file": "192.168.2.7 address [192.168.2.7] 1/0",
+	} {
+		lan := newTestLAN(100, true)
+		lan.cfg.Order = strings.Split(order, ",")
+		lan.namer.found = []answer{{"192.168.2.7", "by-ptr"}}
+		lan.learn(announced(1, "192.168.2.7"), macName(1, "by-dhcp"), addrName("192.168.2.7", "by-mdns"))
+		lan.sendAll("192.168.2.7")
+		lan.update(lookupGrace)
+		lan.want(t, order, want)
+	}
+}
+
+// An IPv6 address that only receives is no device. One that sends is, and so is a neighbor.
+func TestRegistry_ShowsNoForgedReceivers(t *testing.T) {
+	lan := newTestLAN(100, false)
+	lan.send("2001:db8::1", -10)
+	lan.send("2001:db8::2", -20)
+	lan.update(lookupGrace)
+	lan.update(lookupGrace)
+	lan.want(t, "only sent to")
+	if w := lan.Snapshot().Waiting.Received().Bytes; w != 30 {
+		t.Errorf("%d bytes wait, want 30", w)
+	}
+	lan.send("2001:db8::1", 1)
+	lan.learn(replied(2, "2001:db8::2"))
+	lan.update(lookupGrace)
+	lan.want(t, "one has sent, one is a neighbor", "2001:db8::1 address [2001:db8::1] 1/10",
+		"2001:db8::2 address [2001:db8::2] 0/20")
 }
 
 // The namer is told of a host when it is first seen, and then once a minute while it is active.
@@ -212,60 +244,4 @@ func TestRegistry_RunUpdatesEverySecond(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-const manyHosts = 4096
-
-// newFullLAN returns a LAN in which all hosts are shown, each with a MAC, a name and a vendor.
-func newFullLAN(b *testing.B) *testLAN {
-	lan := newTestLAN(manyHosts, true)
-	for i := range manyHosts - 2 {
-		addr := netip.AddrFrom4([4]byte{192, 168, byte((i + 1) >> 8), byte(i + 1)}).String()
-		f, n := announced(0, addr), macName(0, fmt.Sprintf("dhcp-%d", i))
-		f.MAC = mac.Addr{0x00, 0x17, 0x88, 1, byte(i >> 8), byte(i)}
-		n.MAC = f.MAC
-		lan.learn(f, n, addrName(addr, fmt.Sprintf("mdns-%d", i)))
-		lan.namer.found = append(lan.namer.found, answer{addr, fmt.Sprintf("ptr-%d", i)})
-		lan.send(addr, 100)
-	}
-	lan.update(time.Second)
-	lan.update(lookupGrace)
-	if n := len(lan.Snapshot().Devices); n != manyHosts-2 {
-		b.Fatalf("%d devices", n)
-	}
-	return lan
-}
-
-// BenchmarkRegistry_Update updates 4,096 hosts that have all had traffic, and reports the memory of a host: that of its
-// table aside, with all names and of a snapshot.
-func BenchmarkRegistry_Update(b *testing.B) {
-	before := heapInUse()
-	lan := newFullLAN(b)
-	with := heapInUse()
-	count := func() {
-		lan.table.Begin()
-		for i := range uint64(manyHosts - 2) {
-			lan.table.Count(traffic.IPv4, traffic.Addr{Lo: 192<<24 | 168<<16 + i + 1}, internet[traffic.IPv4], 100, 114, 1)
-		}
-		lan.table.End()
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		b.StopTimer()
-		count()
-		b.StartTimer()
-		lan.update(time.Second)
-	}
-	b.ReportMetric(float64(with-before)/manyHosts, "B/host")
-	runtime.KeepAlive(lan)
-}
-
-// BenchmarkRegistry_Snapshot builds the snapshot of 4,096 devices.
-func BenchmarkRegistry_Snapshot(b *testing.B) {
-	lan := newFullLAN(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		lan.snapshot = nil
-		lan.Snapshot()
-	}
 }
