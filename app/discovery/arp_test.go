@@ -22,18 +22,27 @@ func TestDecoder_ARP(t *testing.T) {
 	}
 	none := mac.Addr{}
 	runDecodeTests(t, ARP, []decodeTest{
-		{name: "request", frame: testnet.ARPRequest(laptop, laptop4, phone4), want: []Fact{{Kind: Announced, MAC: laptop, Addr: laptop4}}},
-		{name: "announcement", frame: testnet.ARPRequest(laptop, laptop4, laptop4), want: []Fact{{Kind: Announced, MAC: laptop, Addr: laptop4}}},
+		{name: "request", frame: testnet.ARPRequest(laptop, laptop4, phone4),
+			want: []Fact{{Kind: Announced, MAC: laptop, Addr: laptop4}}},
+		{name: "announcement", frame: testnet.ARPRequest(laptop, laptop4, laptop4),
+			want: []Fact{{Kind: Announced, MAC: laptop, Addr: laptop4}}},
 		{name: "probe", frame: testnet.ARPProbe(laptop, laptop4), want: []Fact{{Kind: Probed, MAC: laptop, Addr: laptop4}}},
 		{name: "reply", frame: testnet.ARPReply(phone, phone4, laptop, laptop4), want: []Fact{
 			{Kind: Replied, MAC: phone, Addr: phone4}, {Kind: Announced, MAC: laptop, Addr: laptop4},
 		}},
-		{name: "reply to a probe", frame: testnet.ARPReply(phone, phone4, laptop, any4), want: []Fact{{Kind: Replied, MAC: phone, Addr: phone4}}},
-		{name: "reply to another than the target", frame: arp(2, router, phone, phone4, laptop, laptop4), want: []Fact{{Kind: Replied, MAC: phone, Addr: phone4}}},
-		{name: "reply to nobody", frame: arp(2, none, phone, phone4, none, laptop4), want: []Fact{{Kind: Replied, MAC: phone, Addr: phone4}}},
-		{name: "reply as announcement", frame: arp(2, phone, phone, phone4, phone, phone4), want: []Fact{{Kind: Announced, MAC: phone, Addr: phone4}}},
-		{name: "reply to all", frame: arp(2, testnet.Broadcast, phone, phone4, testnet.Broadcast, laptop4), want: []Fact{{Kind: Announced, MAC: phone, Addr: phone4}}},
-		{name: "through an extender", frame: testnet.ARP(testnet.Ends{SrcMAC: router, DstMAC: testnet.Broadcast, Src: phone4, Dst: laptop4}, 1, phone, none), want: []Fact{{Kind: Announced, MAC: phone, Addr: phone4}}},
+		{name: "reply to a probe", frame: testnet.ARPReply(phone, phone4, laptop, any4),
+			want: []Fact{{Kind: Replied, MAC: phone, Addr: phone4}}},
+		{name: "reply to another than the target", frame: arp(2, router, phone, phone4, laptop, laptop4),
+			want: []Fact{{Kind: Replied, MAC: phone, Addr: phone4}}},
+		{name: "reply to nobody", frame: arp(2, none, phone, phone4, none, laptop4),
+			want: []Fact{{Kind: Replied, MAC: phone, Addr: phone4}}},
+		{name: "reply as announcement", frame: arp(2, phone, phone, phone4, phone, phone4),
+			want: []Fact{{Kind: Announced, MAC: phone, Addr: phone4}}},
+		{name: "reply to all", frame: arp(2, testnet.Broadcast, phone, phone4, testnet.Broadcast, laptop4),
+			want: []Fact{{Kind: Announced, MAC: phone, Addr: phone4}}},
+		{name: "through an extender", frame: testnet.ARP(testnet.Ends{SrcMAC: router, DstMAC: testnet.Broadcast, Src: phone4,
+			Dst: laptop4}, 1, phone, none),
+			want: []Fact{{Kind: Announced, MAC: phone, Addr: phone4}}},
 		{name: "from a groupMAC", frame: testnet.ARPRequest(groupMAC, laptop4, phone4)},
 		{name: "from no MAC", frame: testnet.ARPRequest(none, laptop4, phone4)},
 		{name: "from everybody", frame: testnet.ARPRequest(laptop, ip("255.255.255.255"), phone4)},
@@ -45,8 +54,8 @@ func TestDecoder_ARP(t *testing.T) {
 		{name: "not of IPv4", frame: edit(17, 1)},
 		{name: "long hardware addresses", frame: edit(18, 255)},
 		{name: "long addresses", frame: edit(19, 16)},
-		{name: "cut", frame: edit(0, 0)[:14+27], malformed: 1},
-		{name: "cut early", frame: edit(0, 0)[:14+7], malformed: 1},
+		{name: "truncated", frame: edit(0, 0)[:14+27], malformed: 1},
+		{name: "truncated early", frame: edit(0, 0)[:14+7], malformed: 1},
 		{name: "empty", frame: edit(0, 0)[:14], malformed: 1},
 	})
 }
@@ -59,7 +68,8 @@ func FuzzARP(f *testing.F) {
 		facts, _ := decode(t, 1, append(header[:14:14], payload...))
 		defer func() { _ = recover() }() // gopacket's, on some lengths
 		var arp layers.ARP
-		if arp.DecodeFromBytes(payload, gopacket.NilDecodeFeedback) != nil || arp.HwAddressSize != 6 || arp.ProtAddressSize != 4 || arp.AddrType != 1 || arp.Protocol != layers.EthernetTypeIPv4 {
+		if arp.DecodeFromBytes(payload, gopacket.NilDecodeFeedback) != nil || arp.HwAddressSize != 6 || arp.ProtAddressSize != 4 ||
+			arp.AddrType != 1 || arp.Protocol != layers.EthernetTypeIPv4 {
 			if len(facts) > 0 {
 				t.Errorf("got %v, gopacket: %+v", facts, arp)
 			}
@@ -67,7 +77,8 @@ func FuzzARP(f *testing.F) {
 		}
 		for _, fact := range facts {
 			mac, addr := string(fact.MAC[:]), string(fact.Addr.AsSlice())
-			sender := mac == string(arp.SourceHwAddress) && (addr == string(arp.SourceProtAddress) || fact.Kind == Probed && addr == string(arp.DstProtAddress))
+			sender := mac == string(arp.SourceHwAddress) && (addr == string(arp.SourceProtAddress) || fact.Kind == Probed &&
+				addr == string(arp.DstProtAddress))
 			target := mac == string(arp.DstHwAddress) && addr == string(arp.DstProtAddress)
 			if !sender && (!target || fact.Kind != Announced) {
 				t.Errorf("got %+v, gopacket: %+v", fact, arp)

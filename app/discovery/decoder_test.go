@@ -57,7 +57,8 @@ func decode(tb testing.TB, link uint16, frame []byte) ([]Fact, Stats) {
 // violation says which promise of Fact a fact breaks.
 func violation(f Fact) string {
 	a := f.Addr
-	unicast := a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLoopback() && !a.Is4In6() && a.Zone() == "" && a != ip("255.255.255.255")
+	unicast := a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLoopback() && !a.Is4In6() && a.Zone() == "" &&
+		a != ip("255.255.255.255")
 	again, canonical := names.Canonical(f.Name)
 	switch f.Kind {
 	case Announced, Replied, Probed, Leased, Released, Router:
@@ -112,7 +113,8 @@ func runDecodeTests(t *testing.T, protocol Protocol, tests []decodeTest) {
 				t.Errorf("facts (-want +got):\n%s", diff)
 			}
 			if int(stats.Malformed[protocol]) != tt.malformed || int(stats.NamesRefused[protocol]) != tt.refused {
-				t.Errorf("malformed %d, refused %d; want %d, %d", stats.Malformed[protocol], stats.NamesRefused[protocol], tt.malformed, tt.refused)
+				t.Errorf("malformed %d, refused %d; want %d, %d", stats.Malformed[protocol], stats.NamesRefused[protocol], tt.malformed,
+					tt.refused)
 			}
 			tagged, _ := decode(t, 1, testnet.Tagged(tt.frame, 7, 8))
 			if diff := cmp.Diff(got, tagged, compareAddrs); diff != "" {
@@ -125,7 +127,8 @@ func runDecodeTests(t *testing.T, protocol Protocol, tests []decodeTest) {
 // samples returns frames of every protocol, each of which has facts.
 func samples() map[string][]byte {
 	prefix := netip.MustParsePrefix("2001:db8::/64")
-	client, server := testnet.Ends{SrcMAC: laptop, Src: laptopLL}, testnet.Ends{SrcMAC: router, DstMAC: laptop, Src: routerLL, Dst: laptopLL}
+	client, server := testnet.Ends{SrcMAC: laptop, Src: laptopLL},
+		testnet.Ends{SrcMAC: router, DstMAC: laptop, Src: routerLL, Dst: laptopLL}
 	return map[string][]byte{
 		"arp request":  testnet.ARPRequest(laptop, laptop4, phone4),
 		"arp reply":    testnet.ARPReply(phone, phone4, laptop, laptop4),
@@ -136,10 +139,12 @@ func samples() map[string][]byte {
 		"dhcp fqdn": testnet.DHCP{Type: testnet.Request, MAC: laptop, Client: laptop4, Options: map[byte][]byte{
 			81: append([]byte{4, 0, 0}, testnet.PartialName("laptop.lan")...),
 		}}.Frame(),
-		"dhcp ack":       testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4, Life: time.Hour}.Frame(),
-		"dhcpv6 request": testnet.DHCP6{Type: testnet.Request6, Name: "laptop", Options: [][]byte{testnet.IANA(laptop6, time.Hour)}, Ends: client}.Frame(),
-		"dhcpv6 reply":   testnet.DHCP6{Type: testnet.Reply6, Name: "laptop.", Options: [][]byte{testnet.IANA(laptop6, time.Hour)}, Ends: server}.Frame(),
-		"mdns query":     testnet.MDNSQuery(laptop, laptop4, "phone.local"),
+		"dhcp ack": testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4, Life: time.Hour}.Frame(),
+		"dhcpv6 request": testnet.DHCP6{Type: testnet.Request6, Name: "laptop", Options: [][]byte{testnet.IANA(laptop6, time.Hour)},
+			Ends: client}.Frame(),
+		"dhcpv6 reply": testnet.DHCP6{Type: testnet.Reply6, Name: "laptop.", Options: [][]byte{testnet.IANA(laptop6, time.Hour)},
+			Ends: server}.Frame(),
+		"mdns query": testnet.MDNSQuery(laptop, laptop4, "phone.local"),
 		"mdns response": testnet.MDNSResponse(phone, phone4, 120, true,
 			testnet.Record{Name: "phone.local", Addr: phone4}, testnet.Record{Name: "phone.local", Addr: phoneLL}),
 	}

@@ -23,40 +23,50 @@ func TestDecoder_DHCP(t *testing.T) {
 	with := func(m testnet.DHCP, change func(payload []byte)) []byte {
 		b := m.Message()
 		change(b)
-		return testnet.Datagram(testnet.Ends{SrcMAC: laptop, DstMAC: testnet.Broadcast, Src: laptop4, Dst: ip("255.255.255.255")}, 68, 67, 64, b)
+		return testnet.Datagram(testnet.Ends{SrcMAC: laptop, DstMAC: testnet.Broadcast, Src: laptop4, Dst: ip("255.255.255.255")}, 68,
+			67, 64, b)
 	}
-	tries := Fact{Kind: Probed, MAC: laptop, Addr: laptop4}
-	speaks := Fact{Kind: Announced, MAC: laptop, Addr: laptop4}
-	leaves := Fact{Kind: Released, MAC: laptop, Addr: laptop4}
-	leases := Fact{Kind: Leased, MAC: laptop, Addr: laptop4, Lifetime: time.Hour}
-	called := func(name string) Fact {
+	probed := Fact{Kind: Probed, MAC: laptop, Addr: laptop4}
+	announced := Fact{Kind: Announced, MAC: laptop, Addr: laptop4}
+	released := Fact{Kind: Released, MAC: laptop, Addr: laptop4}
+	leased := Fact{Kind: Leased, MAC: laptop, Addr: laptop4, Lifetime: time.Hour}
+	macName := func(name string) Fact {
 		return Fact{Kind: MACName, MAC: laptop, Name: name}
 	}
 	fqdn := func(flags byte, name []byte) options { return options{81: append([]byte{flags, 0, 0}, name...)} }
 	request := testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4}
 	ack := testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4, Life: time.Hour}
-	long := strings.Repeat("a", 60) + "." + strings.Repeat("b", 60) + "." + strings.Repeat("c", 60) + "." + strings.Repeat("d", 60) // 243 bytes
+	long := strings.Repeat("a", 60) + "." + strings.Repeat("b", 60) + "." + strings.Repeat("c", 60) + "." + strings.Repeat("d",
+		60) // 243 bytes
 	runDecodeTests(t, DHCP, []decodeTest{
-		{name: "discover", frame: client(testnet.Discover, "laptop", nil), want: []Fact{called("laptop")}},
+		{name: "discover", frame: client(testnet.Discover, "laptop", nil), want: []Fact{macName("laptop")}},
 		{name: "discover without a name", frame: client(testnet.Discover, "", nil)},
 		{name: "offer", frame: testnet.DHCP{Type: testnet.Offer, MAC: laptop, Your: laptop4, Life: time.Hour, Name: "laptop"}.Frame()},
-		{name: "request", frame: client(testnet.Request, "laptop", nil), want: []Fact{tries, called("laptop")}},
-		{name: "request to renew", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Client: laptop4}.Frame(), want: []Fact{speaks}},
-		{name: "request through a relay", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4, Ends: testnet.Ends{SrcMAC: router, DstMAC: phone, Src: ip("192.168.2.1"), Dst: phone4}}.Frame(), want: []Fact{tries}},
-		{name: "inform", frame: testnet.DHCP{Type: testnet.Inform, MAC: laptop, Client: laptop4, Name: "laptop"}.Frame(), want: []Fact{speaks, called("laptop")}},
-		{name: "release", frame: testnet.DHCP{Type: testnet.Release, MAC: laptop, Client: laptop4}.Frame(), want: []Fact{leaves}},
-		{name: "decline", frame: client(testnet.Decline, "", nil), want: []Fact{leaves}},
-		{name: "ack", frame: ack.Frame(), want: []Fact{leases}},
-		{name: "ack with a name", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4, Life: time.Hour, Name: "LAPTOP"}.Frame(), want: []Fact{called("laptop"), leases}},
-		{name: "ack without a time", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4}.Frame(), want: []Fact{leases}},
-		{name: "ack for ever", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4, Life: -1}.Frame(), want: []Fact{{Kind: Leased, MAC: laptop, Addr: laptop4, Lifetime: century}}},
-		{name: "ack to an inform", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Client: laptop4}.Frame(), want: []Fact{speaks}},
+		{name: "request", frame: client(testnet.Request, "laptop", nil), want: []Fact{probed, macName("laptop")}},
+		{name: "request to renew", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Client: laptop4}.Frame(),
+			want: []Fact{announced}},
+		{name: "request through a relay", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4,
+			Ends: testnet.Ends{SrcMAC: router, DstMAC: phone, Src: ip("192.168.2.1"), Dst: phone4}}.Frame(),
+			want: []Fact{probed}},
+		{name: "inform", frame: testnet.DHCP{Type: testnet.Inform, MAC: laptop, Client: laptop4, Name: "laptop"}.Frame(),
+			want: []Fact{announced, macName("laptop")}},
+		{name: "release", frame: testnet.DHCP{Type: testnet.Release, MAC: laptop, Client: laptop4}.Frame(), want: []Fact{released}},
+		{name: "decline", frame: client(testnet.Decline, "", nil), want: []Fact{released}},
+		{name: "ack", frame: ack.Frame(), want: []Fact{leased}},
+		{name: "ack with a name", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4, Life: time.Hour,
+			Name: "LAPTOP"}.Frame(),
+			want: []Fact{macName("laptop"), leased}},
+		{name: "ack without a time", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4}.Frame(), want: []Fact{leased}},
+		{name: "ack forever", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4, Life: -1}.Frame(),
+			want: []Fact{{Kind: Leased, MAC: laptop, Addr: laptop4, Lifetime: century}}},
+		{name: "ack to an inform", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Client: laptop4}.Frame(),
+			want: []Fact{announced}},
 		{name: "nak", frame: testnet.DHCP{Type: testnet.Nak, MAC: laptop, Your: laptop4}.Frame()},
 		{name: "bound without a type", frame: client(0, "laptop", nil)},
 
-		{name: "name with a NUL", frame: client(testnet.Discover, "laptop\x00\x00", nil), want: []Fact{called("laptop")}},
-		{name: "name with a dot", frame: client(testnet.Discover, "laptop.lan.", nil), want: []Fact{called("laptop.lan")}},
-		{name: "name under local", frame: client(testnet.Discover, "Laptop.local", nil), want: []Fact{called("laptop")}},
+		{name: "name with a NUL", frame: client(testnet.Discover, "laptop\x00\x00", nil), want: []Fact{macName("laptop")}},
+		{name: "name with a dot", frame: client(testnet.Discover, "laptop.lan.", nil), want: []Fact{macName("laptop.lan")}},
+		{name: "name under local", frame: client(testnet.Discover, "Laptop.local", nil), want: []Fact{macName("laptop")}},
 		{name: "name of NULs", frame: client(testnet.Discover, "\x00", nil)},
 		{name: "name with a space", frame: client(testnet.Discover, "my laptop", nil), refused: 1},
 		{name: "name of a script", frame: client(testnet.Discover, "<script>", nil), refused: 1},
@@ -69,27 +79,45 @@ func TestDecoder_DHCP(t *testing.T) {
 		{name: "name in two options", frame: client(testnet.Discover, strings.Repeat("a", 300), nil), refused: 1},
 		{name: "name of 2,000 bytes", frame: client(testnet.Discover, strings.Repeat("a", 2000), nil), refused: 1},
 
-		{name: "FQDN in ASCII", frame: client(testnet.Discover, "", fqdn(0, []byte("Laptop.lan"))), want: []Fact{called("laptop.lan")}},
-		{name: "FQDN in ASCII with a NUL", frame: client(testnet.Discover, "", fqdn(1, []byte("laptop\x00"))), want: []Fact{called("laptop")}},
-		{name: "FQDN, whole", frame: client(testnet.Discover, "", fqdn(5, testnet.WireName("Laptop", "lan"))), want: []Fact{called("laptop.lan")}},
-		{name: "FQDN, partial", frame: client(testnet.Discover, "", fqdn(4, testnet.PartialName("laptop"))), want: []Fact{called("laptop")}},
-		{name: "FQDN, long", frame: client(testnet.Discover, "", fqdn(4, testnet.PartialName(long))), want: []Fact{called(long)}},
-		{name: "FQDN in two options", frame: client(testnet.Discover, "", fqdn(4, append(testnet.WireName(strings.Split(long, ".")...), make([]byte, 100)...))), want: []Fact{called(long)}},
-		{name: "FQDN, too long", frame: client(testnet.Discover, "", fqdn(4, testnet.PartialName(long+"."+strings.Repeat("e", 20)))), refused: 1},
+		{name: "FQDN in ASCII", frame: client(testnet.Discover, "", fqdn(0, []byte("Laptop.lan"))),
+			want: []Fact{macName("laptop.lan")}},
+		{name: "FQDN in ASCII with a NUL", frame: client(testnet.Discover, "", fqdn(1, []byte("laptop\x00"))),
+			want: []Fact{macName("laptop")}},
+		{name: "FQDN, whole", frame: client(testnet.Discover, "", fqdn(5, testnet.WireName("Laptop", "lan"))),
+			want: []Fact{macName("laptop.lan")}},
+		{name: "FQDN, partial", frame: client(testnet.Discover, "", fqdn(4, testnet.PartialName("laptop"))),
+			want: []Fact{macName("laptop")}},
+		{name: "FQDN, long", frame: client(testnet.Discover, "", fqdn(4, testnet.PartialName(long))), want: []Fact{macName(long)}},
+		{name: "FQDN in two options", frame: client(testnet.Discover, "",
+			fqdn(4, append(testnet.WireName(strings.Split(long, ".")...), make([]byte, 100)...))),
+			want: []Fact{macName(long)}},
+		{name: "FQDN, too long", frame: client(testnet.Discover, "", fqdn(4, testnet.PartialName(long+"."+strings.Repeat("e", 20)))),
+			refused: 1},
 		{name: "FQDN, empty", frame: client(testnet.Discover, "", fqdn(4, nil))},
 		{name: "FQDN, root", frame: client(testnet.Discover, "", fqdn(4, []byte{0}))},
 		{name: "FQDN, not even flags", frame: client(testnet.Discover, "", options{81: {4}})},
-		{name: "FQDN, cut label", frame: client(testnet.Discover, "", fqdn(4, []byte("\x07laptop"))), refused: 1},
+		{name: "FQDN, truncated label", frame: client(testnet.Discover, "", fqdn(4, []byte("\x07laptop"))), refused: 1},
 		{name: "FQDN, pointer", frame: client(testnet.Discover, "", fqdn(4, []byte("\x06laptop\xc0\x00"))), refused: 1},
 		{name: "FQDN, dot in a label", frame: client(testnet.Discover, "", fqdn(4, testnet.WireName("lap.top"))), refused: 1},
-		{name: "name before FQDN", frame: client(testnet.Discover, "laptop", fqdn(0, []byte("other"))), want: []Fact{called("laptop")}},
-		{name: "FQDN for a bad name", frame: client(testnet.Discover, "my laptop", fqdn(0, []byte("laptop"))), want: []Fact{called("laptop")}, refused: 1},
+		{name: "name before FQDN", frame: client(testnet.Discover, "laptop", fqdn(0, []byte("other"))),
+			want: []Fact{macName("laptop")}},
+		{name: "FQDN for a bad name", frame: client(testnet.Discover, "my laptop", fqdn(0, []byte("laptop"))),
+			want: []Fact{macName("laptop")}, refused: 1},
 
-		{name: "options in file", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Options: options{52: {1}}, File: []byte("\x0c\x06laptop\x32\x04\xc0\xa8\x02\x07\xff")}.Frame(), want: []Fact{tries, called("laptop")}},
-		{name: "options in sname", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Options: options{52: {2}}, Server: []byte("\x0c\x06laptop\xff"), File: []byte("\x0c\x05other\xff")}.Frame(), want: []Fact{called("laptop")}},
-		{name: "name over all three", frame: testnet.DHCP{Type: testnet.Discover, MAC: laptop, Name: "lap", Options: options{52: {3}}, Server: []byte("\x0c\x01p\xff"), File: []byte("\x0c\x02to\xff")}.Frame(), want: []Fact{called("laptop")}},
-		{name: "file of something else", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4, File: []byte("\x0c\xffboot")}.Frame(), want: []Fact{tries}},
-		{name: "bad options in file", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4, Options: options{52: {1}}, File: bytes.Repeat([]byte{1}, 128)}.Frame(), malformed: 1},
+		{name: "options in file", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Options: options{52: {1}},
+			File: []byte("\x0c\x06laptop\x32\x04\xc0\xa8\x02\x07\xff")}.Frame(),
+			want: []Fact{probed, macName("laptop")}},
+		{name: "options in sname", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Options: options{52: {2}},
+			Server: []byte("\x0c\x06laptop\xff"), File: []byte("\x0c\x05other\xff")}.Frame(),
+			want: []Fact{macName("laptop")}},
+		{name: "name over all three", frame: testnet.DHCP{Type: testnet.Discover, MAC: laptop, Name: "lap", Options: options{52: {3}},
+			Server: []byte("\x0c\x01p\xff"), File: []byte("\x0c\x02to\xff")}.Frame(),
+			want: []Fact{macName("laptop")}},
+		{name: "file of something else", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4,
+			File: []byte("\x0c\xffboot")}.Frame(),
+			want: []Fact{probed}},
+		{name: "bad options in file", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4,
+			Options: options{52: {1}}, File: bytes.Repeat([]byte{1}, 128)}.Frame(), malformed: 1},
 
 		{name: "chaddr of a group", frame: testnet.DHCP{Type: testnet.Request, MAC: groupMAC, Asked: laptop4, Name: "laptop"}.Frame()},
 		{name: "not of Ethernet", frame: with(request, func(b []byte) { b[1] = 32 })},
@@ -101,12 +129,20 @@ func TestDecoder_DHCP(t *testing.T) {
 		{name: "address of three bytes", frame: client(testnet.Request, "", options{50: {192, 168, 2}}), malformed: 1},
 		{name: "type of two bytes", frame: client(testnet.Request, "", options{53: {3, 3}}), malformed: 1},
 		{name: "option too long", frame: with(request, func(b []byte) { b[len(b)-3] = 9 }), malformed: 1},
-		{name: "another port", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptop4, Dst: phone4}, 68, 69, 64, request.Message())},
-		{name: "over IPv6", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptopLL, Dst: phoneLL}, 68, 67, 64, request.Message())},
-		{name: "no options", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptop4, Dst: phone4}, 68, 67, 64, request.Message()[:240])},
-		{name: "fixed part cut", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptop4, Dst: phone4}, 68, 67, 64, request.Message()[:239]), malformed: 1},
-		{name: "padding", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptop4, Dst: phone4}, 68, 67, 64, slices.Concat(request.Message()[:240], []byte{0, 0}, request.Message()[240:], []byte{12, 200})), want: []Fact{tries}},
-		{name: "no end", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptop4, Dst: phone4}, 68, 67, 64, bytes.TrimRight(request.Message(), "\xff")), want: []Fact{tries}},
+		{name: "another port", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptop4, Dst: phone4}, 68, 69, 64,
+			request.Message())},
+		{name: "over IPv6", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptopLL, Dst: phoneLL}, 68, 67, 64,
+			request.Message())},
+		{name: "no options", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptop4, Dst: phone4}, 68, 67, 64,
+			request.Message()[:240])},
+		{name: "fixed part truncated", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptop4, Dst: phone4}, 68, 67, 64,
+			request.Message()[:239]), malformed: 1},
+		{name: "padding", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptop4, Dst: phone4}, 68, 67, 64,
+			slices.Concat(request.Message()[:240], []byte{0, 0}, request.Message()[240:], []byte{12, 200})),
+			want: []Fact{probed}},
+		{name: "no end", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptop4, Dst: phone4}, 68, 67, 64,
+			bytes.TrimRight(request.Message(), "\xff")),
+			want: []Fact{probed}},
 	})
 }
 
@@ -117,7 +153,8 @@ func FuzzDHCPv4(f *testing.F) {
 			f.Add(frame[42:])
 		}
 	}
-	f.Add(testnet.DHCP{Type: testnet.Discover, MAC: laptop, Name: "lap", Options: map[byte][]byte{52: {3}}, Server: []byte("\x0c\x01p\xff"), File: []byte("\x0c\x02to\xff")}.Message())
+	f.Add(testnet.DHCP{Type: testnet.Discover, MAC: laptop, Name: "lap", Options: map[byte][]byte{52: {3}},
+		Server: []byte("\x0c\x01p\xff"), File: []byte("\x0c\x02to\xff")}.Message())
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		payload = payload[:min(len(payload), 1400)]
 		facts, stats := decode(t, 1, testnet.Datagram(testnet.Ends{SrcMAC: phone, Src: phone4, Dst: laptop4}, 68, 67, 64, payload))
@@ -150,7 +187,8 @@ func FuzzDHCPv4(f *testing.F) {
 			}
 		}
 		for _, fact := range facts {
-			if !bytes.HasPrefix(d.ClientHWAddr, fact.MAC[:]) || !overload && (!slices.Contains(addrs, fact.Addr) || typ == 0) || fact.Kind == Leased && d.Operation != layers.DHCPOpReply {
+			if !bytes.HasPrefix(d.ClientHWAddr, fact.MAC[:]) || !overload && (!slices.Contains(addrs, fact.Addr) || typ == 0) ||
+				fact.Kind == Leased && d.Operation != layers.DHCPOpReply {
 				t.Errorf("%x: got %+v, gopacket says %+v", payload, fact, d)
 			}
 		}

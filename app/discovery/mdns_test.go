@@ -27,7 +27,7 @@ func TestDecoder_MDNS(t *testing.T) {
 	}
 	payload := response(record("phone.local", phone4))[42:]
 	unicast := testnet.Ends{SrcMAC: phone, DstMAC: laptop, Src: phone4, Dst: laptop4}
-	speaks := Fact{Kind: Announced, MAC: phone, Addr: phone4}
+	announced := Fact{Kind: Announced, MAC: phone, Addr: phone4}
 	own := func(name string, addr netip.Addr) Fact {
 		return Fact{Kind: AddrName, Addr: addr, Name: name, Own: true}
 	}
@@ -38,56 +38,85 @@ func TestDecoder_MDNS(t *testing.T) {
 	for i := range 300 {
 		many = append(many, record(fmt.Sprintf("h%d.local", i), phone4))
 	}
-	first64 := []Fact{speaks}
+	first64 := []Fact{announced}
 	for i := range 63 {
 		first64 = append(first64, own(fmt.Sprintf("h%d", i), phone4))
 	}
 	uuid := "79d88e83-725c-b71b-bad0-5862d5b22386"
 	runDecodeTests(t, MDNS, []decodeTest{
-		{name: "own name", frame: response(record("Phone.local", phone4)), want: []Fact{speaks, own("phone", phone4)}},
-		{name: "own name over IPv6", frame: testnet.MDNSResponse(phone, phoneLL, 120, false, record("phone.local", phoneLL)), want: []Fact{{Kind: Announced, MAC: phone, Addr: phoneLL}, own("phone", phoneLL)}},
-		{name: "own addresses", frame: response(record("phone.local", phone6), record("PHONE.local", phone4)), want: []Fact{speaks, own("phone", phone6), own("phone", phone4)}},
-		{name: "another's", frame: response(record("laptop.local", laptop4), record("phone.local", phone4)), want: []Fact{speaks, other("laptop", laptop4), own("phone", phone4)}},
-		{name: "in the additional section", frame: message(func(m *dns.Msg) { m.Extra, m.Answer = m.Answer, nil }, record("phone.local", phone4)), want: []Fact{speaks, own("phone", phone4)}},
-		{name: "over both sections", frame: message(func(m *dns.Msg) { m.Extra, m.Answer = m.Answer[1:], m.Answer[:1] }, record("phone.local", phone6), record("phone.local", phone4)), want: []Fact{speaks, own("phone", phone6), own("phone", phone4)}},
-		{name: "in the authority section", frame: message(func(m *dns.Msg) { m.Ns, m.Answer = m.Answer, nil }, record("phone.local", phone4)), want: []Fact{speaks}},
-		{name: "UUID", frame: response(record(uuid+".local", phone4)), want: []Fact{speaks, own(uuid, phone4)}},
-		{name: "two labels", frame: response(record("phone.hall.local", phone4)), want: []Fact{speaks, own("phone.hall", phone4)}},
-		{name: "local twice and more", frame: response(record("tv.local.Local", phone4), record("phone.local.local.local", phone4), record("local.local", phone4)), want: []Fact{speaks, own("tv", phone4), own("phone", phone4), own("local", phone4)}},
-		{name: "taken back", frame: testnet.MDNSResponse(phone, phone4, 0, true, record("phone.local", phone4)), want: []Fact{speaks}},
-		{name: "not under local", frame: response(record("phone.lan", phone4), record("local", phone4), record("notlocal", phone4)), want: []Fact{speaks}},
-		{name: "another class", frame: message(func(m *dns.Msg) { m.Answer[0].Header().Class = dns.ClassCHAOS }, record("phone.local", phone4)), want: []Fact{speaks}},
+		{name: "own name", frame: response(record("Phone.local", phone4)), want: []Fact{announced, own("phone", phone4)}},
+		{name: "own name over IPv6", frame: testnet.MDNSResponse(phone, phoneLL, 120, false, record("phone.local", phoneLL)),
+			want: []Fact{{Kind: Announced, MAC: phone, Addr: phoneLL}, own("phone", phoneLL)}},
+		{name: "own addresses", frame: response(record("phone.local", phone6), record("PHONE.local", phone4)),
+			want: []Fact{announced, own("phone", phone6), own("phone", phone4)}},
+		{name: "another's", frame: response(record("laptop.local", laptop4), record("phone.local", phone4)),
+			want: []Fact{announced, other("laptop", laptop4), own("phone", phone4)}},
+		{name: "in the additional section", frame: message(func(m *dns.Msg) { m.Extra, m.Answer = m.Answer, nil },
+			record("phone.local", phone4)),
+			want: []Fact{announced, own("phone", phone4)}},
+		{name: "over both sections", frame: message(func(m *dns.Msg) { m.Extra, m.Answer = m.Answer[1:], m.Answer[:1] },
+			record("phone.local", phone6), record("phone.local", phone4)),
+			want: []Fact{announced, own("phone", phone6), own("phone", phone4)}},
+		{name: "in the authority section", frame: message(func(m *dns.Msg) { m.Ns, m.Answer = m.Answer, nil },
+			record("phone.local", phone4)),
+			want: []Fact{announced}},
+		{name: "UUID", frame: response(record(uuid+".local", phone4)), want: []Fact{announced, own(uuid, phone4)}},
+		{name: "two labels", frame: response(record("phone.hall.local", phone4)), want: []Fact{announced, own("phone.hall", phone4)}},
+		{name: "local twice and more", frame: response(record("tv.local.Local", phone4), record("phone.local.local.local", phone4),
+			record("local.local", phone4)),
+			want: []Fact{announced, own("tv", phone4), own("phone", phone4), own("local", phone4)}},
+		{name: "withdrawn", frame: testnet.MDNSResponse(phone, phone4, 0, true, record("phone.local", phone4)),
+			want: []Fact{announced}},
+		{name: "not under local", frame: response(record("phone.lan", phone4), record("local", phone4), record("notlocal", phone4)),
+			want: []Fact{announced}},
+		{name: "another class", frame: message(func(m *dns.Msg) { m.Answer[0].Header().Class = dns.ClassCHAOS },
+			record("phone.local", phone4)),
+			want: []Fact{announced}},
 		{name: "another type", frame: message(func(m *dns.Msg) {
-			m.Answer = append(m.Answer, &dns.PTR{Hdr: dns.RR_Header{Name: "_http._tcp.local.", Rrtype: dns.TypePTR, Class: 1, Ttl: 120}, Ptr: "phone._http._tcp.local."})
-		}), want: []Fact{speaks}},
-		{name: "space", frame: response(record(`my\032phone.local`, phone4)), want: []Fact{speaks}, refused: 1},
-		{name: "dot in a label", frame: response(record(`my\.phone.local`, phone4)), want: []Fact{speaks}, refused: 1},
-		{name: "script", frame: response(record("<script>.local", phone4)), want: []Fact{speaks}, refused: 1},
-		{name: "localhost", frame: response(record("localhost.local", phone4), record("LocalHost.LocalDomain.local", phone4)), want: []Fact{speaks}, refused: 2},
-		{name: "an address", frame: response(record("192.168.2.1.local", phone4)), want: []Fact{speaks}, refused: 1},
-		{name: "no hosts", frame: response(record("phone.local", any4), record("phone.local", ip("127.0.0.1")), record("phone.local", ip("224.0.0.251")), record("phone.local", ip("::1")), record("phone.local", ip("ff02::fb")), record("phone.local", ip("::ffff:192.168.2.8"))), want: []Fact{speaks}},
-		{name: "query", frame: testnet.MDNSQuery(phone, phone4, "laptop.local"), want: []Fact{speaks}},
-		{name: "query with records", frame: message(func(m *dns.Msg) { m.Response = false }, record("phone.local", phone4)), want: []Fact{speaks}},
-		{name: "another opcode", frame: message(func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }, record("phone.local", phone4)), want: []Fact{speaks}},
-		{name: "error", frame: message(func(m *dns.Msg) { m.Rcode = dns.RcodeRefused }, record("phone.local", phone4)), want: []Fact{speaks, own("phone", phone4)}},
-		{name: "unicast", frame: testnet.Datagram(unicast, 5353, 5353, 255, payload), want: []Fact{speaks, own("phone", phone4)}},
+			m.Answer = append(m.Answer, &dns.PTR{Hdr: dns.RR_Header{Name: "_http._tcp.local.", Rrtype: dns.TypePTR, Class: 1, Ttl: 120},
+				Ptr: "phone._http._tcp.local."})
+		}), want: []Fact{announced}},
+		{name: "space", frame: response(record(`my\032phone.local`, phone4)), want: []Fact{announced}, refused: 1},
+		{name: "dot in a label", frame: response(record(`my\.phone.local`, phone4)), want: []Fact{announced}, refused: 1},
+		{name: "script", frame: response(record("<script>.local", phone4)), want: []Fact{announced}, refused: 1},
+		{name: "localhost", frame: response(record("localhost.local", phone4), record("LocalHost.LocalDomain.local", phone4)),
+			want: []Fact{announced}, refused: 2},
+		{name: "an address", frame: response(record("192.168.2.1.local", phone4)), want: []Fact{announced}, refused: 1},
+		{name: "no hosts", frame: response(record("phone.local", any4), record("phone.local", ip("127.0.0.1")),
+			record("phone.local", ip("224.0.0.251")), record("phone.local", ip("::1")), record("phone.local", ip("ff02::fb")),
+			record("phone.local", ip("::ffff:192.168.2.8"))),
+			want: []Fact{announced}},
+		{name: "query", frame: testnet.MDNSQuery(phone, phone4, "laptop.local"), want: []Fact{announced}},
+		{name: "query with records", frame: message(func(m *dns.Msg) { m.Response = false }, record("phone.local", phone4)),
+			want: []Fact{announced}},
+		{name: "another opcode", frame: message(func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }, record("phone.local", phone4)),
+			want: []Fact{announced}},
+		{name: "error", frame: message(func(m *dns.Msg) { m.Rcode = dns.RcodeRefused }, record("phone.local", phone4)),
+			want: []Fact{announced, own("phone", phone4)}},
+		{name: "unicast", frame: testnet.Datagram(unicast, 5353, 5353, 255, payload), want: []Fact{announced, own("phone", phone4)}},
 		{name: "unicast from afar", frame: testnet.Datagram(unicast, 5353, 5353, 64, payload), want: []Fact{own("phone", phone4)}},
-		{name: "to the group with another TTL", frame: testnet.Datagram(testnet.Ends{SrcMAC: phone, Src: phone4, Dst: ip("224.0.0.251")}, 5353, 5353, 1, payload), want: []Fact{speaks, own("phone", phone4)}},
-		{name: "to a single asker", frame: testnet.Datagram(unicast, 5353, 40000, 255, payload), want: []Fact{speaks, own("phone", phone4)}},
-		{name: "from another port", frame: testnet.Datagram(unicast, 40000, 5353, 255, payload), want: []Fact{speaks}},
+		{name: "to the group with another TTL", frame: testnet.Datagram(testnet.Ends{SrcMAC: phone, Src: phone4,
+			Dst: ip("224.0.0.251")}, 5353, 5353, 1, payload),
+			want: []Fact{announced, own("phone", phone4)}},
+		{name: "to a single asker", frame: testnet.Datagram(unicast, 5353, 40000, 255, payload),
+			want: []Fact{announced, own("phone", phone4)}},
+		{name: "from another port", frame: testnet.Datagram(unicast, 40000, 5353, 255, payload), want: []Fact{announced}},
 		{name: "other ports", frame: testnet.Datagram(unicast, 40000, 5354, 255, payload)},
-		{name: "from a group's MAC", frame: testnet.MDNSResponse(groupMAC, phone4, 120, true, record("phone.local", phone4)), want: []Fact{own("phone", phone4)}},
-		{name: "from no address", frame: testnet.MDNSResponse(phone, any4, 120, true, record("phone.local", phone4)), want: []Fact{other("phone", phone4)}},
+		{name: "from a group's MAC", frame: testnet.MDNSResponse(groupMAC, phone4, 120, true, record("phone.local", phone4)),
+			want: []Fact{own("phone", phone4)}},
+		{name: "from no address", frame: testnet.MDNSResponse(phone, any4, 120, true, record("phone.local", phone4)),
+			want: []Fact{other("phone", phone4)}},
 		{name: "64 facts are enough", frame: response(many[:80]...), want: first64},
 		{name: "256 records are enough", frame: message(func(m *dns.Msg) {
 			for _, rr := range m.Answer[:256] {
 				rr.Header().Name = "phone.lan."
 			}
-		}, many[:257]...), want: []Fact{speaks}},
+		}, many[:257]...), want: []Fact{announced}},
 		{name: "9,000 bytes are enough", frame: response(append(many, many...)...), malformed: 1},
-		{name: "cut", frame: testnet.Datagram(unicast, 5353, 5353, 255, payload[:len(payload)-1]), malformed: 1},
-		{name: "cut header", frame: testnet.Datagram(unicast, 5353, 5353, 255, payload[:11]), malformed: 1},
-		{name: "pointer to itself", frame: testnet.Datagram(unicast, 5353, 5353, 255, append(payload[:12:12], 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 120, 0, 4, 1, 2, 3, 4)), malformed: 1},
+		{name: "truncated", frame: testnet.Datagram(unicast, 5353, 5353, 255, payload[:len(payload)-1]), malformed: 1},
+		{name: "truncated header", frame: testnet.Datagram(unicast, 5353, 5353, 255, payload[:11]), malformed: 1},
+		{name: "pointer to itself", frame: testnet.Datagram(unicast, 5353, 5353, 255,
+			append(payload[:12:12], 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 120, 0, 4, 1, 2, 3, 4)), malformed: 1},
 	})
 }
 
@@ -97,9 +126,11 @@ func FuzzMDNS(f *testing.F) {
 			f.Add(frame[42:])
 		}
 	}
-	f.Add(testnet.MDNSResponse(phone, phone4, 120, true, testnet.Record{Name: "00000.loCAl.loCAl", Addr: phone6})[42:]) // found by fuzzing
+	f.Add(testnet.MDNSResponse(phone, phone4, 120, true,
+		testnet.Record{Name: "00000.loCAl.loCAl", Addr: phone6})[42:]) // found by fuzzing
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		frame := testnet.Datagram(testnet.Ends{SrcMAC: phone, Src: phone4, Dst: ip("224.0.0.251")}, 5353, 5353, 255, payload[:min(len(payload), 9100)])
+		frame := testnet.Datagram(testnet.Ends{SrcMAC: phone, Src: phone4, Dst: ip("224.0.0.251")}, 5353, 5353, 255,
+			payload[:min(len(payload), 9100)])
 		facts, stats := decode(t, 1, frame)
 		if malformed := stats.Malformed[MDNS] > 0; malformed == (len(facts) > 0) {
 			t.Errorf("%x: malformed %v, got %v", payload, malformed, facts)

@@ -71,10 +71,13 @@ func TestWatcher_HandsOverFacts(t *testing.T) {
 	}{
 		{"nothing", groupSource{err: io.EOF}, nil},
 		{"one frame", groupSource{groups: [][]capture.Frame{announcements(0, 1)}, err: io.EOF}, []int{1}},
-		{"groups", groupSource{groups: [][]capture.Frame{announcements(0, 3), announcements(3, 4), announcements(4, 104)}, err: io.EOF}, []int{3, 1, 100}},
+		{"groups", groupSource{groups: [][]capture.Frame{announcements(0, 3), announcements(3, 4), announcements(4, 104)},
+			err: io.EOF}, []int{3, 1, 100}},
 		{"no facts", groupSource{groups: [][]capture.Frame{{other}, announcements(0, 2), {other, other}}, err: io.EOF}, []int{2}},
-		{"full batch", groupSource{groups: [][]capture.Frame{announcements(0, 256), announcements(256, 257)}, err: io.EOF}, []int{256, 1}},
-		{"more than a batch", groupSource{groups: [][]capture.Frame{announcements(0, 600), announcements(600, 601)}, err: io.EOF}, []int{256, 256, 88, 1}},
+		{"full batch", groupSource{groups: [][]capture.Frame{announcements(0, 256), announcements(256, 257)}, err: io.EOF},
+			[]int{256, 1}},
+		{"more than a batch", groupSource{groups: [][]capture.Frame{announcements(0, 600), announcements(600, 601)}, err: io.EOF},
+			[]int{256, 256, 88, 1}},
 		{"failure", groupSource{groups: [][]capture.Frame{announcements(0, 3), announcements(3, 5)}, err: lost}, []int{3, 2}},
 		{"failure within a group", groupSource{groups: [][]capture.Frame{announcements(0, 1)}, err: lost, more: true}, []int{1}},
 	} {

@@ -51,7 +51,8 @@ func FuzzParse(f *testing.F) {
 		if err != nil || addr == (Addr{}) {
 			return
 		}
-		if again, err := Parse(addr.String()); err != nil || again != addr || !strings.EqualFold(addr.String(), strings.ReplaceAll(in, "-", ":")) {
+		if again, err := Parse(addr.String()); err != nil || again != addr ||
+			!strings.EqualFold(addr.String(), strings.ReplaceAll(in, "-", ":")) {
 			t.Errorf("Parse(%q) = %v, again %v, %v", in, addr, again, err)
 		}
 	})

@@ -1,12 +1,10 @@
 package mac
 
 import (
-	"bufio"
 	"bytes"
 	"compress/flate"
 	_ "embed"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -81,25 +79,22 @@ func (v *vendorTable) name(i int) string { return v.text[v.starts[i] : v.starts[
 
 // vendors unpacks the table on first use. The program was built wrong if that fails.
 var vendors = sync.OnceValue(func() *vendorTable {
-	v, err := unpackVendors(vendorBin)
+	_, packed, _ := bytes.Cut(vendorBin, []byte("\n"))
+	data, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
 	if err != nil {
 		panic("mac: vendor.bin: " + err.Error())
 	}
-	return v
-})
-
-func unpackVendors(file []byte) (*vendorTable, error) {
-	title, packed, _ := bytes.Cut(file, []byte("\n"))
-	if !bytes.HasPrefix(title, []byte(vendorTitle)) {
-		return nil, fmt.Errorf("begins with %q, not %q", title[:min(len(title), 40)], vendorTitle)
+	next := func() uint64 {
+		v, n := binary.Uvarint(data)
+		data = data[n:]
+		return v
 	}
-	r := uvarintReader{r: bufio.NewReader(flate.NewReader(bytes.NewReader(packed)))}
 	v := &vendorTable{blocks: [...]vendorBlock{{bits: 24}, {bits: 28}, {bits: 36}}}
 	for i := range v.blocks {
-		v.blocks[i].prefixes = make([]uint64, r.next(1<<20))
+		v.blocks[i].prefixes = make([]uint64, next())
 		last := uint64(0)
 		for j := range v.blocks[i].prefixes {
-			last += r.next(1 << 36)
+			last += next()
 			v.blocks[i].prefixes[j] = last
 		}
 	}
@@ -107,7 +102,7 @@ func unpackVendors(file []byte) (*vendorTable, error) {
 	for i := range v.blocks {
 		v.blocks[i].owners = make([]uint16, len(v.blocks[i].prefixes))
 		for j := range v.blocks[i].owners {
-			owner := r.next(known)
+			owner := next()
 			if owner == 0 {
 				known++
 				owner = known
@@ -115,43 +110,13 @@ func unpackVendors(file []byte) (*vendorTable, error) {
 			v.blocks[i].owners[j] = uint16(owner - 1)
 		}
 	}
-	v.starts = make([]uint32, 1, r.next(1<<16)+1)
-	text := make([]byte, r.next(1<<24))
-	if r.err != nil {
-		return nil, r.err
-	}
-	if _, err := io.ReadFull(r.r, text); err != nil {
-		return nil, err
-	}
-	v.text = string(text)
-	for i := range text {
-		if text[i] == '\n' {
+	v.starts = make([]uint32, 1, next()+1)
+	size := next()
+	v.text = string(data[:size])
+	for i := range v.text {
+		if v.text[i] == '\n' {
 			v.starts = append(v.starts, uint32(i+1))
 		}
 	}
-	if names := uint64(len(v.starts) - 1); names != known || known > 1<<16 || int(v.starts[known]) != len(text) {
-		return nil, fmt.Errorf("%d names for %d vendors", names, known)
-	}
-	return v, nil
-}
-
-// A uvarintReader reads uvarints. After the first error it returns 0.
-type uvarintReader struct {
-	r   *bufio.Reader
-	err error
-}
-
-// next returns the next number, which must not be greater than limit.
-func (u *uvarintReader) next(limit uint64) uint64 {
-	if u.err != nil {
-		return 0
-	}
-	v, err := binary.ReadUvarint(u.r)
-	if err == nil && v > limit {
-		err = fmt.Errorf("number %d, want at most %d", v, limit)
-	}
-	if u.err = err; err != nil {
-		return 0
-	}
 	return v
-}
+})

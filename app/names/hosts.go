@@ -2,8 +2,6 @@ package names
 
 import (
 	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -15,9 +13,7 @@ import (
 
 const (
 	maxHostsEntries  = 65_536
-	maxHostsSize     = 8 << 20 // bytes of a file
-	maxHostsLine     = 4096    // bytes
-	maxHostsBadLines = 10      // that are reported one by one
+	maxHostsBadLines = 10 // that are reported one by one
 )
 
 // Hosts holds the names in a hosts file. Its addresses are unicast, without a zone and never IPv4-mapped, its MACs are those
@@ -41,8 +37,8 @@ func (h *Hosts) equal(o *Hosts) bool {
 // and unspecified addresses, and localhost names.
 //
 // It skips bad lines, too. The errors describe the first ten and count the rest; each fits on a line, with quotes from the
-// file escaped and truncated. A line of more than 4 KiB is bad. What follows 65,536 entries or 8 MiB is ignored. If r fails,
-// the Hosts are nil and the only error says why.
+// file escaped and truncated. What follows 65,536 entries is ignored. If r fails, or a line has more than 64 KiB, the Hosts
+// are nil and the only error says why.
 func ParseHosts(r io.Reader) (*Hosts, []error) {
 	p := hostsParser{hosts: &Hosts{Addrs: map[netip.Addr]string{}, MACs: map[mac.Addr]string{}}}
 	if err := p.parse(r); err != nil {
@@ -62,40 +58,27 @@ type hostsParser struct {
 }
 
 func (p *hostsParser) parse(r io.Reader) error {
-	limited := &io.LimitedReader{R: r, N: maxHostsSize + 1}
-	lines := bufio.NewReaderSize(limited, maxHostsLine)
-	for {
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
 		p.line++
-		line, err := lines.ReadSlice('\n')
-		tooLong := errors.Is(err, bufio.ErrBufferFull)
-		for errors.Is(err, bufio.ErrBufferFull) {
-			_, err = lines.ReadSlice('\n')
-		}
-		switch {
-		case err != nil && err != io.EOF:
-			return err
-		case limited.N == 0:
-			p.stop("the file has more than %d bytes", maxHostsSize)
-			return nil
-		case tooLong:
-			p.bad("more than %d bytes", maxHostsLine)
-		case !p.entry(line):
-			p.stop("the file has more than %d entries", maxHostsEntries)
-			return nil
-		}
-		if err == io.EOF {
+		if !p.entry(lines.Text()) {
+			p.errs = append(p.errs, fmt.Errorf("line %d: more than %d entries, the rest is ignored", p.line, maxHostsEntries))
 			return nil
 		}
 	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("line %d: %w", p.line+1, err)
+	}
+	return nil
 }
 
 // entry parses one line. It returns false if there are too many entries.
-func (p *hostsParser) entry(line []byte) bool {
+func (p *hostsParser) entry(line string) bool {
 	if p.line == 1 {
-		line = bytes.TrimPrefix(line, []byte("\ufeff")) // byte order mark
+		line = strings.TrimPrefix(line, "\ufeff") // byte order mark
 	}
-	line, _, _ = bytes.Cut(line, []byte("#"))
-	words := strings.Fields(string(line))
+	line, _, _ = strings.Cut(line, "#")
+	words := strings.Fields(line)
 	if len(words) == 0 {
 		return true
 	}
@@ -147,11 +130,6 @@ func (p *hostsParser) bad(format string, args ...any) {
 		return
 	}
 	p.errs = append(p.errs, fmt.Errorf("line %d: %s", p.line, fmt.Sprintf(format, args...)))
-}
-
-// stop adds the reason why the file is ignored from the current line on.
-func (p *hostsParser) stop(format string, limit int) {
-	p.errs = append(p.errs, fmt.Errorf("line %d: "+format+", the rest is ignored", p.line, limit))
 }
 
 // quote returns a word of the file in a form that is safe to log.

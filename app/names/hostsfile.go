@@ -3,6 +3,7 @@ package names
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -57,7 +58,7 @@ func (f *HostsFile) Load() error {
 	}
 	hosts, errs := ParseHosts(file)
 	if hosts == nil {
-		return errs[0]
+		return fmt.Errorf("%s: %w", f.path, errs[0])
 	}
 	recovered := f.failing
 	f.loaded, f.pending, f.writes, f.failing = info, nil, 0, false

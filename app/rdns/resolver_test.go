@@ -38,7 +38,8 @@ func TestResolver_Sweep(t *testing.T) {
 				if n := f.count(); n != tt.asked {
 					t.Errorf("%d queries in an hour, want %d", n, tt.asked)
 				}
-				if asked := f.order(); tt.prefix == "10.0.0.77/24" && (slices.Contains(asked, "10.0.0.0") || slices.Contains(asked, "10.0.0.255")) {
+				if asked := f.order(); tt.prefix == "10.0.0.77/24" &&
+					(slices.Contains(asked, "10.0.0.0") || slices.Contains(asked, "10.0.0.255")) {
 					t.Error("asked for the address of the network or of the broadcast")
 				}
 				if got := drain(t, r); len(got) != tt.asked {

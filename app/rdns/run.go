@@ -37,7 +37,7 @@ type job struct {
 	rate    *rate
 }
 
-// Run asks until ctx ends. Then it returns nil, and all its goroutines have ended. It may be run again.
+// Run asks until ctx ends. Then it returns nil, and all its goroutines have ended. It must not be run again.
 func (r *Resolver) Run(ctx context.Context) error {
 	var lookups sync.WaitGroup
 	defer lookups.Wait()
@@ -153,8 +153,7 @@ func (r *Resolver) lookup(ctx context.Context, j job) {
 		sent += a.sent
 		refused += a.refused
 		if ctx.Err() != nil {
-			r.release(s, probe)
-			break
+			return
 		}
 		if changed, up := r.done(s, probe, a.final || a.reason.answered()); changed && up {
 			r.log.Info("dns server is up", "server", s.addr)
@@ -166,11 +165,11 @@ func (r *Resolver) lookup(ctx context.Context, j job) {
 		}
 	}
 	a.sent, a.refused = sent, refused
-	r.finish(j, a, ctx.Err() != nil)
+	r.finish(j, a)
 }
 
 // finish takes the result of a lookup and schedules the next one.
-func (r *Resolver) finish(j job, a answer, canceled bool) {
+func (r *Resolver) finish(j job, a answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.signal()
@@ -179,10 +178,6 @@ func (r *Resolver) finish(j job, a answer, canceled bool) {
 	r.stats.Queries += uint64(a.sent)
 	r.stats.NamesRefused += uint64(a.refused)
 	j.rate.next = j.rate.next.Add(time.Duration(max(a.sent-1, 0)) * j.rate.interval)
-	if canceled {
-		r.requeue(h, now)
-		return
-	}
 	if a.reason != none {
 		r.stats.Failures[a.reason]++
 	}
@@ -207,18 +202,6 @@ func (r *Resolver) finish(j job, a answer, canceled bool) {
 	r.schedule(h, due, now)
 }
 
-// requeue undoes next for a lookup that was canceled.
-func (r *Resolver) requeue(h *host, now time.Time) {
-	switch {
-	case !h.wanted():
-		r.move(h, sweep, now)
-	case !h.reported:
-		r.move(h, pending, now)
-	default:
-		r.move(h, refresh, now)
-	}
-}
-
 // nextServer reserves the next available server after index i. It returns -1 if there is none.
 func (r *Resolver) nextServer(servers []*server, i int) (next int, probe bool) {
 	r.mu.Lock()
@@ -234,15 +217,6 @@ func (r *Resolver) done(s *server, probe, ok bool) (changed, up bool) {
 	defer r.mu.Unlock()
 	changed = s.done(ok, probe, time.Now())
 	return changed, !s.down
-}
-
-// release gives back a server whose query was canceled.
-func (r *Resolver) release(s *server, probe bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if probe {
-		s.probing = false
-	}
 }
 
 func (r *Resolver) allDown() bool {

@@ -1,12 +1,10 @@
 package rdns
 
 import (
-	"context"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -251,36 +249,6 @@ func TestRun_SlowServer(t *testing.T) {
 		time.Sleep(4 * time.Minute)
 		if got := drain(t, r); len(got) < 700 {
 			t.Errorf("%d names followed, want the other 740", len(got))
-		}
-	})
-}
-
-// Run may end during lookups and be called again; nothing is lost.
-func TestRun_Again(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFakeServers(func(_ int, addr netip.Addr) (answer, time.Duration) {
-			return found(nameOf(addr), time.Hour), time.Second
-		})
-		r := NewResolver(Config{Servers: oneServer, Limit: 100})
-		r.ask = f.ask
-		for i := range 20 {
-			r.Want(ip(i))
-		}
-		r.Sweep(netip.MustParsePrefix("10.9.0.0/30"))
-		got := make(map[string]string)
-		for range 20 {
-			ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
-			start := time.Now()
-			if err := r.Run(ctx); err != nil || time.Since(start) != 1500*time.Millisecond {
-				t.Errorf("Run: %v after %v", err, time.Since(start))
-			}
-			cancel()
-			for addr, name := range drain(t, r) {
-				got[addr] = name
-			}
-		}
-		if len(got) != 22 || got["10.0.0.19"] != "h10-0-0-19" {
-			t.Errorf("%d of 22 hosts drained", len(got))
 		}
 	})
 }
