@@ -13,7 +13,7 @@ type Protocol uint8
 // The protocols, in the order of the arrays in Stats.
 const (
 	ARP    Protocol = iota // RFC 826, RFC 5227
-	NDP                    // neighbour and router discovery, RFC 4861
+	NDP                    // neighbor and router discovery, RFC 4861
 	DHCP                   // DHCPv4, RFC 2131
 	DHCPv6                 // RFC 8415
 	MDNS                   // RFC 6762

@@ -28,7 +28,7 @@ type Config struct {
 	Snapshot          func() *device.Snapshot      // the same pointer until something has changed
 	Meters            func() []meter.Status        // nil: no capture
 	Names             func() rdns.Stats            // nil: no lookups
-	Control           func() ControlStats          // nil: no neighbour discovery
+	Control           func() ControlStats          // nil: no neighbor discovery
 	Process           func() (ProcessStats, error) // nil: no metrics of the process
 	Version, Revision string
 	OmitGoMetrics     bool // leave out the metrics of the Go runtime

@@ -52,7 +52,7 @@ type machine struct {
 func newTestLAN(t *testing.T) (*testLAN, *testnet.Namespace) {
 	t.Helper()
 	lan := &testLAN{t: t, bridge: testnet.NewNamespace(t)}
-	lan.bridge.IP("link add br0 type bridge ageing_time 0 mcast_snooping 0")
+	lan.bridge.IP("link add br0 type bridge ageing_time 0 mcast_snooping 0") //nolint:misspell // a name of iproute2
 	lan.bridge.IP("link set br0 up")
 	here := testnet.NewNamespace(t)
 	lan.plug(here, "mon0")

@@ -10,7 +10,7 @@ func TestCleanName(t *testing.T) {
 		{"Inc glued on", "BUFFALO.INC", "BUFFALO"},
 		{"Co Ltd", "Samsung Electronics Co.,Ltd", "Samsung Electronics"},
 		{"Co Ltd after a bracket", "Otis (Shanghai)Co., Ltd.", "Otis (Shanghai)"},
-		{"Co Ltd misspelt", "ALPSALPINE CO,.LTD", "ALPSALPINE"},
+		{"misspelled Co Ltd", "ALPSALPINE CO,.LTD", "ALPSALPINE"},
 		{"wide comma", "SHENZHEN BILIAN ELECTRONIC CO.，LTD", "SHENZHEN BILIAN ELECTRONIC"},
 		{"GmbH", "AVM GmbH", "AVM"},
 		{"GmbH & Co. KG", "Weidmüller Interface GmbH & Co. KG", "Weidmuller Interface"},
