@@ -69,7 +69,7 @@ func TestFilter_Verdicts(t *testing.T) {
 		{"unix", unix.SYS_SOCKET, []uint32{unix.AF_UNIX, unix.SOCK_STREAM}, refuse},
 		{"vsock", unix.SYS_SOCKET, []uint32{unix.AF_VSOCK, unix.SOCK_STREAM}, refuse},
 		{"listen", unix.SYS_LISTEN, nil, refuse},
-		{"bind anew", unix.SYS_BIND, nil, allow},
+		{"bind again", unix.SYS_BIND, nil, allow},
 		{"signal to oneself", unix.SYS_TGKILL, []uint32{self, self + 1, uint32(unix.SIGURG)}, allow},
 		{"signal to another", unix.SYS_TGKILL, []uint32{self - 1, self - 1, uint32(unix.SIGURG)}, refuse},
 		{"kill oneself", unix.SYS_KILL, []uint32{self, uint32(unix.SIGABRT)}, allow},
