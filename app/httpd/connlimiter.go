@@ -14,9 +14,10 @@ const (
 	idleGrace    = 5 * time.Millisecond // a connection that has been idle for less is not closed
 )
 
-// A connLimiter is a listener that bounds the number of open connections. At the limit it closes the longest-idle connection for a
-// new one, or, if none is idle, the longest-running response if that is slow. A connection with input that the server has not read
-// yet is not closed. If there is nothing to close, the new connection waits. So neither idle nor slow clients can lock others out.
+// A connLimiter is a listener that bounds the number of open connections. At the limit it closes the longest-idle
+// connection for a new one, or, if none is idle, the longest-running response if that is slow. A connection with input
+// that the server has not read yet is not closed. If there is nothing to close, the new connection waits. So neither
+// idle nor slow clients can lock others out.
 type connLimiter struct {
 	net.Listener
 	limit   int
@@ -30,8 +31,8 @@ type connLimiter struct {
 	conns map[net.Conn]connState
 }
 
-// connState says since when a connection is idle, or a request is being answered on it. Whoever has not sent a whole request header is
-// idle.
+// connState says since when a connection is idle, or a request is being answered on it. Whoever has not sent a whole
+// request header is idle.
 type connState struct {
 	idle  bool
 	since time.Time

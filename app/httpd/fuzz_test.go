@@ -18,28 +18,33 @@ import (
 	"gonetmon/test/snapshots"
 )
 
-// The statuses that there are: of ours, and of net/http for what is no request.
+// The possible statuses: ours, and those of net/http for what is not a valid request.
 var (
 	ourStatuses   = []int{200, 307, 400, 404, 405, 421}
 	theirStatuses = []int{400, 413, 417, 431, 501, 505}
 )
 
-// FuzzHTTP says anything to the server: it answers each request that there is, and then at most one thing that is none, in HTTP, and
-// closes the connection.
+// FuzzHTTP says anything to the server: it answers each request that there is, and then at most one thing that is none,
+// in HTTP, and closes the connection.
 func FuzzHTTP(f *testing.F) {
-	for _, say := range []string{
-		"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /?sort=now&pause HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nAccept-Encoding: gzip\r\n\r\n",
+	for _, send := range []string{
+		"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"GET /?sort=now&pause HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nAccept-Encoding: gzip\r\n\r\n",
 		"HEAD /metrics HTTP/1.1\r\nHost: [::1]:8080\r\n\r\nGET /healthz HTTP/1.1\r\nHost: nas.lan\r\nConnection: close\r\n\r\n",
 		"GET /metrics HTTP/1.1\r\nHost: evil.example\r\nAccept-Encoding: gzip;q=0.5, *;q=0\r\n\r\n", "GET /metrics HTTP/1.0\r\n\r\n",
-		"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01\x00\x05",
-		"GET http://evil.example/ HTTP/1.1\r\nHost: x\r\n\r\n", "GET /../%2e%2e/etc/passwd HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
+		"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01\x00\x05",
+		"GET http://evil.example/ HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /../%2e%2e/etc/passwd HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
 		"0 * HTTP/0" + strings.Repeat("\x9a", 16000) + ".0\n:\n 0    ",
 	} {
-		f.Add([]byte(say))
+		f.Add([]byte(send))
 	}
-	s := NewServer(Config{Addr: "127.0.0.1:0", Metrics: page(pageSize), Web: web.NewPage(web.Config{Snapshot: snapshots.Home, Meters: snapshots.Meters})})
+	pages := web.NewPage(web.Config{Snapshot: snapshots.Home, Meters: snapshots.Meters})
+	s := NewServer(Config{Addr: "127.0.0.1:0", Metrics: page(pageSize), Web: pages})
 	if err := s.Listen(); err != nil {
 		f.Fatal(err)
 	}
@@ -52,8 +57,8 @@ func FuzzHTTP(f *testing.F) {
 			f.Error(err)
 		}
 	})
-	f.Fuzz(func(t *testing.T, say []byte) {
-		say = say[:min(len(say), 1<<16)]
+	f.Fuzz(func(t *testing.T, send []byte) {
+		send = send[:min(len(send), 1<<16)]
 		conn, err := net.Dial("tcp", s.limiter.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -62,10 +67,10 @@ func FuzzHTTP(f *testing.F) {
 		_ = conn.(*net.TCPConn).SetLinger(0) // thousands of them a second must not leave anything behind
 		_ = conn.SetDeadline(time.Now().Add(patience))
 		go func() {
-			_, _ = conn.Write(say)
+			_, _ = conn.Write(send)
 			_ = conn.(*net.TCPConn).CloseWrite()
 		}()
-		requests, answers := bufio.NewReader(bytes.NewReader(say)), bufio.NewReader(conn)
+		requests, answers := bufio.NewReader(bytes.NewReader(send)), bufio.NewReader(conn)
 		for {
 			request, err := http.ReadRequest(requests)
 			if last := !answeredRight(t, answers, request, err == nil); last || t.Failed() {
@@ -73,12 +78,12 @@ func FuzzHTTP(f *testing.F) {
 			}
 		}
 		if rest, err := io.ReadAll(answers); len(rest) > 0 || isTimeout(err) {
-			t.Errorf("%q: at the end %q, %v", say, rest, err)
+			t.Errorf("%q: at the end %q, %v", send, rest, err)
 		}
 	})
 }
 
-// answeredRight reads the answer to a request, or to what is none, and says whether another can follow.
+// answeredRight reads the answer to a request, or to what is none, and reports whether another can follow.
 func answeredRight(t *testing.T, answers *bufio.Reader, request *http.Request, good bool) bool {
 	t.Helper()
 	answer, err := http.ReadResponse(answers, request)
@@ -91,7 +96,7 @@ func answeredRight(t *testing.T, answers *bufio.Reader, request *http.Request, g
 	body, err := io.ReadAll(answer.Body)
 	ours := answer.Header.Get("X-Content-Type-Options") == "nosniff" && answer.Header.Get("Content-Security-Policy") != "" &&
 		answer.Header.Get("X-Frame-Options") == "DENY"
-	// Who is told that this is no request while he goes on talking may be cut short: net/http hangs up.
+	// net/http closes the connection after an invalid request, which may cut its answer short while the client is still sending.
 	if err != nil && (ours || !errors.Is(err, syscall.ECONNRESET)) {
 		t.Errorf("answer %s is cut after %q: %v", answer.Status, body, err)
 	}

@@ -20,8 +20,8 @@ var privateDomains = []string{
 	"home.arpa", // RFC 8375
 }
 
-// A hostCheck refuses requests for host names that are not this machine's. Otherwise a foreign site whose name points to this machine
-// (DNS rebinding) could read the pages through a local browser.
+// A hostCheck refuses requests for host names that are not this machine's. Otherwise a foreign site whose name points
+// to this machine (DNS rebinding) could read the pages through a local browser.
 type hostCheck struct {
 	next http.Handler
 	own  map[string]bool
@@ -49,10 +49,12 @@ func (c *hostCheck) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusMisdirectedRequest)
-	_, _ = fmt.Fprintf(w, "GONETMON_HOST_NAMES does not contain %q; if that is a name of this machine, add it, or ask for the IP address instead\n", text)
+	const advice = "GONETMON_HOST_NAMES does not contain %q; if it names this machine, add it, or use the IP address instead\n"
+	_, _ = fmt.Fprintf(w, advice, text)
 }
 
-// known reports whether a host, as hostOf returns it, is an address, one of our own names, or a name that no foreign site can have.
+// known reports whether a host, as hostOf returns it, is an address, one of our own names, or a name that no foreign
+// site can have.
 func (c *hostCheck) known(host string) bool {
 	if addr, _, _ := strings.Cut(host, "%"); isAddr(addr) {
 		return true

@@ -74,8 +74,12 @@ func TestHostCheck_ShowsHarmlessName(t *testing.T) {
 		body, _ := io.ReadAll(answer.Body)
 		return answer.Status + "\n" + string(body)
 	}
-	for _, host := range []string{"<script>alert(1)</script>.evil.example", strings.Repeat("x.", 5000), "a'b&c;d.example", "%22.example", "xn--caf-dma.example"} {
-		for _, request := range []string{"GET http://" + host + "/ HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n"} {
+	for _, host := range []string{
+		"<script>alert(1)</script>.evil.example", strings.Repeat("x.", 5000), "a'b&c;d.example", "%22.example", "xn--caf-dma.example",
+	} {
+		for _, request := range []string{
+			"GET http://" + host + "/ HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n",
+		} {
 			got := ask(request)
 			if strings.ContainsAny(got, "<>&'") || len(got) > 250 || !strings.HasPrefix(got, "421 ") && !strings.HasPrefix(got, "400 ") {
 				t.Errorf("%.80q: %q", request, got)

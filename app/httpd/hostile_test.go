@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// exchange says something to s, and returns the statuses of all answers until s closes the connection.
-func exchange(t *testing.T, s *Server, say string) (statuses []int) {
+// exchange sends something to s, and returns the statuses of all answers until s closes the connection.
+func exchange(t *testing.T, s *Server, send string) (statuses []int) {
 	t.Helper()
 	conn, err := net.Dial("tcp", s.limiter.Addr().String())
 	if err != nil {
@@ -24,7 +24,7 @@ func exchange(t *testing.T, s *Server, say string) (statuses []int) {
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	go func() {
-		_, _ = io.WriteString(conn, say)
+		_, _ = io.WriteString(conn, send)
 		_ = conn.(*net.TCPConn).CloseWrite()
 	}()
 	r := bufio.NewReader(conn)
@@ -32,7 +32,7 @@ func exchange(t *testing.T, s *Server, say string) (statuses []int) {
 		answer, err := http.ReadResponse(r, nil)
 		if err != nil {
 			if isTimeout(err) {
-				t.Errorf("%.80q: no end", say)
+				t.Errorf("%.80q: no end", send)
 			}
 			return statuses
 		}
@@ -41,7 +41,7 @@ func exchange(t *testing.T, s *Server, say string) (statuses []int) {
 	}
 }
 
-// Whatever a client says, it gets the status that HTTP has for it or none, and the server lives on.
+// Whatever a client sends, it gets the right status or none, and the server goes on.
 func TestServer_AnswersHostileRequests(t *testing.T) {
 	var log bytes.Buffer
 	s := serve(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, nil)
@@ -52,8 +52,8 @@ func TestServer_AnswersHostileRequests(t *testing.T) {
 		noise[i] = byte(random.Uint32())
 	}
 	for _, c := range []struct {
-		name, say string
-		want      []int
+		name, send string
+		want       []int
 	}{
 		{"nothing", "", nil},
 		{"blank lines", "\r\n\r\n\r\n", []int{400}},
@@ -66,9 +66,10 @@ func TestServer_AnswersHostileRequests(t *testing.T) {
 		{"OPTIONS *", "OPTIONS * HTTP/1.1" + host + "\r\n", []int{400}},
 		{"bad method", "GE T / HTTP/1.1" + host + "\r\n", []int{400}},
 		{"no path", "GET  HTTP/1.1" + host + "\r\n", []int{400}},
-		{"path that is none", "GET metrics HTTP/1.1" + host + "\r\n", []int{400}},
+		{"invalid path", "GET metrics HTTP/1.1" + host + "\r\n", []int{400}},
 		{"escaped wrongly", "GET /%zz HTTP/1.1" + host + "\r\n", []int{400}},
-		{"path traversal, which is first told the path without", "GET /../../etc/passwd HTTP/1.1" + host + "\r\nGET /etc/passwd HTTP/1.1" + host + "\r\n", []int{307, 404}},
+		{"path traversal, redirected first",
+			"GET /../../etc/passwd HTTP/1.1" + host + "\r\nGET /etc/passwd HTTP/1.1" + host + "\r\n", []int{307, 404}},
 		{"path traversal, escaped", "GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1" + host + "\r\n", []int{404}},
 		{"path traversal, escaped whole", "GET /..%2f..%2fetc%2fpasswd HTTP/1.1" + host + "\r\n", []int{404}},
 		{"NUL", "GET /%00 HTTP/1.1" + host + "\r\n", []int{404}},
@@ -86,7 +87,8 @@ func TestServer_AnswersHostileRequests(t *testing.T) {
 		{"HTTP/1.0", "GET /healthz HTTP/1.0\r\n\r\n", []int{200}},
 		{"HTTP/3.0", "GET / HTTP/3.0" + host + "\r\n", []int{505}},
 		{"HTTP/2 without asking", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", []int{400}},
-		{"HTTP/2, asking", "GET /healthz HTTP/1.1" + host + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n", []int{200}},
+		{"HTTP/2 upgrade",
+			"GET /healthz HTTP/1.1" + host + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n", []int{200}},
 		{"TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + string(noise[:500]) + "\r\n\r\n", []int{400}},
 		{"noise", string(noise), []int{400}},
 		{"pipelining", strings.Repeat("GET /healthz HTTP/1.1"+host+"\r\n", 1000), slices.Repeat([]int{200}, 1000)},
@@ -94,9 +96,12 @@ func TestServer_AnswersHostileRequests(t *testing.T) {
 		{"body", "GET /healthz HTTP/1.1" + host + "Content-Length: 5\r\n\r\nhello", []int{200}},
 		{"chunked body", "GET /healthz HTTP/1.1" + host + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", []int{200}},
 		{"bad chunk", "GET /healthz HTTP/1.1" + host + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", []int{200}},
-		{"a request in a body is none", "GET /healthz HTTP/1.1" + host + "Content-Length: 44\r\n\r\nGET /metrics HTTP/1.1" + host + "\r\n", []int{200}},
+		{"request inside a body",
+			"GET /healthz HTTP/1.1" + host + "Content-Length: 44\r\n\r\nGET /metrics HTTP/1.1" + host + "\r\n", []int{200}},
 		{"two lengths", "GET / HTTP/1.1" + host + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", []int{400}},
-		{"length and chunks", "GET /healthz HTTP/1.1" + host + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1" + host + "\r\n", []int{200}},
+		{"length and chunks",
+			"GET /healthz HTTP/1.1" + host + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" +
+				"GET /healthz HTTP/1.1" + host + "\r\n", []int{200}},
 		{"negative length", "GET / HTTP/1.1" + host + "Content-Length: -5\r\n\r\n", []int{400}},
 		{"unknown coding", "GET / HTTP/1.1" + host + "Transfer-Encoding: zip\r\n\r\n", []int{501}},
 		{"expectation", "GET /healthz HTTP/1.1" + host + "Expect: 100-continue\r\nContent-Length: 5\r\n\r\nhello", []int{200}},
@@ -105,7 +110,7 @@ func TestServer_AnswersHostileRequests(t *testing.T) {
 		{"cut", "GET /metrics HTTP/1.1\r\nHost: loc", []int{400}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := exchange(t, s, c.say); !slices.Equal(got, c.want) {
+			if got := exchange(t, s, c.send); !slices.Equal(got, c.want) {
 				t.Errorf("statuses %v, want %v", got, c.want)
 			}
 			if got := exchange(t, s, "GET /healthz HTTP/1.1"+host+"\r\n"); !slices.Equal(got, []int{200}) {

@@ -79,8 +79,9 @@ func NewServer(cfg Config) *Server {
 	}
 }
 
-// securityHeaders keeps browsers from guessing the type of an answer, from running or loading anything, and from showing it inside
-// other sites. The web page itself allows the little that it needs. No request needs a body, so none is read.
+// securityHeaders keeps browsers from guessing the type of an answer, from running or loading anything, and from
+// showing it inside other sites. The web page itself allows the little that it needs. No request needs a body, so none
+// is read.
 func securityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -155,8 +156,8 @@ func (s *Server) URL() string {
 	return u.String()
 }
 
-// Run serves until ctx ends, closes the listener, and gives requests that have arrived two seconds to be answered. It returns nil when
-// ctx ends.
+// Run serves until ctx ends, closes the listener, and gives requests that have arrived two seconds to be answered. It
+// returns nil when ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	if s.limiter == nil {
 		panic("httpd: Run without Listen")
@@ -168,8 +169,8 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	// Shutdown would drop connections whose request has not been read yet. Here they are answered, while new connections wait for the
-	// next process if the listener is inherited.
+	// Shutdown would drop connections whose request has not been read yet. Here they are answered, while new
+	// connections wait for the next process if the listener is inherited.
 	_ = s.limiter.Close()
 	if err := <-served; !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serve: %w", err)

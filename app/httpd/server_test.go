@@ -104,7 +104,8 @@ func TestServer_Routes(t *testing.T) {
 			if got.StatusCode != c.status || !strings.HasPrefix(string(body), c.body) || c.body == "" && len(body) > 0 {
 				t.Errorf("%s %.80q, want %d %q", got.Status, body, c.status, c.body)
 			}
-			if h := got.Header; h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("X-Frame-Options") != "DENY" ||
+			if h := got.Header; h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" ||
+				h.Get("X-Frame-Options") != "DENY" ||
 				!strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'; ") {
 				t.Errorf("headers: %v", got.Header)
 			}

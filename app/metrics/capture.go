@@ -5,7 +5,8 @@ import (
 	"gonetmon/app/packet"
 )
 
-// capture writes the frames of all interfaces together, and the state of each interface. The frames of a file have no interface.
+// capture writes the frames of all interfaces together, and the state of each interface. The frames of a file have no
+// interface.
 func (t *textWriter) capture(meters []meter.Status) {
 	if len(meters) == 0 {
 		return
@@ -23,14 +24,14 @@ func (t *textWriter) capture(meters []meter.Status) {
 		t.sample(up, "interface", meters[i].Interface)
 	}
 	t.startFamily("gonetmon_capture_packets_total", counter,
-		"Frames read from the interface. The kernel may merge several frames of the wire into one; gonetmon_frames_total counts those of "+
-			"the wire.")
+		"Frames read from the interface. The kernel may merge several frames of the wire into one; gonetmon_frames_total "+
+			"counts those of the wire.")
 	for i := range meters {
 		t.sample(meters[i].Frames, "interface", meters[i].Interface)
 	}
 	t.startFamily("gonetmon_capture_drops_total", counter,
-		"Frames that the kernel dropped because the capture buffer was full (a larger GONETMON_RING_SIZE survives longer stalls). No "+
-			"other metric counts them.")
+		"Frames that the kernel dropped because the capture buffer was full (a larger GONETMON_RING_SIZE survives longer "+
+			"stalls). No other metric counts them.")
 	for i := range meters {
 		t.sample(meters[i].Drops, "interface", meters[i].Interface)
 	}
@@ -54,7 +55,8 @@ func (t *textWriter) frames(meters []meter.Status) {
 	for c := range all {
 		t.sample(all[c].Frames, "class", packet.Class(c).String())
 	}
-	t.startFamily("gonetmon_frame_bytes_total", counter, "Bytes of the frames on the wire by class, with link-layer headers and without FCS.")
+	t.startFamily("gonetmon_frame_bytes_total", counter,
+		"Bytes of the frames on the wire by class, with link-layer headers and without FCS.")
 	for c := range all {
 		t.sample(all[c].Bytes, "class", packet.Class(c).String())
 	}

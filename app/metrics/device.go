@@ -15,7 +15,8 @@ var deviceFamilies = [...]struct {
 	{"node_bytes_total", counter, "IP bytes sent and received by the device.",
 		func(t *textWriter, d *device.Device) { t.deviceSample(totalBytes(&d.Totals), "device", d.Name) }},
 	{"gonetmon_device_bytes_total", counter,
-		"IP bytes of the device by direction (in: download, out: upload) and scope: internet, lan (another local device) or multicast.",
+		"IP bytes of the device by direction (in: download, out: upload) and scope: internet, lan (another local device) or " +
+			"multicast.",
 		func(t *textWriter, d *device.Device) {
 			t.directions(d, func(c traffic.Count) uint64 { return c.Bytes })
 		}},
@@ -24,8 +25,8 @@ var deviceFamilies = [...]struct {
 			t.directions(d, func(c traffic.Count) uint64 { return c.Packets })
 		}},
 	{"gonetmon_device_info", gauge,
-		"One series per address of a device; the value is always 1. Labels: the hardware address and its vendor if known, and the source " +
-			"of the name (file: your hosts file, ptr: DNS, dhcp, mdns, address: no name found).",
+		"One series per address of a device; the value is always 1. Labels: the hardware address and its vendor if known, " +
+			"and the source of the name (file: your hosts file, ptr: DNS, dhcp, mdns, address: no name found).",
 		(*textWriter).info},
 	{"gonetmon_device_first_seen_timestamp_seconds", gauge, "Unix time of the first packet of the device since gonetmon started.",
 		func(t *textWriter, d *device.Device) { t.seen(d, d.First) }},

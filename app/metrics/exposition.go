@@ -1,5 +1,5 @@
-// Package metrics writes the Prometheus page. It knows nothing of how traffic is counted, how devices are named, or how the page is
-// served.
+// Package metrics writes the Prometheus page. It knows nothing of how traffic is counted, how devices are named, or how
+// the page is served.
 package metrics
 
 import (
@@ -34,8 +34,8 @@ type Config struct {
 	OmitGoMetrics     bool // leave out the metrics of the Go runtime
 }
 
-// An Exposition is the Prometheus page. A page is rendered and gzipped once for all who ask for the same snapshot, so neither many
-// clients nor slow ones cost more than the gzipped page.
+// An Exposition is the Prometheus page. A page is rendered and gzipped once for all who ask for the same snapshot, so
+// neither many clients nor slow ones cost more than the gzipped page.
 type Exposition struct {
 	cfg Config
 

@@ -38,8 +38,8 @@ func TestExposition_Golden(t *testing.T) {
 	golden.Equal(t, "page.txt", strings.ReplaceAll(page, runtime.Version(), "go1.26"))
 }
 
-// parse reads a page as strictly as Prometheus does. It also refuses what Prometheus may accept: metadata that is repeated or comes
-// late, and two samples of one series.
+// parse reads a page as strictly as Prometheus does. It also refuses what Prometheus may accept: metadata that is
+// repeated or comes late, and two samples of one series.
 func parse(t *testing.T, page string) map[string]*dto.MetricFamily {
 	t.Helper()
 	seen := map[string]bool{}
@@ -124,8 +124,10 @@ func TestExposition_EscapesLabels(t *testing.T) {
 		vendors = append(vendors, labels(m)["vendor"])
 	}
 	want := append([]string(nil), snapshots.HostileNames...) // what is not UTF-8 becomes something else, and stays different
-	copy(want[3:], []string{"bad\ufffdffutf8", "bad\ufffdfeutf8", "bad\ufffdef\ufffdbf\ufffdbdutf8", "bad\ufffdef\ufffdbf\ufffdbdffutf8",
-		"cut\ufffde2\ufffd82"})
+	copy(want[3:], []string{
+		"bad\ufffdffutf8", "bad\ufffdfeutf8", "bad\ufffdef\ufffdbf\ufffdbdutf8", "bad\ufffdef\ufffdbf\ufffdbdffutf8",
+		"cut\ufffde2\ufffd82",
+	})
 	for what, got := range map[string][]string{"devices": devices, "vendors": vendors} {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
@@ -146,7 +148,9 @@ func TestExposition_NetworkAddsUp(t *testing.T) {
 		return map[string]float64{"internet": 1, "lan": 2, "multicast": 1}[l["scope"]]
 	})
 	got := 0.0
-	for _, name := range []string{"node_bytes_total", "gonetmon_overflow_bytes_total", "gonetmon_waiting_bytes", "gonetmon_forgotten_bytes_total"} {
+	for _, name := range []string{
+		"node_bytes_total", "gonetmon_overflow_bytes_total", "gonetmon_waiting_bytes", "gonetmon_forgotten_bytes_total",
+	} {
 		n := sum(name, func(map[string]string) float64 { return 1 })
 		if n == 0 {
 			t.Errorf("%s: 0, which proves nothing", name)
@@ -166,12 +170,14 @@ func TestExposition_OmitsWhatIsMissing(t *testing.T) {
 	}{
 		{"nothing but devices", Config{}, "gonetmon_table_entries",
 			"gonetmon_dns gonetmon_capture gonetmon_facts gonetmon_names gonetmon_control gonetmon_frames"},
-		{"lookups", Config{Names: lookups}, `gonetmon_dns gonetmon_names_refused_total{source="ptr"} gonetmon_table_limit{table="dns"}`,
+		{"lookups", Config{Names: lookups},
+			`gonetmon_dns gonetmon_names_refused_total{source="ptr"} gonetmon_table_limit{table="dns"}`,
 			`gonetmon_facts gonetmon_control gonetmon_names_refused_total{source="dhcp`},
 		{"control", Config{Control: control}, `gonetmon_facts gonetmon_control gonetmon_names_refused_total{source="mdns"}`,
 			`gonetmon_dns gonetmon_names_refused_total{source="ptr"} gonetmon_table_limit{table="dns"}`},
-		{"control frames of a file", Config{Control: func() ControlStats { return ControlStats{} }}, "gonetmon_facts", "gonetmon_control"},
-		{"frames of a file", Config{Meters: func() []meter.Status { return []meter.Status{{}} }}, "gonetmon_frames", "gonetmon_capture"},
+		{"control frames of a file", Config{Control: func() (none ControlStats) { return none }}, "gonetmon_facts", "gonetmon_control"},
+		{"frames of a file", Config{Meters: func() []meter.Status { return make([]meter.Status, 1) }},
+			"gonetmon_frames", "gonetmon_capture"},
 		{"process", Config{Process: process}, "gonetmon_process_capabilities process_open_fds", ""},
 		{"process without /proc", Config{Process: func() (ProcessStats, error) { return ProcessStats{}, os.ErrNotExist }},
 			"gonetmon_build_info", "gonetmon_process process"},
@@ -242,8 +248,8 @@ func TestExposition_NegotiatesGzip(t *testing.T) {
 	}
 }
 
-// A hundred clients that ask for one snapshot cost one rendering, and each gets all of it. A new snapshot, an interface that goes up or
-// down, and a second each make the page stale.
+// A hundred clients that ask for one snapshot cost one rendering, and each gets all of it. A new snapshot, an interface
+// that goes up or down, and a second each make the page stale.
 func TestExposition_RendersOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var snapshot atomic.Pointer[device.Snapshot]

@@ -17,7 +17,9 @@ func lookups() rdns.Stats {
 
 func control() ControlStats {
 	s := ControlStats{Taps: []ControlTap{{Interface: "eth1", Frames: 2_204, Drops: 7}, {Interface: "eth2"}}}
-	s.Facts = [discovery.NumProtocols]uint64{discovery.ARP: 1_890, discovery.NDP: 212, discovery.DHCP: 31, discovery.DHCPv6: 2, discovery.MDNS: 95}
+	s.Facts = [discovery.NumProtocols]uint64{
+		discovery.ARP: 1_890, discovery.NDP: 212, discovery.DHCP: 31, discovery.DHCPv6: 2, discovery.MDNS: 95,
+	}
 	s.Malformed = [discovery.NumProtocols]uint64{discovery.DHCP: 1}
 	s.NamesRefused = [discovery.NumProtocols]uint64{discovery.DHCP: 2, discovery.MDNS: 4}
 	return s

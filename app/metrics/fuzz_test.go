@@ -11,8 +11,8 @@ import (
 	"gonetmon/test/snapshots"
 )
 
-// FuzzExposition has devices, vendors and interfaces called anything: the page parses, plain and gzipped, and a label that is valid
-// UTF-8 comes back as it was.
+// FuzzExposition has devices, vendors and interfaces called anything: the page parses, plain and gzipped, and a label
+// that is valid UTF-8 comes back as it was.
 func FuzzExposition(f *testing.F) {
 	for i, name := range snapshots.HostileNames {
 		f.Add(name, snapshots.HostileNames[(i+1)%len(snapshots.HostileNames)])

@@ -14,14 +14,15 @@ func (t *textWriter) network(s *device.Snapshot) {
 	t.startFamily("network_bytes_total", counter, "IP bytes on the network, each packet counted once.")
 	t.sample(s.Network.Total().Bytes)
 	t.startFamily("gonetmon_network_bytes_total", counter,
-		"IP bytes on the network, each packet counted once, by IP version and scope: internet, lan (between local devices), multicast "+
-			"or other (neither end is local).")
+		"IP bytes on the network, each packet counted once, by IP version and scope: internet, lan (between local devices), "+
+			"multicast or other (neither end is local).")
 	for family := range s.Network {
 		for scope, c := range s.Network[family] {
 			t.sample(c.Bytes, "family", traffic.Family(family).String(), "scope", traffic.Scope(scope).String())
 		}
 	}
-	t.startFamily("gonetmon_network_packets_total", counter, "IP packets on the network, each counted once, by IP version and scope.")
+	t.startFamily("gonetmon_network_packets_total", counter,
+		"IP packets on the network, each counted once, by IP version and scope.")
 	for family := range s.Network {
 		for scope, c := range s.Network[family] {
 			t.sample(c.Packets, "family", traffic.Family(family).String(), "scope", traffic.Scope(scope).String())
@@ -52,8 +53,8 @@ func (t *textWriter) tables(s *device.Snapshot, lookups *rdns.Stats) {
 		tables = append(slices.Clip(tables), device.TableUsage{Name: "dns", Used: lookups.Cached, Limit: s.Limit})
 	}
 	t.startFamily("gonetmon_table_entries", gauge,
-		"Entries in each table: hosts (addresses with traffic), neighbours (addresses seen only in control frames), macs, devices "+
-			"(names with counters) and dns (cached lookups).")
+		"Entries in each table: hosts (addresses with traffic), neighbours (addresses seen only in control frames), macs, "+
+			"devices (names with counters) and dns (cached lookups).")
 	for _, table := range tables {
 		t.sample(uint64(max(table.Used, 0)), "table", table.Name)
 	}

@@ -20,9 +20,9 @@ type ProcessStats struct {
 	Capabilities uint64 // the number permitted
 }
 
-// process writes the families of the process, under the names of Prometheus's own libraries where those have them. The library's
-// WriteProcMetrics and WriteFDMetrics do not do: without privileges the process can open neither /proc/self/io nor /proc/self/fd, so
-// they would write zeros, and log an error for each scrape.
+// process writes the families of the process, under the names of Prometheus's own libraries where those have them. The
+// library's WriteProcMetrics and WriteFDMetrics do not do: without privileges the process can open neither
+// /proc/self/io nor /proc/self/fd, so they would write zeros, and log an error for each scrape.
 func (t *textWriter) process(s *ProcessStats) {
 	for _, f := range []struct {
 		name, help string

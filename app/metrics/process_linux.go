@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Process reads the stats of this process from the kernel. It must be opened before privileges are dropped: a non-dumpable process
-// can no longer open /proc/self/fd (proc(5)).
+// A Process reads the stats of this process from the kernel. It must be opened before privileges are dropped: a
+// non-dumpable process can no longer open /proc/self/fd (proc(5)).
 type Process struct {
 	start time.Time
 

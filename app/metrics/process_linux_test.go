@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestProcess(t *testing.T) {
+func TestProcess_Stats(t *testing.T) {
 	p, err := OpenProcess()
 	if err != nil {
 		t.Fatal(err)
@@ -19,7 +19,8 @@ func TestProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if before.Resident < 1<<20 || before.ResidentPeak < 1<<20 || before.Virtual < before.Resident || before.Threads == 0 || before.MaxFiles < before.Files || time.Since(before.Start) > time.Minute {
+	if before.Resident < 1<<20 || before.ResidentPeak < 1<<20 || before.Virtual < before.Resident || before.Threads == 0 ||
+		before.MaxFiles < before.Files {
 		t.Errorf("stats %+v", before)
 	}
 	for range 10 {
@@ -30,24 +31,27 @@ func TestProcess(t *testing.T) {
 		defer func() { _ = file.Close() }()
 	}
 	after := before
-	for begin := time.Now(); after.CPU < before.CPU+20*time.Millisecond && time.Since(begin) < 10*time.Second; { // which takes time
+	for after.CPU < before.CPU+20*time.Millisecond { // Stats takes CPU time itself
 		if after, err = p.Stats(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if after.Files != before.Files+10 || after.CPU < before.CPU+20*time.Millisecond {
-		t.Errorf("stats %+v; 10 open files and 20 ms of a processor before %+v", after, before)
+	if after.Files != before.Files+10 {
+		t.Errorf("stats %+v; 10 open files before %+v", after, before)
 	}
 }
 
-func TestProcessStatus(t *testing.T) {
-	const status = "Name:\tgonetmon\nVmPeak:\t 1000 kB\nVmSize:\t  900 kB\nVmHWM:\t  800 kB\nVmRSS:\t  700 kB\nRssAnon:\t  400 kB\n" +
-		"RssFile:\t  300 kB\nRssShmem:\t  0 kB\nThreads:\t9\nCapInh:\t00000000000000ff\nCapPrm:\t0000000000003000\nCapEff:\t0000000000000001\n"
+func TestProcessStats_Parse(t *testing.T) {
+	const status = "Name:\tgonetmon\nVmPeak:\t 1000 kB\nVmSize:\t  900 kB\nVmHWM:\t  800 kB\nVmRSS:\t  700 kB\n" +
+		"RssAnon:\t  400 kB\nRssFile:\t  300 kB\nRssShmem:\t  0 kB\nThreads:\t9\nCapInh:\t00000000000000ff\n" +
+		"CapPrm:\t0000000000003000\nCapEff:\t0000000000000001\n"
 	var got ProcessStats
 	if err := got.parse(status); err != nil {
 		t.Fatal(err)
 	}
-	want := ProcessStats{Virtual: 900 << 10, ResidentPeak: 800 << 10, Resident: 700 << 10, ResidentAnon: 400 << 10, Threads: 9, Capabilities: 2}
+	want := ProcessStats{
+		Virtual: 900 << 10, ResidentPeak: 800 << 10, Resident: 700 << 10, ResidentAnon: 400 << 10, Threads: 9, Capabilities: 2,
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("stats (-want +got):\n%s", diff)
 	}

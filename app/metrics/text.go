@@ -16,8 +16,9 @@ const (
 	gauge   = "gauge"
 )
 
-// A textWriter writes the text format of Prometheus, version 0.0.4. The samples are written by VictoriaMetrics/metrics; what that
-// library leaves out is added: HELP and TYPE once for each family, and escaping. Errors of the writer below are ignored.
+// A textWriter writes the text format of Prometheus, version 0.0.4. The samples are written by VictoriaMetrics/metrics;
+// what that library leaves out is added: HELP and TYPE once for each family, and escaping. Errors of the writer below
+// are ignored.
 type textWriter struct {
 	*bufio.Writer
 	name, kind string // of the family
@@ -45,8 +46,8 @@ func (t *textWriter) sample(value uint64, labels ...string) {
 	}
 }
 
-// deviceSample writes what sample writes. There are 14 of them for each device, and the library would take 24 ms for those of 4,096
-// devices instead of 4 ms.
+// deviceSample writes what sample writes. There are 14 of them for each device, and the library would take 24 ms for
+// those of 4,096 devices instead of 4 ms.
 func (t *textWriter) deviceSample(value uint64, labels ...string) {
 	b := append(t.appendSeries(labels...), ' ')
 	b = strconv.AppendUint(b, value, 10)
@@ -78,9 +79,9 @@ func (t *textWriter) appendSeries(labels ...string) []byte {
 	return b
 }
 
-// appendEscaped appends the value of a label. A single bad label would cost the reader the whole page, so any value is made valid:
-// a byte that is not UTF-8 becomes U+FFFD followed by the byte in hexadecimal, and so do the bytes of a U+FFFD. Different values stay
-// different.
+// appendEscaped appends the value of a label. A single bad label would cost the reader the whole page, so any value is
+// made valid: a byte that is not UTF-8 becomes U+FFFD followed by the byte in hexadecimal, and so do the bytes of a
+// U+FFFD. Different values stay different.
 func appendEscaped(b []byte, value string) []byte {
 	copied := 0 // bytes of value
 	for i := 0; i < len(value); {

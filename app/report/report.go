@@ -15,7 +15,8 @@ import (
 	"gonetmon/app/device"
 )
 
-// maxRows is how many devices a report lists: more than an ordinary network has. Otherwise forged addresses could fill the disk.
+// maxRows is how many devices a report lists: more than an ordinary network has. Otherwise forged addresses could fill
+// the disk.
 const maxRows = 256
 
 // A Report prints which devices had traffic, at regular intervals.
@@ -61,8 +62,8 @@ func (r *Report) Run(ctx context.Context) error {
 	}
 }
 
-// Print prints, with one Write, what was counted since the last call, or since the start. Beyond 256 devices those with the least
-// traffic share a row. It must not be called while Run is running.
+// Print prints, with one Write, what was counted since the last call, or since the start. Beyond 256 devices those with
+// the least traffic share a row. It must not be called while Run is running.
 func (r *Report) Print(now time.Time) {
 	s := r.snapshot()
 	writeTraffic(r.w, now, r.last, s, maxRows)

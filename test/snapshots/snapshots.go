@@ -63,7 +63,8 @@ func Home() *device.Snapshot {
 			{Name: "macs", Used: 6, Limit: 4096}, {Name: "devices", Used: 5, Limit: 8192}},
 	}
 	// A packet between two hosts of the LAN is counted once here, and by both of them above.
-	s.Network[traffic.IPv4] = [traffic.NumScopes]traffic.Count{{Bytes: 600_000_000, Packets: 600_000}, {Bytes: 8_000_000_000, Packets: 8_000_000},
+	s.Network[traffic.IPv4] = [traffic.NumScopes]traffic.Count{
+		{Bytes: 600_000_000, Packets: 600_000}, {Bytes: 8_000_000_000, Packets: 8_000_000},
 		{Bytes: 31_000, Packets: 31}, {Bytes: 4_000_000_000, Packets: 4_000_000}}
 	s.Network[traffic.IPv6] = [traffic.NumScopes]traffic.Count{{Bytes: 24_420_512, Packets: 25_000},
 		{Bytes: 401_000_000, Packets: 401_000}, {Bytes: 4_740, Packets: 6}}
@@ -72,8 +73,10 @@ func Home() *device.Snapshot {
 
 // HostileNames are names that no device may have, and that must do no harm.
 var HostileNames = []string{
-	`quote"`, "new\nline", `back\slash`, "bad\xffutf8", "bad\xfeutf8", "bad\ufffdutf8", "bad\ufffdffutf8", "cut\xe2\x82", "nul\x00", "cr\r",
-	"<script>alert(1)</script>", "{{.}}", `"} 1` + "\nnode_bytes_total 7\n", `\`, `\\`, `\n`, `\"`, "", " ", "ünï", "\u2028", strings.Repeat("x", 300),
+	`quote"`, "new\nline", `back\slash`, "bad\xffutf8", "bad\xfeutf8", "bad\ufffdutf8", "bad\ufffdffutf8",
+	"cut\xe2\x82", "nul\x00", "cr\r",
+	"<script>alert(1)</script>", "{{.}}", `"} 1` + "\nnode_bytes_total 7\n", `\`, `\\`, `\n`, `\"`, "", " ", "ünï", "\u2028",
+	strings.Repeat("x", 300),
 }
 
 // Hostile returns Home with other devices, which have hostile names, vendors and sources.
@@ -127,7 +130,8 @@ func Meters() []meter.Status {
 		{Interface: "eth2", Stats: capture.Stats{Attached: 0, Reason: "no such interface"}},
 	}
 	for c := range m[0].Classes {
-		m[0].Classes[c] = meter.Class{Frames: uint64(packet.NumClasses) - uint64(c), Bytes: 100 * (uint64(packet.NumClasses) - uint64(c))}
+		frames := uint64(packet.NumClasses) - uint64(c)
+		m[0].Classes[c] = meter.Class{Frames: frames, Bytes: 100 * frames}
 	}
 	m[1].Classes[packet.ARP] = meter.Class{Frames: 1, Bytes: 42}
 	return m
