@@ -242,6 +242,7 @@ func (d *daemon) checkServed(s *testnet.Sender, long time.Duration) (slowest tim
 		status, body := d.Get("healthz")
 		took := time.Since(asked)
 		slowest = max(slowest, took)
+		d.sampleUsage() // the watcher may rest for long
 		if status != 200 || took > time.Second {
 			d.b.Errorf("healthz: %d %.100q after %v", status, body, took)
 			return slowest

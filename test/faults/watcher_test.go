@@ -138,6 +138,9 @@ func (w *watcher) poll() {
 	}
 	w.checkReady()
 	w.checkUsage()
+	if n, ok := w.page.values["gonetmon_process_capabilities"]; !ok || n != 0 {
+		w.errorf("gonetmon_process_capabilities is %v, present: %v", n, ok)
+	}
 }
 
 // noAnswer reports that the daemon did not answer, if it could have.
@@ -182,7 +185,14 @@ func (w *watcher) get(path string) (status int, body []byte, err error) {
 	return answer.StatusCode, body, err
 }
 
-// checkUsage checks what the process uses.
+// sampleUsage checks what the process uses now.
+func (w *watcher) sampleUsage() {
+	w.polling.Lock()
+	defer w.polling.Unlock()
+	w.checkUsage()
+}
+
+// checkUsage checks what the process uses; goroutines are those of the last poll.
 func (w *watcher) checkUsage() {
 	u, err := usageOf(w.d.Cmd.Process.Pid)
 	if err != nil {
@@ -198,9 +208,6 @@ func (w *watcher) checkUsage() {
 	}
 	if u.descriptors > maxDescriptors+more {
 		w.errorf("%d descriptors, bound %d", u.descriptors, maxDescriptors+more)
-	}
-	if n, ok := w.page.values["gonetmon_process_capabilities"]; !ok || n != 0 {
-		w.errorf("gonetmon_process_capabilities is %v, there: %v", n, ok)
 	}
 	w.peak = usage{
 		max(w.peak.memory, u.memory), max(w.peak.maxMemory, u.maxMemory),
