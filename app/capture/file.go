@@ -56,8 +56,8 @@ type Info struct {
 //
 // It reads pcap (draft-ietf-opsawg-pcap: microseconds, nanoseconds, and the modified form with 24-byte record headers)
 // and pcapng (draft-ietf-opsawg-pcapng: any number of sections and interfaces; enhanced, simple and obsolete packet
-// blocks; other blocks are skipped), of either byte order. Both may be compressed with gzip (RFC 1952). The format is told by the
-// first bytes; the name of the file does not matter.
+// blocks; other blocks are skipped), of either byte order. Both may be compressed with gzip (RFC 1952). The first bytes
+// decide the format, not the name of the file.
 //
 // Reading ends at the first invalid value: a captured length above 262,144; in pcapng also a block length that is below the
 // minimum of its type, not a multiple of four or different from its copy at the end of the block, an interface that was
@@ -218,7 +218,7 @@ func (f *File) skip(n int64) bool {
 	return true
 }
 
-// fail ends the reading because of the read error err; between tells that it happened between two records.
+// fail ends the reading because of a read error; between means that it happened between two records.
 func (f *File) fail(between bool, err error) {
 	switch {
 	case f.stopped.Load(), between && errors.Is(err, io.EOF):

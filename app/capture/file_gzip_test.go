@@ -34,10 +34,12 @@ func TestFile_ReportsGzipDamage(t *testing.T) {
 	}{
 		{"cut in the trailer", "cut", "gzip data is cut short, in record 3 at byte 67", 2, whole[:len(whole)-1]},
 		{"wrong sum", "corrupt", "gzip data is corrupt, near record 3 at byte 67: gzip: invalid checksum", 2, sum},
-		{"something behind", "corrupt", "gzip data is corrupt, near record 3 at byte 67: gzip: invalid header", 2, append(bytes.Clone(whole), "something else"...)},
+		{"something behind", "corrupt", "gzip data is corrupt, near record 3 at byte 67: gzip: invalid header", 2,
+			append(bytes.Clone(whole), "something else"...)},
 		{"ends with its first member", "cut", "record 2 at byte 45 is cut short", 1, first},
 		{"second member cut", "cut", "gzip data is cut short, in record 2 at byte 45", 1, append(bytes.Clone(first), 0x1f)},
-		{"second member corrupt", "corrupt", "gzip data is corrupt, near record 2 at byte 45: gzip: invalid header", 1, append(bytes.Clone(first), "\x1f\x8c12345678"...)},
+		{"second member corrupt", "corrupt", "gzip data is corrupt, near record 2 at byte 45: gzip: invalid header", 1,
+			append(bytes.Clone(first), "\x1f\x8c12345678"...)},
 		{"the capture corrupt", "corrupt", "record 1 at byte 24: captured length 4294967295 is above 262144", 0,
 			gzipped(littleFile().pcap(0xa1b2c3d4, 1).u32(1, 1, 0xffffffff, 1).b)},
 	} {

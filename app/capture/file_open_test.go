@@ -30,7 +30,8 @@ func TestFile_BoundsInterfaces(t *testing.T) {
 		f.iface(1, 0)
 	}
 	got, damage := readCapture(t, bytes.NewReader(f.b), 1)
-	if want := fmt.Sprintf("block at byte %d: more than 65536 interfaces", len(f.b)-20); damage != want || got.Interfaces != 2*65536 {
+	if want := fmt.Sprintf("block at byte %d: more than 65536 interfaces",
+		len(f.b)-20); damage != want || got.Interfaces != 2*65536 {
 		t.Errorf("65,537 interfaces in a section: %+v, %q, want %q", got, damage, want)
 	}
 }
@@ -71,7 +72,8 @@ func TestOpenFile(t *testing.T) {
 		{"empty", write("empty.pcap", nil), "DIR/empty.pcap: not a pcap or pcapng file", capture.ErrNoCapture},
 		{"short", write("short.pcap", pcap[:23]), "DIR/short.pcap: not a pcap or pcapng file", capture.ErrNoCapture},
 		{"gzip of text", write("a.gz", gzipped([]byte("text"))), "DIR/a.gz: not a pcap or pcapng file", capture.ErrNoCapture},
-		{"gzip cut", write("b.gz", gzipped(pcap)[:5]), "DIR/b.gz: gzip data is damaged: not a pcap or pcapng file", capture.ErrNoCapture},
+		{"gzip cut", write("b.gz", gzipped(pcap)[:5]), "DIR/b.gz: gzip data is damaged: not a pcap or pcapng file",
+			capture.ErrNoCapture},
 		{"gzip twice", write("c.gz", gzipped(gzipped(pcap))), "DIR/c.gz: not a pcap or pcapng file", capture.ErrNoCapture},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -165,8 +165,8 @@ func referencePcapng(b []byte) reading {
 		if int64(len(b)) < size {
 			return end("cut")
 		}
-		least := map[int64]int64{1: 20, 2: 32, 3: 16, 6: 32, 0x0a0d0d0a: 28}[kind]
-		if u32(size-4) != size || size < least {
+		minSize := map[int64]int64{1: 20, 2: 32, 3: 16, 6: 32, 0x0a0d0d0a: 28}[kind]
+		if u32(size-4) != size || size < minSize {
 			return end("corrupt")
 		}
 		if section && (order.Uint16(b[12:]) != 1 || order.Uint16(b[14:])&^2 != 0) {

@@ -26,7 +26,8 @@ func TestFile_ReadsAllFormats(t *testing.T) {
 	records := func(link uint16) []frame {
 		return []frame{{"first", 5, link}, {"", 60, link}, {"third record", 12, link}, {"cut at its snap length", 1514, link}}
 	}
-	blocks := []frame{{"one", 60, 1}, {"second", 6, 101}, {"123456789", 1500, 1}, {"obsolete", 8, 101}, {"four", 4, 276}, {"", 0, 276}}
+	blocks := []frame{{"one", 60, 1}, {"second", 6, 101}, {"123456789", 1500, 1}, {"obsolete", 8, 101}, {"four", 4, 276},
+		{"", 0, 276}}
 	want := map[string][]frame{
 		"us little": records(1), "us big": records(1), "ns little": records(113), "ns big": records(113),
 		"modified little": records(101), "modified big": records(101), "pcapng little": blocks, "pcapng big": blocks,
@@ -54,7 +55,8 @@ func TestFile_ReadsAllFormats(t *testing.T) {
 			}
 			info := f.Info()
 			info.First, info.Last = time.Time{}, time.Time{} // see TestFile_Times
-			if d := cmp.Diff(capture.Info{Format: info.Format, Status: "ok", Interfaces: file.marks[len(file.marks)-1].interfaces}, info); d != "" {
+			if d := cmp.Diff(capture.Info{Format: info.Format, Status: "ok", Interfaces: file.marks[len(file.marks)-1].interfaces},
+				info); d != "" {
 				t.Errorf("info (-want +got):\n%s", d)
 			}
 		})
@@ -134,20 +136,25 @@ func TestFile_ReportsDamage(t *testing.T) {
 	}{
 		{"record header", "cut", "record 2 at byte 45 is cut short", 1, pcap().u32(1).b},
 		{"record data", "cut", "record 2 at byte 45 is cut short", 1, pcap().u32(1, 2, 5, 5, 6).b},
-		{"record too long", "corrupt", "record 2 at byte 45: captured length 262145 is above 262144", 1, pcap().u32(1, 2, 262145, 5, 6).b},
+		{"record too long", "corrupt", "record 2 at byte 45: captured length 262145 is above 262144", 1,
+			pcap().u32(1, 2, 262145, 5, 6).b},
 		{"block header", "cut", "block at byte 88 is cut short", 1, ng().u32(6, 32).b},
 		{"block", "cut", "block at byte 88 is cut short", 1, ng().u32(6, 32, 0, 1, 1, 60, 60).b},
 		{"block of a wrong interface, cut", "cut", "block at byte 88 is cut short", 1, ng().u32(6, 36, 1, 1, 1, 0, 0).b},
 		{"length not of four", "corrupt", "block at byte 88: length 13 is not a multiple of four", 1, ng().u32(6, 13, 0).b},
 		{"length below 12", "corrupt", "block at byte 88: length 8 is below 12", 1, ng().u32(6, 8, 8).b},
 		{"length below its type's", "corrupt", "block at byte 88: length 28 is below 32", 1, ng().other(6, "sixteen bytes...").b},
-		{"section below its minimum", "corrupt", "block at byte 88: length 24 is below 28", 1, ng().u32(0x0a0d0d0a, 24, 0x1a2b3c4d, 1, 0, 24).b},
+		{"section below its minimum", "corrupt", "block at byte 88: length 24 is below 28", 1,
+			ng().u32(0x0a0d0d0a, 24, 0x1a2b3c4d, 1, 0, 24).b},
 		{"simple packet below its minimum", "corrupt", "block at byte 88: length 12 is below 16", 1, ng().other(3, "").b},
 		{"length unlike its copy", "corrupt", "block at byte 88: length 16 is 20 at its end", 1, ng().u32(5, 16, 0, 20).b},
 		{"interface", "corrupt", "block at byte 88: interface 1 was not described", 1, ng().enhanced(1, "x", 1).b},
-		{"interface of the section before", "corrupt", "block at byte 116: interface 0 was not described", 1, ng().section(1, 0).simple("x", 1).b},
-		{"stored above the block", "corrupt", "block at byte 88: captured length 5 in a block of 36 bytes", 1, ng().u32(6, 36, 0, 1, 1, 5, 5, 0, 36).b},
-		{"stored above all", "corrupt", "block at byte 88: captured length 4294967295 is above 262144", 1, ng().u32(6, 32, 0, 1, 1, 0xffffffff, 5, 32).b},
+		{"interface of the section before", "corrupt", "block at byte 116: interface 0 was not described", 1,
+			ng().section(1, 0).simple("x", 1).b},
+		{"stored above the block", "corrupt", "block at byte 88: captured length 5 in a block of 36 bytes", 1,
+			ng().u32(6, 36, 0, 1, 1, 5, 5, 0, 36).b},
+		{"stored above all", "corrupt", "block at byte 88: captured length 4294967295 is above 262144", 1,
+			ng().u32(6, 32, 0, 1, 1, 0xffffffff, 5, 32).b},
 		{"section version", "corrupt", "block at byte 88: unknown section version 1.1", 1, ng().section(1, 1).b},
 		{"section order", "corrupt", "block at byte 88: section without a byte-order magic", 1, ng().u32(0x0a0d0d0a, 28, 7).b},
 		{"first block", "corrupt", "block at byte 0: unknown section version 2.0", 0, littleFile().section(2, 0).b},

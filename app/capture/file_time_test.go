@@ -41,7 +41,8 @@ func TestSpan_Add(t *testing.T) {
 }
 
 func TestResolution(t *testing.T) {
-	for v, want := range map[byte]uint64{0: 1, 6: 1e6, 9: 1e9, 19: 1e19, 20: 0, 127: 0, 0x80: 1, 0x80 + 20: 1 << 20, 0x80 + 63: 1 << 63, 0x80 + 64: 0, 255: 0} {
+	for v, want := range map[byte]uint64{0: 1, 6: 1e6, 9: 1e9, 19: 1e19, 20: 0, 127: 0, 0x80: 1, 0x80 + 20: 1 << 20,
+		0x80 + 63: 1 << 63, 0x80 + 64: 0, 255: 0} {
 		if got := resolution(v); got != want {
 			t.Errorf("resolution(%#x) = %d, want %d", v, got, want)
 		}
@@ -64,7 +65,8 @@ func TestFile_Times(t *testing.T) {
 		options = append(order.AppendUint16(order.AppendUint16(options, optionResolution), 1), 9, 0, 0, 0)
 		options = order.AppendUint64(order.AppendUint16(order.AppendUint16(options, optionOffset), 8), 1000)
 		options = append(options, 0, 0, 0, 0)
-		file := append(block(sectionHeader, section), block(interfaceBlock, append(append(order.AppendUint16(nil, 1), 0, 0, 0, 0, 0, 0), options...))...)
+		file := append(block(sectionHeader, section), block(interfaceBlock,
+			append(append(order.AppendUint16(nil, 1), 0, 0, 0, 0, 0, 0), options...))...)
 		for _, seconds := range []uint64{7, 3, 5} {
 			ticks := seconds*1e9 + 250
 			body := order.AppendUint32(order.AppendUint32(order.AppendUint32(nil, 0), uint32(ticks>>32)), uint32(ticks))

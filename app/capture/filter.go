@@ -38,7 +38,7 @@ func ethernetFilter() []bpf.Instruction {
 		6:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x9100, SkipTrue: tag - 7},
 		7:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x8847, SkipTrue: whole - 8},
 		8:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x8848, SkipTrue: whole - 9},
-		9:  bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: 1500, SkipTrue: headers - 10, SkipFalse: whole - 10}, // an 802.3 length: LLC follows
+		9:  bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: 1500, SkipTrue: headers - 10, SkipFalse: whole - 10}, // up to 1500: LLC
 		10: bpf.LoadExtension{Num: bpf.ExtLen},
 		11: bpf.JumpIf{Cond: bpf.JumpLessThan, Val: 18, SkipTrue: whole - 12},
 		12: bpf.LoadAbsolute{Off: 16, Size: 2},

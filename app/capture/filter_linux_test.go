@@ -22,7 +22,7 @@ func TestEthernetFilter_KeepsHeaders(t *testing.T) {
 		{"ipv6", []byte{0x86, 0xdd}, false},
 		{"arp", []byte{0x08, 0x06}, false},
 		{"pppoe session", []byte{0x88, 0x64}, false},
-		{"an ethertype of nobody", []byte{0xbe, 0xef}, false},
+		{"an unknown ethertype", []byte{0xbe, 0xef}, false},
 		{"neither length nor ethertype", []byte{0x05, 0xdd}, false},
 		{"tag, ipv4", []byte{0x81, 0x00, 0, 5, 0x08, 0x00}, false},
 		{"802.1ad, ipv6", []byte{0x88, 0xa8, 0, 5, 0x86, 0xdd}, false},

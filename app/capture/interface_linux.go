@@ -22,7 +22,8 @@ func (n nic) link() uint16 {
 	switch n.hardware {
 	case unix.ARPHRD_ETHER, unix.ARPHRD_LOOPBACK:
 		return linkEthernet
-	case unix.ARPHRD_NONE, unix.ARPHRD_RAWIP, unix.ARPHRD_PPP, unix.ARPHRD_TUNNEL, unix.ARPHRD_TUNNEL6, unix.ARPHRD_SIT, unix.ARPHRD_IPGRE:
+	case unix.ARPHRD_NONE, unix.ARPHRD_RAWIP, unix.ARPHRD_PPP, unix.ARPHRD_TUNNEL, unix.ARPHRD_TUNNEL6, unix.ARPHRD_SIT,
+		unix.ARPHRD_IPGRE:
 		return linkRaw
 	case unix.ARPHRD_IEEE80211_RADIOTAP:
 		return linkRadiotap

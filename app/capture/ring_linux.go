@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// RingConfig says what a Ring listens to.
+// RingConfig configures a Ring.
 type RingConfig struct {
 	Interface string // name of the interface; it need not exist yet
 	Size      int    // size of the ring in bytes of kernel memory; rounded to eight blocks of whole pages
@@ -23,7 +23,7 @@ type RingConfig struct {
 
 const (
 	ringBlocks    = 8
-	blockTimeout  = 60 * time.Millisecond // the kernel hands over a block that is not full after this time (retire_blk_tov of struct tpacket_req3)
+	blockTimeout  = 60 * time.Millisecond // after it the kernel hands over a block that is not full (retire_blk_tov)
 	checkInterval = time.Second           // how often to look at the interface when nothing happens
 	maxStopWait   = 2 * time.Second       // how long a stop waits for frames that the kernel has counted
 	frameSize     = 2048                  // TPACKET_V3 does not use it, but the kernel checks that it divides the block size

@@ -398,7 +398,7 @@ func TestRing_LastActiveIsMonotonic(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { read(t, r, nil) })
 	until(t, "activity", func() bool { return r.Stats().LastActive.After(begin) })
-	if active := r.Stats().LastActive; active == active.Round(0) { //nolint:staticcheck // Round strips the reading of the monotonic clock, which == sees
+	if active := r.Stats().LastActive; active == active.Round(0) { //nolint:staticcheck // Round strips the monotonic reading
 		t.Errorf("LastActive %v has no monotonic clock reading", active)
 	}
 	r.Stop()

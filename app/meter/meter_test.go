@@ -70,7 +70,8 @@ func TestMeter_Run(t *testing.T) {
 	broken := testnet.UDP(home, away, 0)
 	broken[14] = 0x65
 	table := traffic.NewTable(lan, 100)
-	m := New(&slice{err: io.EOF, frames: []capture.Frame{merged, tagged, ethernet(arp), ethernet(broken), ethernet(arp[:12])}}, table)
+	m := New(&slice{err: io.EOF, frames: []capture.Frame{merged, tagged, ethernet(arp), ethernet(broken),
+		ethernet(arp[:12])}}, table)
 	var reasons []string
 	m.OnNonIP = func(class packet.Class, key string, _ uint64) { reasons = append(reasons, class.String()+" "+key) }
 	if err := m.Run(context.Background()); err != nil {
@@ -114,7 +115,8 @@ func TestMeter_BroadcastHasNoReceiver(t *testing.T) {
 	if got, want := fmt.Sprint(slices.Sorted(maps.Keys(hosts))), "[192.168.2.7 2001:db8:2:1::7 2001:db8:2:1::8]"; got != want {
 		t.Errorf("hosts %s, want %s", got, want)
 	}
-	want := traffic.Network{traffic.IPv4: {traffic.ScopeMulticast: {Bytes: 128, Packets: 1}}, traffic.IPv6: {traffic.ScopeLAN: {Bytes: 148, Packets: 1}}}
+	want := traffic.Network{traffic.IPv4: {traffic.ScopeMulticast: {Bytes: 128, Packets: 1}},
+		traffic.IPv6: {traffic.ScopeLAN: {Bytes: 148, Packets: 1}}}
 	if network != want {
 		t.Errorf("network %v, want %v", network, want)
 	}
@@ -122,7 +124,8 @@ func TestMeter_BroadcastHasNoReceiver(t *testing.T) {
 
 func TestMeter_StopsWithContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &slice{err: io.EOF, frames: []capture.Frame{ethernet(testnet.UDP(home, away, 10))}, after: cancel, stop: make(chan struct{})}
+	s := &slice{err: io.EOF, frames: []capture.Frame{ethernet(testnet.UDP(home, away, 10))}, after: cancel,
+		stop: make(chan struct{})}
 	m := New(s, traffic.NewTable(lan, 100))
 	if err := m.Run(ctx); err != nil {
 		t.Error(err)
@@ -172,7 +175,8 @@ func mix(n, hosts int, v6, tagged bool) []capture.Frame {
 
 func TestMeter_CountDoesNotAllocate(t *testing.T) {
 	for name, frames := range map[string][]capture.Frame{
-		"ipv4": mix(640, 200, false, false), "ipv6": mix(640, 200, true, false), "tagged": mix(640, 200, false, true), "tagged ipv6": mix(640, 200, true, true),
+		"ipv4": mix(640, 200, false, false), "ipv6": mix(640, 200, true, false), "tagged": mix(640, 200, false,
+			true), "tagged ipv6": mix(640, 200, true, true),
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := New(nil, traffic.NewTable(lan, 1000))

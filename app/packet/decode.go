@@ -34,12 +34,12 @@ const (
 // Decode finds the outermost IP header of one frame: behind Ethernet II, any number of 802.1Q, 802.1ad and 9100 tags,
 // LLC with SNAP, a PPPoE session and MPLS labels, and in the link types above. It does not look into tunnels over IP.
 //
-// data is the captured part of the frame, link header first. wire is the length of the frame on the wire in bytes. tag is the size
-// of a VLAN tag that is counted in wire but was removed from data by the kernel: 4 or 0.
+// data is the captured part of the frame, link header first. wire is the length of the frame on the wire in bytes. tag is the
+// size of a VLAN tag that is counted in wire but was removed from data by the kernel: 4 or 0.
 //
-// The length of the packet is that of its header. So padding does not count, and a packet that was captured in part counts in full.
-// wire decides if the length in the header is 0, because the interface splits or merges packets (TSO, GRO, BIG TCP) or because it
-// is a jumbogram (RFC 2675), and if the header claims more bytes than the wire carried.
+// The length of the packet is that in its header. So padding does not count, and a packet that was captured in part counts in
+// full. wire decides if the length in the header is 0, because the interface splits or merges packets (TSO, GRO, BIG TCP) or
+// because it is a jumbogram (RFC 2675), and if the header claims more bytes than the wire carried.
 //
 // Decode does not allocate, and keeps nothing of data. Its work is bounded by len(data).
 func (p *Packet) Decode(link uint16, data []byte, wire, tag int) {

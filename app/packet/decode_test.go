@@ -194,7 +194,8 @@ func TestDecode_Broadcast(t *testing.T) {
 }
 
 func TestClass_String(t *testing.T) {
-	for c, want := range map[Class]string{IPv4: "ipv4", IPv6: "ipv6", ARP: "arp", Other: "other", Malformed: "malformed", 77: "invalid"} {
+	for c, want := range map[Class]string{IPv4: "ipv4", IPv6: "ipv6", ARP: "arp", Other: "other", Malformed: "malformed",
+		77: "invalid"} {
 		if got := c.String(); got != want {
 			t.Errorf("Class(%d) = %q, want %q", c, got, want)
 		}
@@ -203,7 +204,8 @@ func TestClass_String(t *testing.T) {
 
 // Every frame, cut anywhere, has one class, and is not read past its end.
 func FuzzDecode(f *testing.F) {
-	for _, frame := range [][]byte{join(macs, 0x0800, ip4), join(macs, 0x8100, 7, 0x86dd, ip6), join(macs, 0x8847, "\x00\x01\x01\x40", ip4), join(macs, 0x8864, "\x11\x00\x00\x01\x00\x1e\x00\x21", ip4)} {
+	for _, frame := range [][]byte{join(macs, 0x0800, ip4), join(macs, 0x8100, 7, 0x86dd, ip6),
+		join(macs, 0x8847, "\x00\x01\x01\x40", ip4), join(macs, 0x8864, "\x11\x00\x00\x01\x00\x1e\x00\x21", ip4)} {
 		f.Add(uint16(1), frame, 0, uint8(1), uint16(1448))
 	}
 	f.Fuzz(func(t *testing.T, link uint16, data []byte, more int, gso uint8, size uint16) {

@@ -57,7 +57,8 @@ func theirs(link uint16, data []byte, wire int) (a answer, ok bool) {
 			}
 			discovery = l.EthernetType == layers.EthernetTypePPPoEDiscovery
 		case *layers.IPv4:
-			if len(l.Contents) < max(20, 4*int(l.IHL)) || binary.BigEndian.Uint16(l.Contents[2:]) == 0 || l.Version != 4 || l.IHL < 5 || int(l.Length) < 4*int(l.IHL) {
+			if len(l.Contents) < max(20, 4*int(l.IHL)) || binary.BigEndian.Uint16(l.Contents[2:]) == 0 || l.Version != 4 ||
+				l.IHL < 5 || int(l.Length) < 4*int(l.IHL) {
 				return a, false
 			}
 			a.src, _ = netip.AddrFromSlice(l.SrcIP)
@@ -165,14 +166,16 @@ func captures(t *testing.T) []string {
 
 func FuzzAgreesWithGopacket(f *testing.F) {
 	eth := func(next gopacket.SerializableLayer, typ layers.EthernetType, more ...gopacket.SerializableLayer) {
-		all := append([]gopacket.SerializableLayer{&layers.Ethernet{SrcMAC: make([]byte, 6), DstMAC: make([]byte, 6), EthernetType: typ}, next}, more...)
+		all := append([]gopacket.SerializableLayer{&layers.Ethernet{SrcMAC: make([]byte, 6), DstMAC: make([]byte, 6),
+			EthernetType: typ}, next}, more...)
 		b := gopacket.NewSerializeBuffer()
 		if err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true}, all...); err != nil {
 			f.Fatal(err)
 		}
 		f.Add(uint16(1), b.Bytes())
 	}
-	four := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: []byte{192, 168, 2, 7}, DstIP: []byte{8, 8, 8, 8}}
+	four := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: []byte{192, 168, 2, 7},
+		DstIP: []byte{8, 8, 8, 8}}
 	six := &layers.IPv6{Version: 6, NextHeader: layers.IPProtocolNoNextHeader, SrcIP: make([]byte, 16), DstIP: make([]byte, 16)}
 	payload := gopacket.Payload(make([]byte, 30))
 	eth(four, layers.EthernetTypeIPv4, payload)

@@ -108,7 +108,8 @@ func TestResegment_EqualsSegments(t *testing.T) {
 			options: 12, gso: gsoTCP6, outer: outer6(protoUDP, 4789, 4789, make([]byte, 12), macs, 0x86dd)},
 		flow{name: "tcp4 over geneve", link: ether(0x0800), proto: protoTCP, gso: gsoTCP4,
 			outer: outer4(protoUDP, 6081, 6081, make([]byte, 4+8), macs, 0x0800)},
-		flow{name: "udp4 over udp (FOU)", link: ether(0x0800), proto: protoUDP, gso: gsoUDP4, outer: outer4(protoUDP, 5555, 5555, make([]byte, 4))},
+		flow{name: "udp4 over udp (FOU)", link: ether(0x0800), proto: protoUDP, gso: gsoUDP4,
+			outer: outer4(protoUDP, 5555, 5555, make([]byte, 4))},
 		flow{name: "tcp4 over mpls over udp", link: ether(0x0800), proto: protoTCP, gso: gsoTCP4,
 			outer: outer4(protoUDP, 6635, 6635, make([]byte, 4), "\x00\x01\x01\x40")},
 	)
@@ -188,7 +189,8 @@ func TestResegment_UnknownHeaders(t *testing.T) {
 		frame []byte
 		gso   uint8
 		size  uint16
-	}{{"no offload", frame, 0, 1448}, {"no size", frame, gsoTCP4, 0}, {"no IP", arp, gsoTCP4, 10}, {"one segment", frame, gsoTCP4, 3000}} {
+	}{{"no offload", frame, 0, 1448}, {"no size", frame, gsoTCP4, 0}, {"no IP", arp, gsoTCP4, 10}, {"one segment", frame,
+		gsoTCP4, 3000}} {
 		t.Run(tt.name, func(t *testing.T) {
 			var p Packet
 			p.Decode(LinkEthernet, tt.frame, len(tt.frame), 0)

@@ -189,7 +189,8 @@ func readable(t *testing.T) (binary, place string) {
 	t.Helper()
 	binary = testnet.CopyBinary(t)
 	place = filepath.Join(filepath.Dir(binary), "place")
-	if err := errors.Join(os.Mkdir(place, 0o700), os.Chmod(place, 0o777), os.WriteFile(filepath.Join(place, "old"), []byte("old"), 0o644)); err != nil {
+	if err := errors.Join(os.Mkdir(place, 0o700), os.Chmod(place, 0o777),
+		os.WriteFile(filepath.Join(place, "old"), []byte("old"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	return binary, place
@@ -258,13 +259,15 @@ func TestDrop_LeavesNothing(t *testing.T) {
 			Cloneflags: unix.CLONE_NEWUSER, Credential: &syscall.Credential{NoSetGroups: true},
 			UidMappings: []syscall.SysProcIDMap{{HostID: 1234, Size: 1}}, GidMappings: []syscall.SysProcIDMap{{HostID: 1235, Size: 1}},
 		}, "setresgid to 65534: invalid argument", root, "0000000000000000"},
-		{"user with an ambient capability", ^uint64(0), &syscall.SysProcAttr{Credential: user, AmbientCaps: []uintptr{unix.CAP_NET_RAW}},
+		{"user with an ambient capability", ^uint64(0), &syscall.SysProcAttr{Credential: user,
+			AmbientCaps: []uintptr{unix.CAP_NET_RAW}},
 			"<nil>", ordinary, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var r result
 			testnet.WithBounding(t, tt.bounding, func() { r = run(t, binary, place, "status", tt.attr) })
-			if r.value("root") != tt.residual || r.value("filter") != "<nil>" || r.value("error") != "<nil>" || r.value("status") != "<nil>" {
+			if r.value("root") != tt.residual || r.value("filter") != "<nil>" || r.value("error") != "<nil>" ||
+				r.value("status") != "<nil>" {
 				t.Fatalf("got %s%s", r.out, r.log)
 			}
 			threads := 0
@@ -320,7 +323,8 @@ func TestDrop_ReportsFailures(t *testing.T) {
 	binary, place := readable(t)
 	var r result
 	testnet.WithSyscallError(t, unix.SYS_SECCOMP, unix.ENOSYS, func() { r = run(t, binary, place, "packet socket", nil) })
-	if r.value("filter") != "seccomp: function not implemented" || r.value("error") != "<nil>" || r.value("packet socket") != "operation not permitted" {
+	if r.value("filter") != "seccomp: function not implemented" || r.value("error") != "<nil>" ||
+		r.value("packet socket") != "operation not permitted" {
 		t.Errorf("without seccomp: %s, %s%s", r.state, r.out, r.log)
 	}
 	testnet.SetCapabilities(t, binary, netRaw)

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The system call filter allows what the started daemon does, what Go's runtime and (in builds with the race detector) the C library
-// do on their own, and equally harmless calls that other releases of them may make. The others are handled in three ways:
+// The system call filter allows what the started daemon does, what Go's runtime and (in builds with the race detector) the C
+// library do on their own, and equally harmless calls that other releases of them may make. The others are handled in three ways:
 //   - calls that only an attacker would make kill the process: see killed;
 //   - calls that are newer than these lists return ENOSYS, so that callers fall back to older ones; so do clone3 and openat2;
 //   - all others return EPERM.

@@ -49,10 +49,10 @@ func TestFilter_Verdicts(t *testing.T) {
 		{"open to read", unix.SYS_OPENAT, []uint32{0, 0, unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK}, allow},
 		{"open to write", unix.SYS_OPENAT, []uint32{0, 0, unix.O_WRONLY}, refuse},
 		{"open to read and write", unix.SYS_OPENAT, []uint32{0, 0, unix.O_RDWR | unix.O_CLOEXEC}, refuse},
-		{"make a file", unix.SYS_OPENAT, []uint32{0, 0, unix.O_CREAT}, refuse},
-		{"empty a file", unix.SYS_OPENAT, []uint32{0, 0, unix.O_TRUNC}, refuse},
-		{"a file without a name", unix.SYS_OPENAT, []uint32{0, 0, unix.O_TMPFILE | unix.O_RDWR}, refuse},
-		{"open in another way", unix.SYS_OPENAT2, nil, absent},
+		{"create a file", unix.SYS_OPENAT, []uint32{0, 0, unix.O_CREAT}, refuse},
+		{"truncate a file", unix.SYS_OPENAT, []uint32{0, 0, unix.O_TRUNC}, refuse},
+		{"unnamed file", unix.SYS_OPENAT, []uint32{0, 0, unix.O_TMPFILE | unix.O_RDWR}, refuse},
+		{"openat2", unix.SYS_OPENAT2, nil, absent},
 		{"rename", unix.SYS_RENAMEAT2, nil, refuse},
 		{"remove", unix.SYS_UNLINKAT, nil, refuse},
 		{"map memory", mmap, []uint32{0, 4096, unix.PROT_READ | unix.PROT_WRITE}, allow},
@@ -65,19 +65,19 @@ func TestFilter_Verdicts(t *testing.T) {
 		{"rtnetlink", unix.SYS_SOCKET, []uint32{unix.AF_NETLINK, unix.SOCK_RAW | unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE}, allow},
 		{"another netlink", unix.SYS_SOCKET, []uint32{unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_NETFILTER}, refuse},
 		{"packet socket", unix.SYS_SOCKET, []uint32{unix.AF_PACKET, unix.SOCK_RAW}, refuse},
-		{"packet socket of the old kind", unix.SYS_SOCKET, []uint32{unix.AF_INET, unix.SOCK_PACKET}, refuse},
+		{"obsolete packet socket", unix.SYS_SOCKET, []uint32{unix.AF_INET, unix.SOCK_PACKET}, refuse},
 		{"unix", unix.SYS_SOCKET, []uint32{unix.AF_UNIX, unix.SOCK_STREAM}, refuse},
 		{"vsock", unix.SYS_SOCKET, []uint32{unix.AF_VSOCK, unix.SOCK_STREAM}, refuse},
 		{"listen", unix.SYS_LISTEN, nil, refuse},
 		{"bind again", unix.SYS_BIND, nil, allow},
-		{"signal to oneself", unix.SYS_TGKILL, []uint32{self, self + 1, uint32(unix.SIGURG)}, allow},
+		{"signal to itself", unix.SYS_TGKILL, []uint32{self, self + 1, uint32(unix.SIGURG)}, allow},
 		{"signal to another", unix.SYS_TGKILL, []uint32{self - 1, self - 1, uint32(unix.SIGURG)}, refuse},
-		{"kill oneself", unix.SYS_KILL, []uint32{self, uint32(unix.SIGABRT)}, allow},
+		{"kill itself", unix.SYS_KILL, []uint32{self, uint32(unix.SIGABRT)}, allow},
 		{"kill all", unix.SYS_KILL, []uint32{^uint32(0), uint32(unix.SIGKILL)}, refuse},
-		{"limits of oneself", unix.SYS_PRLIMIT64, []uint32{0}, allow},
+		{"its own limits", unix.SYS_PRLIMIT64, []uint32{0}, allow},
 		{"limits of another", unix.SYS_PRLIMIT64, []uint32{1}, refuse},
-		{"leave a descriptor to a program", unix.SYS_FCNTL, []uint32{0, unix.F_SETFD}, allow},
-		{"have another told by signals", unix.SYS_FCNTL, []uint32{0, unix.F_SETOWN}, refuse},
+		{"close a descriptor on exec", unix.SYS_FCNTL, []uint32{0, unix.F_SETFD}, allow},
+		{"send signals to another process", unix.SYS_FCNTL, []uint32{0, unix.F_SETOWN}, refuse},
 		{"name memory", unix.SYS_PRCTL, []uint32{unix.PR_SET_VMA}, allow},
 		{"become dumpable", unix.SYS_PRCTL, []uint32{unix.PR_SET_DUMPABLE, 1}, refuse},
 		{"index of an interface", unix.SYS_IOCTL, []uint32{0, unix.SIOCGIFINDEX}, allow},
@@ -90,7 +90,7 @@ func TestFilter_Verdicts(t *testing.T) {
 		{"execveat", unix.SYS_EXECVEAT, nil, kill},
 		{"ptrace", unix.SYS_PTRACE, nil, kill},
 		{"bpf", unix.SYS_BPF, nil, kill},
-		{"one of tomorrow", newest + 1, nil, absent},
+		{"future call", newest + 1, nil, absent},
 		{"x32's execve", 0x40000000 + 520, nil, absent},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestFilter_Verdicts(t *testing.T) {
 		})
 	}
 	if got := verdict(t, unix.AUDIT_ARCH_I386, 1); got != kill {
-		t.Errorf("a call of another processor: %#x, want %#x", got.Val, kill.Val)
+		t.Errorf("a call of another architecture: %#x, want %#x", got.Val, kill.Val)
 	}
 }
 

@@ -4,8 +4,8 @@ import "bytes"
 
 const maxText = 4 << 10 // a panic comes with its stack
 
-// A Writer is an io.Writer for libraries that write log messages as text. It calls the function with the text of each Write, without
-// surrounding white space and cut to 4 KiB.
+// A Writer is an io.Writer for libraries that write log messages as text. It calls the function with the text of each Write, cut
+// to 4 KiB and without surrounding white space.
 type Writer func(text string)
 
 // Write implements io.Writer.

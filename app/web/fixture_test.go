@@ -51,8 +51,8 @@ func dev(name string, seen time.Duration, in, out float64, t traffic.Totals, hos
 	return d
 }
 
-// made returns a device with a source, a vendor and a MAC.
-func made(d device.Device, source, vendor string, mac mac.Addr) device.Device {
+// withMAC returns a device with a source, a vendor and a MAC.
+func withMAC(d device.Device, source, vendor string, mac mac.Addr) device.Device {
 	d.Source, d.Vendor, d.MAC = source, vendor, mac
 	return d
 }
@@ -64,27 +64,29 @@ func home() *device.Snapshot {
 		Tables: []device.TableUsage{{Name: "hosts", Used: 31, Limit: 4096}, {Name: "neighbours", Used: 4, Limit: 4096},
 			{Name: "macs", Used: 17, Limit: 4096}, {Name: "devices", Used: 14, Limit: 8192}},
 		Devices: []device.Device{
-			made(dev("192.168.178.1", 0, 410e3, 96e3, totals(41e6, 12e6, 3e6, 88e6, 9e6), "192.168.178.1", "fe80::3a10:d5ff:fe12:9c01"),
+			withMAC(dev("192.168.178.1", 0, 410e3, 96e3, totals(41e6, 12e6, 3e6, 88e6, 9e6), "192.168.178.1", "fe80::3a10:d5ff:fe12:9c01"),
 				names.SourceAddress, "AVM Audiovisuelles Marketing und Comput", mac.Addr{0x38, 0x10, 0xd5, 0x12, 0x9c, 0x01}),
 			dev("192.168.178.77", 6*time.Minute, 0, 0, totals(48_213, 0, 1_920, 90_112, 0), "192.168.178.77"),
-			made(dev("alexa-kitchen.fritz.box", 2*time.Second, 38e3, 12e3, totals(18e6, 0, 210e3, 96e6, 0), "192.168.178.41", "2001:db8:42:1::41"),
+			withMAC(dev("alexa-kitchen.fritz.box", 2*time.Second, 38e3, 12e3, totals(18e6, 0, 210e3, 96e6, 0), "192.168.178.41",
+				"2001:db8:42:1::41"),
 				names.SourceDHCP, "Amazon Technologies", mac.Addr{0xfc, 0x65, 0xde, 0x10, 0x22, 0x41}),
-			made(dev("annas-iphone.fritz.box", 4*time.Second, 1.9e6, 71e3, totals(62e6, 1e6, 400e3, 1_840e6, 3e6), "192.168.178.24",
+			withMAC(dev("annas-iphone.fritz.box", 4*time.Second, 1.9e6, 71e3, totals(62e6, 1e6, 400e3, 1_840e6, 3e6), "192.168.178.24",
 				"2001:db8:42:1:1c2b:9a55:41d0:8e11", "2001:db8:42:1:8c8a:77ff:fe01:2233", "2001:db8:42:1:f00d:1:2:3", "fe80::1c2b:9a55:41d0:8e11"),
 				names.SourceMDNS, "", mac.Addr{0x9a, 0x1c, 0x2b, 0x55, 0x41, 0xd0}),
-			made(dev("ben-laptop.fritz.box", 0, 1.1e6, 94.7e6, totals(410e6, 38e9, 2e6, 3_200e6, 910e6), "192.168.178.20", "2001:db8:42:1::20"),
+			withMAC(dev("ben-laptop.fritz.box", 0, 1.1e6, 94.7e6, totals(410e6, 38e9, 2e6, 3_200e6, 910e6), "192.168.178.20",
+				"2001:db8:42:1::20"),
 				names.SourceFile, "Intel Corporate", mac.Addr{0xa4, 0xc3, 0xf0, 0x71, 0x20, 0x20}),
-			made(dev("brother-printer.fritz.box", -1, 0, 0, traffic.Totals{}, "192.168.178.9"),
+			withMAC(dev("brother-printer.fritz.box", -1, 0, 0, traffic.Totals{}, "192.168.178.9"),
 				names.SourcePTR, "Brother industries", mac.Addr{0x00, 0x80, 0x77, 0x5a, 0x10, 0x09}),
-			made(dev("chromecast-livingroom.fritz.box", 0, 14.2e6, 310e3, totals(71e6, 900e3, 1.2e6, 9_410e6, 2e6), "192.168.178.31"),
+			withMAC(dev("chromecast-livingroom.fritz.box", 0, 14.2e6, 310e3, totals(71e6, 900e3, 1.2e6, 9_410e6, 2e6), "192.168.178.31"),
 				names.SourceMDNS, "Google", mac.Addr{0xf4, 0xf5, 0xd8, 0x9a, 0x00, 0x31}),
 			dev("doorbell.fritz.box", 41*time.Second, 0, 0, totals(730e6, 0, 44e3, 21e6, 0), "192.168.178.52"),
-			made(dev("garage-esp32.fritz.box", 3*time.Hour, 0, 0, totals(12e3, 0, 6e3, 9e3, 0), "192.168.178.61"),
+			withMAC(dev("garage-esp32.fritz.box", 3*time.Hour, 0, 0, totals(12e3, 0, 6e3, 9e3, 0), "192.168.178.61"),
 				names.SourceDHCP, "Espressif", mac.Addr{0x24, 0x0a, 0xc4, 0x61, 0x61, 0x61}),
 			dev("guest-tablet.fritz.box", -1, 0, 0, traffic.Totals{}, "192.168.178.90"),
-			made(dev("nas.fritz.box", 0, 94.8e6, 1.4e6, totals(120e3, 911e6, 31e6, 2.4e6, 38e9), "192.168.178.2", "fd00::2"),
+			withMAC(dev("nas.fritz.box", 0, 94.8e6, 1.4e6, totals(120e3, 911e6, 31e6, 2.4e6, 38e9), "192.168.178.2", "fd00::2"),
 				names.SourcePTR, "Synology", mac.Addr{0x00, 0x11, 0x32, 0x12, 0x34, 0x56}),
-			made(dev("pi.hole", 1*time.Second, 22e3, 31e3, totals(8e6, 96e6, 1e6, 19e6, 41e6), "192.168.178.3"),
+			withMAC(dev("pi.hole", 1*time.Second, 22e3, 31e3, totals(8e6, 96e6, 1e6, 19e6, 41e6), "192.168.178.3"),
 				names.SourcePTR, "Raspberry Pi Trading", mac.Addr{0xdc, 0xa6, 0x32, 0x00, 0x10, 0x03}),
 			dev("roku-ultra.fritz.box", 52*time.Minute, 0, 0, totals(9.8e6, 0, 4.1e6, 612e6, 0), "192.168.178.30"),
 			dev("thermostat.fritz.box", 28*time.Second, 0, 0, totals(310e3, 0, 12e3, 480e3, 0), "192.168.178.71"),
@@ -99,7 +101,8 @@ func healthy() []meter.Status {
 	m := []meter.Status{{Interface: "eth1", Stats: capture.Stats{Frames: 41_203_117, Attached: 1, Up: true}}}
 	m[0].Classes = meter.Classes{
 		packet.IPv4: {Frames: 35_911_204, Bytes: 51_201_334_112}, packet.IPv6: {Frames: 5_202_913, Bytes: 4_981_002_331},
-		packet.ARP: {Frames: 81_204, Bytes: 4_872_240}, packet.Other: {Frames: 7_792, Bytes: 911_201}, packet.Malformed: {Frames: 4, Bytes: 240},
+		packet.ARP: {Frames: 81_204, Bytes: 4_872_240}, packet.Other: {Frames: 7_792,
+			Bytes: 911_201}, packet.Malformed: {Frames: 4, Bytes: 240},
 	}
 	return m
 }
@@ -122,7 +125,8 @@ func lookupsBad() rdns.Stats {
 }
 
 func factsWell() discovery.Stats {
-	return discovery.Stats{Facts: [discovery.NumProtocols]uint64{discovery.ARP: 18_204, discovery.NDP: 3_117, discovery.DHCP: 64, discovery.MDNS: 942}}
+	return discovery.Stats{Facts: [discovery.NumProtocols]uint64{discovery.ARP: 18_204, discovery.NDP: 3_117,
+		discovery.DHCP: 64, discovery.MDNS: 942}}
 }
 
 func factsBad() discovery.Stats {
@@ -134,11 +138,13 @@ func factsBad() discovery.Stats {
 }
 
 func lan() []netip.Prefix {
-	return []netip.Prefix{netip.MustParsePrefix("192.168.178.0/24"), netip.MustParsePrefix("2001:db8:42:1::/64"), netip.MustParsePrefix("fe80::/10")}
+	return []netip.Prefix{netip.MustParsePrefix("192.168.178.0/24"), netip.MustParsePrefix("2001:db8:42:1::/64"),
+		netip.MustParsePrefix("fe80::/10")}
 }
 
 func healthyConfig() Config {
-	return Config{Snapshot: home, Meters: healthy, Names: lookupsWell, Facts: factsWell, ControlDrops: func() uint64 { return 0 }, Prefixes: lan,
+	return Config{Snapshot: home, Meters: healthy, Names: lookupsWell, Facts: factsWell,
+		ControlDrops: func() uint64 { return 0 }, Prefixes: lan,
 		Version: "v1.2.3"}
 }
 

@@ -204,7 +204,8 @@ func (p *page) notices(s *device.Snapshot, meters []meter.Status) (all []notice)
 			up = append(up, m.Interface)
 			continue
 		}
-		all = append(all, notice{Bad: true, Text: "Nothing is captured on " + m.Interface + ": " + m.Reason + ".", Hint: remedy(m.Reason)})
+		text := "Nothing is captured on " + m.Interface + ": " + m.Reason + "."
+		all = append(all, notice{Bad: true, Text: text, Hint: remedy(m.Reason)})
 	}
 	if p.cfg.Prefixes != nil && len(p.cfg.Prefixes()) == 0 {
 		all = append(all, notice{Bad: true,
@@ -238,7 +239,7 @@ func (p *page) notices(s *device.Snapshot, meters []meter.Status) (all []notice)
 	}
 	if s.Limit > 0 && s.Hosts >= s.Limit {
 		all = append(all, notice{
-			Text: "The limit of " + grouped(uint64(s.Limit)) + " addresses is reached: traffic of further addresses is only counted in total.",
+			Text: "The limit of " + grouped(uint64(s.Limit)) + " addresses is reached: further addresses are only counted together.",
 			Hint: "If you have more addresses, increase GONETMON_MAX_HOSTS."})
 	}
 	return all

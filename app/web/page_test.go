@@ -139,7 +139,8 @@ func TestPage_IsWellFormed(t *testing.T) {
 func TestPage_Headers(t *testing.T) {
 	w := get(healthyConfig(), "")
 	policy := w.Header().Get("Content-Security-Policy")
-	for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'", "style-src 'sha256-"} {
+	for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'",
+		"style-src 'sha256-"} {
 		if !strings.Contains(policy, want) {
 			t.Errorf("policy %q lacks %s", policy, want)
 		}
@@ -175,14 +176,18 @@ func order(page string) string {
 }
 
 func TestPage_Sorts(t *testing.T) {
-	const idle = " brother-printer guest-tablet"
+	const (
+		idle    = " brother-printer guest-tablet"
+		byTotal = "ben-laptop nas chromecast-livingroom annas-iphone doorbell roku-ultra pi 192.168.178.1 alexa-kitchen thermostat " +
+			"192.168.178.77 garage-esp32"
+	)
 	for query, want := range map[string]string{
-		"": "ben-laptop nas chromecast-livingroom annas-iphone doorbell roku-ultra pi 192.168.178.1 alexa-kitchen thermostat 192.168.178.77 garage-esp32",
-		"?sort=now": "nas ben-laptop chromecast-livingroom annas-iphone 192.168.178.1 pi alexa-kitchen doorbell roku-ultra thermostat " +
-			"192.168.178.77 garage-esp32",
-		"?sort=name": "192.168.178.1 192.168.178.77 alexa-kitchen annas-iphone ben-laptop chromecast-livingroom doorbell garage-esp32 nas pi " +
-			"roku-ultra thermostat",
-		"?sort=<x>": "ben-laptop nas chromecast-livingroom annas-iphone doorbell roku-ultra pi 192.168.178.1 alexa-kitchen thermostat 192.168.178.77 garage-esp32",
+		"": byTotal,
+		"?sort=now": "nas ben-laptop chromecast-livingroom annas-iphone 192.168.178.1 pi alexa-kitchen doorbell roku-ultra " +
+			"thermostat 192.168.178.77 garage-esp32",
+		"?sort=name": "192.168.178.1 192.168.178.77 alexa-kitchen annas-iphone ben-laptop chromecast-livingroom doorbell " +
+			"garage-esp32 nas pi roku-ultra thermostat",
+		"?sort=<x>": byTotal,
 	} {
 		if got := order(get(healthyConfig(), query).Body.String()); got != want+idle {
 			t.Errorf("%q:\n got %s\nwant %s", query, got, want+idle)
@@ -198,16 +203,19 @@ func TestNewRow(t *testing.T) {
 		lack, mac, title    string
 		addresses, nameFrom string
 	}{
-		{name: "named", d: made(dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), names.SourceMDNS, "Espressif", hw),
+		{name: "named", d: withMAC(dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), names.SourceMDNS, "Espressif", hw),
 			title: "Espressif, 24:0a:c4:01:02:03", addresses: "10.0.0.1", nameFrom: "name from mDNS"},
-		{name: "nothing known", d: dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), addresses: "10.0.0.1", nameFrom: "name from DNS"},
-		{name: "no name", d: made(dev("10.0.0.1", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), names.SourceAddress, "", hw),
+		{name: "nothing known", d: dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), addresses: "10.0.0.1",
+			nameFrom: "name from DNS"},
+		{name: "no name", d: withMAC(dev("10.0.0.1", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), names.SourceAddress, "", hw),
 			lack: "no name", mac: "24:0a:c4:01:02:03", title: "24:0a:c4:01:02:03"},
-		{name: "the MAC for a name", d: made(dev(hw.String(), 0, 0, 0, traffic.Totals{}, "10.0.0.1"), names.SourceAddress, "Espressif", hw),
+		{name: "the MAC for a name", d: withMAC(dev(hw.String(), 0, 0, 0, traffic.Totals{}, "10.0.0.1"), names.SourceAddress,
+			"Espressif", hw),
 			lack: "no name", title: "Espressif, 24:0a:c4:01:02:03", addresses: "10.0.0.1"},
-		{name: "no address", d: made(dev("tv.lan", 0, 0, 0, traffic.Totals{}), names.SourceFile, "", mac.Addr{}),
+		{name: "no address", d: withMAC(dev("tv.lan", 0, 0, 0, traffic.Totals{}), names.SourceFile, "", mac.Addr{}),
 			lack: "no address", nameFrom: "name from your hosts file"},
-		{name: "many addresses", d: made(dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1", "10.0.0.2", "fe80::1"), names.SourceDHCP, "", hw),
+		{name: "many addresses", d: withMAC(dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1", "10.0.0.2", "fe80::1"),
+			names.SourceDHCP, "", hw),
 			title: "24:0a:c4:01:02:03, 10.0.0.1 10.0.0.2 fe80::1", addresses: "10.0.0.1 10.0.0.2", nameFrom: "name from DHCP"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -283,15 +291,18 @@ func TestPage_Notices(t *testing.T) {
 	}{
 		{"all well", Config{Snapshot: with(traffic.ScopeInternet), Meters: up(5), Prefixes: lan}, ""},
 		{"nothing known", Config{Snapshot: none}, ""},
-		{"no interface", Config{Snapshot: none, Meters: down(capture.ReasonNoInterface)}, "Nothing is captured on eth1: no such interface."},
+		{"no interface", Config{Snapshot: none, Meters: down(capture.ReasonNoInterface)},
+			"Nothing is captured on eth1: no such interface."},
 		{"down", Config{Snapshot: none, Meters: down(capture.ReasonDown)}, "CAP_NET_ADMIN"},
 		{"no carrier", Config{Snapshot: none, Meters: down(capture.ReasonNoCarrier)}, "when the link is back"},
-		{"no prefix", Config{Snapshot: with(traffic.ScopeOther), Meters: up(5), Prefixes: func() []netip.Prefix { return nil }}, "GONETMON_CIDR"},
+		{"no prefix", Config{Snapshot: with(traffic.ScopeOther), Meters: up(5), Prefixes: func() []netip.Prefix { return nil }},
+			"GONETMON_CIDR"},
 		{"no frames", Config{Snapshot: none, Meters: up(0), Prefixes: lan}, "No traffic has been seen on eth1 yet."},
 		{"no IP", Config{Snapshot: none, Meters: up(5), Prefixes: lan}, "none of it is IP."},
 		{"not ours", Config{Snapshot: with(traffic.ScopeOther), Meters: up(5), Prefixes: lan}, "none to or from your addresses."},
 		{"drops", Config{Snapshot: home, Meters: sick, Prefixes: lan}, "GONETMON_RING_SIZE"},
-		{"full", Config{Snapshot: func() *device.Snapshot { s := home(); s.Limit = s.Hosts; return s }, Meters: up(5)}, "The limit of 31 addresses"},
+		{"full", Config{Snapshot: func() *device.Snapshot { s := home(); s.Limit = s.Hosts; return s }, Meters: up(5)},
+			"The limit of 31 addresses"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			page := get(c.cfg, "").Body.String()
@@ -311,7 +322,8 @@ func TestUnits(t *testing.T) {
 		"0 s": span(-time.Second), "59 s": span(59 * time.Second), "1 min": span(time.Minute), "3 h 12 min": span(3*time.Hour + 12*time.Minute + 5),
 		"2 d 4 h": span(52 * time.Hour), "now": ago(9 * time.Second), "10 s ago": ago(10 * time.Second),
 		"59 min ago": ago(time.Hour - 1), "3 h ago": ago(3 * time.Hour), "9 d ago": ago(9 * 24 * time.Hour),
-		"14:03": clock(start, now), "23 Nov 14:03": clock(start, now.Add(24*time.Hour)), "0 %": percent(0, 0), "< 0.1 %": percent(1, 1e6),
+		"14:03": clock(start, now), "23 Nov 14:03": clock(start, now.Add(24*time.Hour)), "0 %": percent(0,
+			0), "< 0.1 %": percent(1, 1e6),
 		"9.9 %": percent(99, 1000), "10 %": percent(100, 1000), "100 %": percent(1, 1),
 	} {
 		if got = plain.Replace(got); got != want {
