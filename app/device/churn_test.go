@@ -29,7 +29,8 @@ func TestRegistry_LosesNothing(t *testing.T) {
 			t.Fatalf("seed %d", seed)
 		}
 	}
-	if !testing.Short() && (seen.hostless == 0 || seen.shared == 0 || seen.ended == 0 || seen.overflowed == 0 || seen.waited == 0 || seen.meanwhile == 0) {
+	if !testing.Short() && (seen.hostless == 0 || seen.shared == 0 || seen.ended == 0 ||
+		seen.overflowed == 0 || seen.waited == 0 || seen.meanwhile == 0) {
 		t.Errorf("something that should be tried was not: %+v", seen)
 	}
 }
@@ -72,7 +73,8 @@ func newChurn(t *testing.T, seed uint64, seen *events) *churn {
 	c := &churn{
 		Rand: rand.New(rand.NewPCG(seed, seed)), t: t, seen: seen, now: start,
 		last: map[string]traffic.Totals{}, lastSnap: &Snapshot{},
-		texts: []string{"tv", "tv.lan", "tv-192.168.2.7", "phone", "phone.lan", "nas.home.arpa", "79d88e83-725c-b71b-bad0-5862d5b22386"},
+		texts: []string{"tv", "tv.lan", "tv-192.168.2.7", "phone", "phone.lan", "nas.home.arpa",
+			"79d88e83-725c-b71b-bad0-5862d5b22386"},
 	}
 	for _, a := range []string{
 		"192.168.2.7", "192.168.2.8", "192.168.2.9", "192.168.3.7", "10.1.2.3", "fe80::7", "fe80::217:88ff:fe00:1",
@@ -83,7 +85,9 @@ func newChurn(t *testing.T, seed uint64, seen *events) *churn {
 	for n := range byte(5) {
 		c.macs = append(c.macs, testMAC(n))
 	}
-	local := []netip.Prefix{netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("2001:db8::/32")}
+	local := []netip.Prefix{
+		netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("2001:db8::/32"),
+	}
 	for _, list := range [][]netip.Prefix{local, local[:1], append(local, netip.MustParsePrefix("10.0.0.0/8"))} {
 		c.prefixes = append(c.prefixes, traffic.NewPrefixes(list))
 	}
@@ -153,7 +157,8 @@ func (c *churn) change() {
 		}})
 	case 5, 6, 7, 8, 9:
 		c.update(pick(c, []time.Duration{
-			0, time.Millisecond, time.Second, time.Second, 4 * time.Second, -time.Minute, time.Minute, 11 * time.Minute, 2 * time.Hour,
+			0, time.Millisecond, time.Second, time.Second, 4 * time.Second, -time.Minute,
+			time.Minute, 11 * time.Minute, 2 * time.Hour,
 		}))
 	case 10:
 		file := &names.Hosts{Addrs: map[netip.Addr]string{}, MACs: map[mac.Addr]string{}}

@@ -8,7 +8,7 @@ import (
 // freshClaim is how long a claim counts against another one.
 const freshClaim = 2 * time.Minute
 
-// A confidence is how much a claim of an address by a station says.
+// A confidence is how strong a station's claim of an address is, weakest first.
 type confidence uint8
 
 const (
@@ -18,10 +18,10 @@ const (
 	claimLeased                        // it got the address from a DHCP server
 )
 
-// fresh reports whether the claim of a host is fresh.
+// fresh reports whether the claim of a host was made not long ago.
 func (r *Registry) fresh(h *host) bool { return r.now.Sub(h.claimed) < freshClaim }
 
-// expireClaim makes the claim of a host one that is not fresh.
+// expireClaim makes the claim of a host stale.
 func (r *Registry) expireClaim(h *host) { h.claimed = r.now.Add(-freshClaim) }
 
 // claim handles a station's claim of an address.
@@ -51,7 +51,7 @@ func (r *Registry) claim(h *host, s *station, how confidence) {
 		r.markProxy(s) // it claims what was leased to o
 		return
 	case how == claimReplied && h.confidence > claimReplied && len(s.hosts) > 0:
-		return // it answers for another one: a proxy, or one that lets o sleep
+		return // it answers for another one: a proxy, maybe a sleep proxy
 	case r.fresh(h) && r.numOthers(s, h) > r.numOthers(o, h):
 		return // the one with fewer addresses is more likely to have it
 	default:
@@ -62,7 +62,7 @@ func (r *Registry) claim(h *host, s *station, how confidence) {
 	}
 }
 
-// lease handles that a DHCP server has given an address to a station, which gives up the one that it had in the same subnet.
+// lease handles a lease of an address to a station. The station gives up the address that it had leased in the same subnet.
 func (r *Registry) lease(h *host, s *station, lifetime time.Duration) {
 	for _, o := range s.hosts {
 		if o != h && o.leasedTo == s && subnetOf(o.addr) == subnetOf(h.addr) && o.addr.Is4() {
@@ -74,7 +74,7 @@ func (r *Registry) lease(h *host, s *station, lifetime time.Duration) {
 	r.claim(h, s, claimLeased)
 }
 
-// release handles that a station has given up an address. The station still has it until another one claims it.
+// release handles that a station gives up an address. The station keeps it until another one claims it.
 func (r *Registry) release(h *host, s *station) {
 	if h.leasedTo == s {
 		h.leasedTo = nil
@@ -85,8 +85,8 @@ func (r *Registry) release(h *host, s *station) {
 	}
 }
 
-// numOthers counts the addresses with a fresh claim that the station has besides h. It counts IPv4 only: to have many IPv6
-// addresses says nothing.
+// numOthers counts the addresses with a fresh claim that the station has besides h. It counts IPv4 only: many IPv6 addresses
+// are normal.
 func (r *Registry) numOthers(s *station, h *host) (n int) {
 	if !h.addr.Is4() {
 		return 0
@@ -99,8 +99,8 @@ func (r *Registry) numOthers(s *station, h *host) (n int) {
 	return n
 }
 
-// isTentative reports whether a claim is not enough to believe that the station has the address, because the station has
-// another IPv4 address: it may be a proxy.
+// isTentative reports whether a claim is not enough to bind the address to the station. The station has another IPv4 address,
+// so it may be a proxy.
 func (r *Registry) isTentative(s *station, h *host, how confidence) bool {
 	if !h.addr.Is4() {
 		return false

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-const expireEvery = time.Minute // at least, or half the time after which devices expire
+const expireEvery = time.Minute // or half of Config.Forget, if that is shorter
 
 // expire removes the hosts that have not been seen for too long, and the series of their devices.
 func (r *Registry) expire() {
@@ -44,7 +44,7 @@ func (r *Registry) expire() {
 			r.removeSeries(s)
 		}
 	}
-	// The lists still have entries that are gone.
+	// Entries that are gone are still in the lists.
 	r.retired = slices.DeleteFunc(r.retired, func(s *series) bool {
 		s.queued = s.queued && r.series[s.name] == s
 		return !s.queued

@@ -248,7 +248,7 @@ func TestRegistry_FollowsLateFacts(t *testing.T) {
 		lan.learn(macName(2, "phone"), leased(2, "192.168.2.8"))
 		lan.sendAll("192.168.2.8")
 		lan.want(t, "both are here", "phone dhcp [192.168.2.7] 1/0", "phone-192.168.2.8 dhcp [192.168.2.8] 1/0")
-		lan.update(silentFor)
+		lan.update(takeOverAfter)
 		lan.learn(macName(3, "phone"), leased(3, "192.168.2.9"))
 		lan.sendAll("192.168.2.9")
 		lan.want(t, "the first has long been silent", "phone dhcp [192.168.2.9] 2/0",

@@ -18,12 +18,13 @@ type group struct {
 	source   string     // of name
 	series   *series    // under which it is shown; nil: not yet
 	pending  *counters  // of hosts that left before the group was shown; nil: nothing
-	waits    bool       // to be shown
-	since    time.Time  // when that began
+	waits    bool       // in Registry.waiting
+	since    time.Time  // when it began to wait
 	renameAt time.Time  // when its other name has held for long enough; zero: there is none
 }
 
-// regroup finds the group of a host again. If the hosts file names that, the other hosts of the station follow.
+// regroup moves a host to the group that it belongs to now. If the hosts file names that group, the other hosts of the
+// station follow.
 func (r *Registry) regroup(h *host) {
 	if !h.counted {
 		return
@@ -154,7 +155,7 @@ func (r *Registry) hostless(g, to *group) {
 	}
 }
 
-// absorb gives to g what another group has gained but was not shown.
+// absorb gives g what is pending in another group.
 func (r *Registry) absorb(g, from *group) {
 	g.pending, from.pending = merged(g.pending, from.pending), nil
 	g.applyPending()
@@ -163,7 +164,7 @@ func (r *Registry) absorb(g, from *group) {
 	}
 }
 
-// indexName notes that a group has a name, so that hosts of that name whose MAC is not known find it. The first of two groups
+// indexName records that a group has a name, so that hosts of that name whose MAC is not known find it. The first of two groups
 // keeps the name, unless only the second has a MAC.
 func (r *Registry) indexName(g *group, name string) {
 	key := r.stripDomain(name)
@@ -200,8 +201,8 @@ func (r *Registry) groupNamed(name string) *group {
 	return g
 }
 
-// pruneNames removes names that are out of date. At most three for each host of the limit are not: two of the host and one of
-// its station.
+// pruneNames removes the names that are out of date. That leaves at most three for each host of the limit: two of the host and
+// one of its station.
 func (r *Registry) pruneNames() {
 	for key, g := range r.byName {
 		if !r.hasName(g, key) {
@@ -210,7 +211,7 @@ func (r *Registry) pruneNames() {
 	}
 }
 
-// hasName reports whether a group has a name, which is without its domain.
+// hasName reports whether a group has a name, which is given without its domain.
 func (r *Registry) hasName(g *group, key string) bool {
 	return slices.ContainsFunc(g.hosts, func(h *host) bool {
 		return h.group == g && (r.stripDomain(h.ptr) == key || r.stripDomain(h.mdns.name) == key)

@@ -40,7 +40,7 @@ type observedName struct {
 	own  bool      // the device says so itself
 }
 
-// observe takes a name, unless another one was observed not long ago: of many names that are claimed at once, one stays. It
+// observe takes a name, unless another one was observed not long ago: if many names are claimed at once, the first stays. It
 // reports whether the name has changed.
 func (o *observedName) observe(name string, now time.Time) bool {
 	changed := o.name != name
@@ -58,7 +58,7 @@ func (r *Registry) newHost(addr netip.Addr) *host {
 	return h
 }
 
-// hostAt returns the host at an address, as a new neighbor if it is not known.
+// hostAt returns the host at an address, and creates it as a neighbor if needed. The oldest neighbor makes room for it.
 func (r *Registry) hostAt(addr netip.Addr) *host {
 	h := r.hosts[addr]
 	if h != nil {
@@ -78,7 +78,7 @@ func (r *Registry) hostAt(addr netip.Addr) *host {
 	return h
 }
 
-// count returns the host at an address, and has it counted from now on; nil if there is no room for it.
+// count returns the host at an address, which is counted from now on; nil if there is no room for it.
 func (r *Registry) count(addr netip.Addr) *host {
 	if !addr.IsValid() {
 		return nil
@@ -145,7 +145,7 @@ func (r *Registry) namesChanged(h *host) {
 	r.maybeRename(h.group)
 }
 
-// remove returns list without x, in the same order.
+// remove removes x from a list and returns the list.
 func remove[T comparable](list []T, x T) []T {
 	return slices.DeleteFunc(list, func(y T) bool { return y == x })
 }

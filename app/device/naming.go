@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	renameAfter = 10 * time.Minute // how long another name must hold before a device is renamed
-	silentFor   = 10 * time.Minute // how long a device must be silent before another one takes its name
+	renameAfter   = 10 * time.Minute // how long another name must hold before a device is renamed
+	takeOverAfter = 10 * time.Minute // how long a device must be silent before another one may take its name
 )
 
-// chooseName returns the best name of a group, with its domain, and the source. The name by which the group is shown stays as
-// long as it is one of those of the best source.
+// chooseName returns the best name of a group, with its domain, and the source. The current name stays as long as the best
+// source still has it.
 func (r *Registry) chooseName(g *group) (name, source string) {
 	for _, source := range r.cfg.Order {
 		best := ""
@@ -64,7 +64,7 @@ func (g *group) addr() netip.Addr {
 	return g.hosts[0].addr
 }
 
-// maybeRename checks whether a group that is shown has to get another name, now or after a while.
+// maybeRename renames a group that is shown, now or after a while, if its best name has changed.
 func (r *Registry) maybeRename(g *group) {
 	if g.series == nil {
 		return
@@ -108,8 +108,7 @@ func (r *Registry) applyRenames() {
 	}
 }
 
-// assignName shows a group under its best name, with a suffix if another group is shown under that. It reports whether there
-// was room.
+// assignName shows a group under its best name, with a suffix if that is taken. It reports whether there was room.
 func (r *Registry) assignName(g *group) bool {
 	name, source := r.chooseName(g)
 	short := r.stripDomain(name)
@@ -159,16 +158,17 @@ func (g *group) suffixed(name, source string, try int) string {
 	}
 }
 
-// isFree reports whether a group may be shown under a name: no other one is, or that one has been silent for long.
+// isFree reports whether a group may take a name: no other one has it, or that one has been silent for long.
 func (r *Registry) isFree(g *group, text string) bool {
 	s := r.series[text]
 	if s == nil || s.group == nil || s.group == g {
 		return true
 	}
-	return r.cfg.AwaitNames && !slices.ContainsFunc(s.group.hosts, func(h *host) bool { return r.now.Sub(h.last) < silentFor })
+	active := func(h *host) bool { return r.now.Sub(h.last) < takeOverAfter }
+	return r.cfg.AwaitNames && !slices.ContainsFunc(s.group.hosts, active)
 }
 
-// stripDomain returns a name without the domain that is not shown. Names are compared like this.
+// stripDomain returns a name without its domain, if that is one of Config.Strip. Names are compared in this form.
 func (r *Registry) stripDomain(name string) string {
 	for _, domain := range r.cfg.Strip {
 		if rest, ok := strings.CutSuffix(name, "."+domain); ok && rest != "" {

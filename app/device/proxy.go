@@ -56,20 +56,20 @@ func (s *station) owns(h *host) bool {
 	return h.leasedTo == s || h.router && h.station == s || ok && hw == s.mac
 }
 
-// mayOwn reports whether an address may be the proxy's own one, which was not known yet.
+// mayOwn reports whether an address may be the proxy's own, if that is not known yet.
 func (s *station) mayOwn(h *host) bool {
 	return !s.proxySends && h.addr.Is4() && h.station == nil &&
 		!slices.ContainsFunc(s.hosts, func(o *host) bool { return o.addr.Is4() })
 }
 
-// markProxy notes that a station is a proxy, and takes all addresses from it that are not certainly its own.
+// markProxy marks a station as a proxy and unbinds every address that is not certainly its own.
 func (r *Registry) markProxy(s *station) {
 	if s.proxy {
 		return
 	}
 	s.proxy = true
 	sendsFrom := func(h *host) bool { return h.addr.Is4() && h.confidence == claimSent && h.leasedTo == nil }
-	sent := 0 // IPv4 addresses that it sends from: if it is one, it is its own
+	sent := 0 // IPv4 addresses that it sends from; a single one is its own
 	for _, hosts := range [][]*host{s.hosts, s.tentative} {
 		for _, h := range hosts {
 			if sendsFrom(h) {

@@ -35,19 +35,19 @@ type Config struct {
 
 const (
 	updateEvery   = time.Second
-	wantEvery     = time.Minute     // how often the namer is told that a host is still active
+	wantEvery     = time.Minute     // how often the namer is told of an active host
 	clockStep     = time.Second / 2 // resolution of the clock: a timer that fires a little early delays nothing
 	seriesPerHost = 2               // of the limit: renamed devices leave series behind
 )
 
 // A Registry joins hosts into devices. The hosts of one MAC are one device, unless the MAC is a proxy; so are hosts without
-// a known MAC that share a name, and everything that shares a name in the hosts file. What a host gains belongs to its device
-// at that time and is counted under the name of the device at that time. So no counter ever goes back, and nothing is counted
-// twice or lost.
+// a known MAC that share a name, and everything that shares a name in the hosts file. What a host gains belongs to the device
+// that it is of at that time, and is counted under the name that the device has at that time. So no counter ever goes back,
+// and nothing is counted twice or lost.
 type Registry struct {
 	cfg Config
 
-	mu         sync.Mutex // guards all below
+	mu         sync.Mutex // guards everything below
 	now        time.Time  // of the call in progress, in steps of clockStep; never goes back
 	wall       time.Time  // the same on the wall clock
 	file       *names.Hosts
@@ -181,7 +181,7 @@ func (r *Registry) gain(table, slot int, addr netip.Addr, gained *traffic.Totals
 	r.add(h.group.series, gained)
 }
 
-// setSlot notes that a slot of a table is the host's.
+// setSlot records that a host has a slot of a table.
 func (r *Registry) setSlot(h *host, table, slot int) {
 	if n := slot + 1 - len(r.slots[table]); n > 0 {
 		r.slots[table] = append(r.slots[table], make([]*host, n)...)

@@ -32,8 +32,7 @@ type counters struct {
 	seen        time.Time // when last was, on the registry's clock
 }
 
-// add adds what o has counted. Of two times on the wall clock the one that was seen later is the last: the clock may have been
-// set in between.
+// add adds what o has counted. What was seen later is last, whatever the wall clock says: it may have been set in between.
 func (c *counters) add(o *counters) {
 	c.totals.Add(&o.totals)
 	if c.first.IsZero() || o.first.Before(c.first) {
@@ -65,7 +64,7 @@ func (r *Registry) addPending(h *host, totals *traffic.Totals) {
 	h.pending = merged(h.pending, r.gained(totals))
 }
 
-// movePending leaves what a host has gained to its group, before the host moves to another one.
+// movePending leaves what a host has pending to its group, before the host moves to another one.
 func (h *host) movePending() {
 	h.group.pending, h.pending = merged(h.group.pending, h.pending), nil
 }
@@ -119,7 +118,7 @@ func (r *Registry) assign(g *group, name string) bool {
 		s = &series{name: name}
 		r.series[name] = s
 	}
-	if o := s.group; o != nil && o != g { // it has been silent for long
+	if o := s.group; o != nil && o != g { // which has been silent for long
 		o.series = nil
 	}
 	if g.series != nil && g.series != s {
@@ -130,7 +129,7 @@ func (r *Registry) assign(g *group, name string) bool {
 	return true
 }
 
-// retire leaves a series without a group. A series that has never counted is removed.
+// retire takes a series from its group. A series that has never counted anything is removed.
 func (r *Registry) retire(s *series) {
 	if s.group != nil {
 		s.group.series, s.source = nil, s.group.source
@@ -164,7 +163,7 @@ func (r *Registry) roomForSeries() bool {
 	return true
 }
 
-// removeSeries removes a series. Its bytes are forgotten ones from then on.
+// removeSeries removes a series. From then on its bytes count as forgotten.
 func (r *Registry) removeSeries(s *series) {
 	if s.group != nil {
 		s.group.series = nil

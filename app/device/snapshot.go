@@ -10,8 +10,8 @@ import (
 	"gonetmon/app/traffic"
 )
 
-// A Snapshot is the state of a Registry at one moment. It is shared by all readers and must not be changed. All of it is of
-// the same packets: the totals of the devices, Overflow, Waiting and Forgotten add up to those of all hosts.
+// A Snapshot is the state of a Registry at one moment. It is shared by all readers and must not be changed. All of it counts the
+// same packets: the totals of the devices, Overflow, Waiting and Forgotten add up to those of all hosts.
 type Snapshot struct {
 	Time      time.Time // of the snapshot
 	Start     time.Time // of the counting
@@ -22,7 +22,7 @@ type Snapshot struct {
 	Forgotten traffic.Totals // of expired devices
 	Hosts     int            // counted
 	Limit     int            // of hosts
-	Tables    []TableUsage
+	Tables    []TableUsage   // how full the tables of the registry are
 }
 
 // NumAddressed counts the devices that have an address.

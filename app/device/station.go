@@ -18,7 +18,7 @@ type station struct {
 	proxySends bool         // a proxy that also sends as others
 }
 
-// stationFor returns the station of a MAC, as a new one if it is not known; nil if there is no room.
+// stationFor returns the station of a MAC, and creates it if needed; nil if there is no room.
 func (r *Registry) stationFor(hw mac.Addr) *station {
 	s := r.stations[hw]
 	if s != nil {
@@ -66,7 +66,7 @@ func (r *Registry) bind(h *host, s *station, how confidence) {
 	r.regroup(h)
 }
 
-// unbind leaves a host without a station. The caller has to regroup it.
+// unbind takes a host from its station. The caller has to regroup it.
 func (r *Registry) unbind(h *host) {
 	if s := h.station; s != nil {
 		s.hosts = remove(s.hosts, h)
@@ -77,7 +77,7 @@ func (r *Registry) unbind(h *host) {
 	h.station, h.tentative, h.router = nil, nil, false
 }
 
-// resolveTentative decides on the station of a host that is about to be shown.
+// resolveTentative decides which station a host has that is about to be shown.
 func (r *Registry) resolveTentative(h *host) {
 	if h.station != nil {
 		return
@@ -105,7 +105,7 @@ func (s *station) namesDiffer(h *host) bool {
 	})
 }
 
-// subnetOf returns the prefix in which an address is likely to be.
+// subnetOf returns the subnet that an address is likely to be in.
 func subnetOf(addr netip.Addr) netip.Prefix {
 	bits := 64
 	if addr.Is4() {

@@ -12,7 +12,7 @@ const (
 	noNameGrace = 3 * time.Second // how long it waits when that has found no name, in case it introduces itself
 )
 
-// wait has a group wait to be shown, unless it is shown already.
+// wait queues a group to be shown, unless it is shown already.
 func (r *Registry) wait(g *group) {
 	if g.waits || g.series != nil {
 		return
@@ -21,10 +21,10 @@ func (r *Registry) wait(g *group) {
 	r.waiting = append(r.waiting, g)
 }
 
-// nothingToShow reports whether a group need not wait: it is shown, or has nothing that could be.
+// nothingToShow reports whether a group need not wait: it is shown already, or is empty.
 func (g *group) nothingToShow() bool { return g.series != nil || len(g.hosts) == 0 && g.pending == nil }
 
-// show shows the groups that have waited long enough, or all that wait.
+// show shows the groups that have waited long enough, or all that are waiting.
 func (r *Registry) show(all bool) {
 	for _, g := range slices.Clone(r.waiting) {
 		if g.series == nil && (all || r.isReady(g)) {
