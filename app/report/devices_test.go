@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"gonetmon/app/device"
 	"gonetmon/app/mac"
 	"gonetmon/app/names"
@@ -82,84 +80,11 @@ func TestWriteDevicesJSON_Golden(t *testing.T) {
 			Hosts: snapshots.Addrs("192.168.1.2", "192.168.1.10", "fd00::2"), Totals: snapshots.Totals(1000, 2500, 300, 4000, 5000)},
 		{Name: "nobody", Source: names.SourceFile},
 	}}
-	want := `{
-  "devices": [
-    {
-      "device": "gone",
-      "source": "mdns",
-      "mac": "",
-      "vendor": "",
-      "hosts": [],
-      "in_bytes": 0,
-      "out_bytes": 340,
-      "in_packets": 0,
-      "out_packets": 1,
-      "scopes": {
-        "internet": {
-          "in_bytes": 0,
-          "out_bytes": 0,
-          "in_packets": 0,
-          "out_packets": 0
-        },
-        "lan": {
-          "in_bytes": 0,
-          "out_bytes": 0,
-          "in_packets": 0,
-          "out_packets": 0
-        },
-        "multicast": {
-          "in_bytes": 0,
-          "out_bytes": 340,
-          "in_packets": 0,
-          "out_packets": 1
-        }
-      }
-    },
-    {
-      "device": "nas.fritz.box",
-      "source": "ptr",
-      "mac": "00:11:32:12:34:56",
-      "vendor": "D&M Holdings",
-      "hosts": [
-        "192.168.1.10",
-        "192.168.1.2",
-        "fd00::2"
-      ],
-      "in_bytes": 9000,
-      "out_bytes": 3800,
-      "in_packets": 9,
-      "out_packets": 5,
-      "scopes": {
-        "internet": {
-          "in_bytes": 4000,
-          "out_bytes": 1000,
-          "in_packets": 4,
-          "out_packets": 1
-        },
-        "lan": {
-          "in_bytes": 5000,
-          "out_bytes": 2500,
-          "in_packets": 5,
-          "out_packets": 3
-        },
-        "multicast": {
-          "in_bytes": 0,
-          "out_bytes": 300,
-          "in_packets": 0,
-          "out_packets": 1
-        }
-      }
-    }
-  ]
-}
-`
 	var b bytes.Buffer
 	if err := WriteDevicesJSON(&b, s); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, b.String()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	golden.Equal(t, "devices.json", b.String())
 	b.Reset()
 	if err := WriteDevicesJSON(&b, &device.Snapshot{}); err != nil || b.String() != "{\n  \"devices\": []\n}\n" {
 		t.Errorf("of nothing: %q, error %v", b.String(), err)
