@@ -38,11 +38,8 @@ type Decoder struct {
 	extensions extensions
 	udp        layers.UDP
 
-	fn          func(Fact)   // of the current Decode
-	left        int          // facts that it may still emit
-	name        []byte       // scratch for DHCP names
-	leases      []lease      // scratch for dhcp6
-	addrRecords []addrRecord // scratch for mdns
+	fn   func(Fact) // of the current Decode
+	left int        // facts that it may still emit
 
 	facts, malformed, refused [NumProtocols]atomic.Uint64
 }

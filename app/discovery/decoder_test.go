@@ -301,23 +301,6 @@ func TestDecoder_KeepsNothing(t *testing.T) {
 	}
 }
 
-func TestDecoder_Allocs(t *testing.T) {
-	for name, frame := range samples() {
-		want := 0.0
-		switch name {
-		case "dhcp request", "dhcp fqdn", "dhcpv6 request", "dhcpv6 reply":
-			want = 2 // the name, and the error of netip in names.Canonical
-		case "mdns response":
-			continue // miekg/dns
-		}
-		d := NewDecoder()
-		ignore := func(Fact) {}
-		if n := testing.AllocsPerRun(1000, func() { d.Decode(1, frame, ignore) }); n != want {
-			t.Errorf("%s: %v allocs, want %v", name, n, want)
-		}
-	}
-}
-
 func BenchmarkDecoder(b *testing.B) {
 	all := samples()
 	all["none"] = testnet.UDP(laptop4, phone4, 100)

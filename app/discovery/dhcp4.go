@@ -3,6 +3,7 @@ package discovery
 import (
 	"bytes"
 	"net/netip"
+	"strings"
 	"time"
 
 	"gonetmon/app/mac"
@@ -38,18 +39,8 @@ type options4 struct {
 	messageType, overload byte
 	requested             netip.Addr
 	lease                 time.Duration
-	hostName, fqdn        buffer
+	hostName, fqdn        []byte
 }
-
-// A buffer joins the parts of an option.
-type buffer struct {
-	n    int
-	data [512]byte
-}
-
-func (b *buffer) add(part []byte) { b.n += copy(b.data[b.n:], part) }
-
-func (b *buffer) bytes() []byte { return b.data[:b.n] }
 
 // dhcp4 decodes a message of DHCPv4 (RFC 2131). The client is chaddr: the frame may come from a relay.
 func (d *Decoder) dhcp4(m *message) {
@@ -73,7 +64,7 @@ func (d *Decoder) dhcp4(m *message) {
 	case b[0] == request:
 		d.request4(&o, client, clientAddr)
 	case b[0] == reply && o.messageType == dhcpAck:
-		d.hostName(client, o.hostName.bytes())
+		d.hostName(client, o.hostName)
 		if yourAddr.IsUnspecified() { // the answer to an inform
 			d.emit(Fact{Kind: Announced, Protocol: DHCP, MAC: client, Addr: clientAddr})
 			return
@@ -99,8 +90,8 @@ func (d *Decoder) request4(o *options4, client mac.Addr, addr netip.Addr) {
 		return
 	}
 	d.emit(fact)
-	if !d.hostName(client, o.hostName.bytes()) {
-		d.fqdn4(client, o.fqdn.bytes())
+	if !d.hostName(client, o.hostName) {
+		d.fqdn4(client, o.fqdn)
 	}
 }
 
@@ -130,9 +121,9 @@ func (o *options4) walk(b []byte) bool {
 func (o *options4) set(code byte, data []byte) bool {
 	switch {
 	case code == optHostName:
-		o.hostName.add(data)
+		o.hostName = append(o.hostName, data...)
 	case code == optClientFQDN:
-		o.fqdn.add(data)
+		o.fqdn = append(o.fqdn, data...)
 	case code == optRequestedAddr && len(data) == 4:
 		o.requested = netip.AddrFrom4([4]byte(data))
 	case code == optLeaseTime && len(data) == 4:
@@ -169,29 +160,26 @@ func (d *Decoder) fqdn4(client mac.Addr, b []byte) {
 
 // wireName emits a name in the wire format of DNS, unless it is empty.
 func (d *Decoder) wireName(from Protocol, client mac.Addr, b []byte) {
-	name, ok := unpackName(d.name[:0], b)
-	d.name = name
+	name, ok := unpackName(b)
 	switch {
 	case !ok:
 		d.refused[from].Add(1)
-	case len(name) > 0:
-		d.emitName(from, client, string(name))
+	case name != "":
+		d.emitName(from, client, name)
 	}
 }
 
-// unpackName decodes a name in the uncompressed wire format of DNS (RFC 1035, 3.1) into buf. The root is missing in a
-// partial name (RFC 4702, 3.3.1; RFC 4704, 4.2). What follows the root is ignored.
-func unpackName(buf, b []byte) ([]byte, bool) {
+// unpackName decodes a name in the uncompressed wire format of DNS (RFC 1035, 3.1). The root is missing in a partial name
+// (RFC 4702, 3.3.1; RFC 4704, 4.2). What follows the root is ignored.
+func unpackName(b []byte) (name string, ok bool) {
+	var labels []string
 	for len(b) > 0 && b[0] != 0 {
 		n := int(b[0])
-		if n > 63 || n >= len(b) || len(buf)+n > 253 || bytes.IndexByte(b[1:1+n], '.') >= 0 {
-			return buf, false
+		if n > 63 || n >= len(b) || bytes.IndexByte(b[1:1+n], '.') >= 0 {
+			return "", false
 		}
-		if len(buf) > 0 {
-			buf = append(buf, '.')
-		}
-		buf = append(buf, b[1:1+n]...)
+		labels = append(labels, string(b[1:1+n]))
 		b = b[1+n:]
 	}
-	return buf, true
+	return strings.Join(labels, "."), true
 }

@@ -54,8 +54,7 @@ func (d *Decoder) dhcp6(m *message) {
 	default:
 		return
 	}
-	d.leases = d.leases[:0]
-	fqdn, failed, ok := d.options6(b[4:], 0)
+	o, ok := decodeOptions6(b[4:], 0)
 	if !ok {
 		d.malformed[DHCPv6].Add(1)
 		return
@@ -66,63 +65,69 @@ func (d *Decoder) dhcp6(m *message) {
 	if kind != Leased {
 		d.emit(Fact{Kind: Announced, Protocol: DHCPv6, MAC: client, Addr: clientAddr})
 	}
-	if len(fqdn) > 1 {
-		d.wireName(DHCPv6, client, fqdn[1:])
+	if len(o.fqdn) > 1 { // flags and the name
+		d.wireName(DHCPv6, client, o.fqdn[1:])
 	}
-	for _, l := range d.leases {
+	for _, l := range o.leases {
 		switch {
 		case kind == Probed, kind == Released:
 			d.emit(Fact{Kind: kind, Protocol: DHCPv6, MAC: client, Addr: l.addr})
-		case kind == Leased && !failed && l.lifetime > 0:
+		case kind == Leased && l.lifetime > 0:
 			d.emit(Fact{Kind: Leased, Protocol: DHCPv6, MAC: client, Addr: l.addr, Lifetime: l.lifetime})
 		}
 	}
 }
 
-// options6 adds the addresses among options to d.leases, except those that have failed. The options belong to parent: a
-// message (0), an identity association (opt6IANA) or an address (opt6Addr). It returns the option with the client's name,
-// whether a status says that all of parent has failed, and whether the options are well-formed.
-func (d *Decoder) options6(b []byte, parent int) (fqdn []byte, failed, ok bool) {
-	first := len(d.leases)
+// options6 holds what a list of options says.
+type options6 struct {
+	fqdn   []byte  // the option with the client's name
+	failed bool    // a status says so
+	leases []lease // none if the status is a failure
+}
+
+// decodeOptions6 decodes the options of parent: of a message (0), an identity association (opt6IANA) or an address
+// (opt6Addr). It is not ok if they are malformed.
+func decodeOptions6(b []byte, parent int) (o options6, ok bool) {
 	for len(b) > 0 {
 		if len(b) < 4 || len(b) < 4+int(binary.BigEndian.Uint16(b[2:])) {
-			return nil, false, false
+			return o, false
 		}
 		code, data := int(binary.BigEndian.Uint16(b)), b[4:4+int(binary.BigEndian.Uint16(b[2:]))]
 		b = b[4+len(data):]
-		ok = true
+		ok := true
 		switch {
 		case code == opt6Status:
 			ok = len(data) >= 2
-			failed = failed || ok && binary.BigEndian.Uint16(data) != 0
+			o.failed = o.failed || ok && binary.BigEndian.Uint16(data) != 0
 		case parent == 0 && code == opt6ClientFQDN:
-			fqdn = data
+			o.fqdn = data
 		case parent == 0 && code == opt6IANA:
-			ok = d.nested6(data, 12, opt6IANA)
+			ok = o.addNested(data, 12, opt6IANA)
 		case parent == 0 && code == opt6IATA:
-			ok = d.nested6(data, 4, opt6IANA)
+			ok = o.addNested(data, 4, opt6IANA)
 		case parent == opt6IANA && code == opt6Addr:
-			ok = d.nested6(data, 24, opt6Addr)
+			ok = o.addNested(data, 24, opt6Addr)
 		}
 		if !ok {
-			return nil, false, false
+			return o, false
 		}
 	}
-	if failed {
-		d.leases = d.leases[:first]
+	if o.failed {
+		o.leases = nil
 	}
-	return fqdn, failed, true
+	return o, true
 }
 
-// nested6 decodes an option that has options behind its first n bytes. Those bytes of an address are the address, and its
+// addNested decodes an option that has options behind its first n bytes. Those bytes of an address are the address, and its
 // preferred and valid lifetimes.
-func (d *Decoder) nested6(data []byte, n, code int) bool {
+func (o *options6) addNested(data []byte, n, code int) bool {
 	if len(data) < n {
 		return false
 	}
-	_, failed, ok := d.options6(data[n:], code)
-	if ok && !failed && code == opt6Addr && len(d.leases) < maxFacts {
-		d.leases = append(d.leases, lease{netip.AddrFrom16([16]byte(data[:16])), lifetime(data[20:])})
+	nested, ok := decodeOptions6(data[n:], code)
+	if ok && !nested.failed && code == opt6Addr {
+		nested.leases = []lease{{netip.AddrFrom16([16]byte(data[:16])), lifetime(data[20:])}}
 	}
+	o.leases = append(o.leases, nested.leases...)
 	return ok
 }

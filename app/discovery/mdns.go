@@ -33,48 +33,43 @@ func (d *Decoder) mdns(m *message, fromPort bool) {
 		d.malformed[MDNS].Add(1)
 		return
 	}
-	d.addrRecords = d.addrRecords[:0]
+	var records []addrRecord
 	if isResponse := b[2]&0xf8 == 0x80; isResponse && fromPort { // QR set, opcode 0
 		all := unpackMessage(b)
 		if all == nil {
 			d.malformed[MDNS].Add(1)
 			return
 		}
-		d.records(all.Answer, all.Extra)
+		records = d.addrRecords(append(all.Answer, all.Extra...))
 	}
 	if m.hops == 255 || m.to == mdnsGroup4 || m.to == mdnsGroup6 {
 		d.emit(Fact{Kind: Announced, Protocol: MDNS, MAC: m.src, Addr: m.from})
 	}
-	for _, r := range d.addrRecords {
-		own := r.addr == m.from || slices.Contains(d.addrRecords, addrRecord{m.from, r.name})
+	for _, r := range records {
+		own := r.addr == m.from || slices.Contains(records, addrRecord{m.from, r.name})
 		d.emit(Fact{Kind: AddrName, Protocol: MDNS, Addr: r.addr, Name: r.name, Own: own})
 	}
-	clear(d.addrRecords) // do not keep the names alive
 }
 
-// records collects the address records under .local, except those that are withdrawn (TTL 0).
-func (d *Decoder) records(sections ...[]dns.RR) {
+// addrRecords returns the address records under .local, except those that are withdrawn (TTL 0).
+func (d *Decoder) addrRecords(rrs []dns.RR) (records []addrRecord) {
 	const cacheFlush = 0x8000 // in the class (RFC 6762, 10.2)
-	left := maxMDNSRecords
-	for _, section := range sections {
-		section = section[:min(left, len(section))]
-		left -= len(section)
-		for _, rr := range section {
-			h, addr := rr.Header(), netip.Addr{}
-			switch rr := rr.(type) {
-			case *dns.A:
-				addr, _ = netip.AddrFromSlice(rr.A.To4())
-			case *dns.AAAA:
-				addr, _ = netip.AddrFromSlice(rr.AAAA)
-			}
-			if h.Class&^cacheFlush != dns.ClassINET || h.Ttl == 0 || !isUnicast(addr) || !isLocal(h.Name) {
-				continue
-			}
-			if name, ok := d.canonical(MDNS, h.Name); ok {
-				d.addrRecords = append(d.addrRecords, addrRecord{addr, name})
-			}
+	for _, rr := range rrs[:min(len(rrs), maxMDNSRecords)] {
+		h, addr := rr.Header(), netip.Addr{}
+		switch rr := rr.(type) {
+		case *dns.A:
+			addr, _ = netip.AddrFromSlice(rr.A.To4())
+		case *dns.AAAA:
+			addr, _ = netip.AddrFromSlice(rr.AAAA)
+		}
+		if h.Class&^cacheFlush != dns.ClassINET || h.Ttl == 0 || !isUnicast(addr) || !isLocal(h.Name) {
+			continue
+		}
+		if name, ok := d.canonical(MDNS, h.Name); ok {
+			records = append(records, addrRecord{addr, name})
 		}
 	}
+	return records
 }
 
 // isLocal reports whether a name is under .local.
