@@ -14,7 +14,7 @@ for package in $($GO list ./app/...); do
 		verdict=ok
 		# Minimizing ends after a second, so that one slow input does not delay the others.
 		$GO test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" -fuzzminimizetime 1s ${FUZZFLAGS:-} "$package" 2>&1 | tee "$log" || verdict=FAILED
-		# The time may be over in the middle of an execution, which Go before 1.27 may take for a failure (go.dev/issue/75804).
+		# The time may end during an execution, which Go before 1.27 may report as a failure (go.dev/issue/75804).
 		if [ $verdict = FAILED ] && grep -q '^    context deadline exceeded$' "$log" && ! grep -q 'Failing input written' "$log"; then
 			verdict=ok
 		fi

@@ -7,7 +7,7 @@ VERSION=${VERSION:?the version to build, for example VERSION=v1.2.3}
 scratch=$(mktemp -d)
 trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
 
-build() { # folder, cache, umask, time zone
+build() { # directory, cache, umask, time zone
 	git -c safe.directory='*' clone -q . "$1"
 	(
 		cd "$1"

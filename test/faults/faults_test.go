@@ -172,8 +172,8 @@ func tableCell(text string) string {
 func (r *results) document(table string) string {
 	return fmt.Sprintf(`# Fault-injection results
 
-Each row injects one kind of fault into a running gonetmon. `+"`make faults`"+` repeats all of them on
-any Linux machine, as root; the code is in [test/faults](../test/faults).
+Each row injects one kind of fault into a running gonetmon. `+"`make faults`"+` repeats all of them on any
+Linux machine, as root; the code is in [test/faults](../test/faults).
 
 During every row a watcher polls /metrics, /healthz and /readyz, up to five times a second:
 
@@ -183,8 +183,8 @@ During every row a watcher polls /metrics, /healthz and /readyz, up to five time
 - /healthz and /readyz agree with the metrics.
 
 At the end of every row, left alone, gonetmon uses less than 1 %% of a core (5 %% while it resolves
-names). Its page is valid HTML, every log line is complete, and it exits within three seconds. Frames
-read plus frames dropped equal the frames sent (the identity error is the difference).
+names). Its page is valid HTML, every log line is complete, and it exits within three seconds.
+Frames read plus frames dropped equal the frames sent (the identity error is the difference).
 
 Last run: %s, %s.
 
