@@ -319,7 +319,7 @@ func TestServer_HandsOverListener(t *testing.T) {
 			t.Fatal(err)
 		}
 		turn, cancel := context.WithTimeout(ctx, 30*time.Millisecond)
-		if i == 29 { // the last one answers whoever still waits
+		if i == 29 { // the last one answers the requests that still wait
 			turn, cancel = context.WithCancel(ctx)
 			over.Store(true)
 			go func() {
