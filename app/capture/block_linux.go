@@ -31,7 +31,7 @@ const (
 	needsChecksum = 1                                  // VIRTIO_NET_HDR_F_NEEDS_CSUM
 )
 
-// A verdict says what a block has at the place of a frame.
+// A verdict is the result of reading a frame from a block.
 type verdict uint8
 
 const (

@@ -31,8 +31,8 @@ const (
 )
 
 // A Ring reads frames from an interface through a ring that it shares with the kernel: an AF_PACKET socket with TPACKET_V3
-// (packet(7), Documentation/networking/packet_mmap.rst). Opening it needs CAP_NET_RAW. Bringing up an
-// interface that is down needs CAP_NET_ADMIN as well.
+// (packet(7), Documentation/networking/packet_mmap.rst). Opening it needs CAP_NET_RAW. Bringing up an interface that is down
+// needs CAP_NET_ADMIN as well.
 //
 // A ring follows its interface, which may be absent at first, go down and up, be renamed, deleted and recreated. It never reads
 // frames of other interfaces. Every frame that reaches the socket is returned by Next or counted as a drop.
