@@ -33,7 +33,7 @@ func (r *Ring) checkInterface(now time.Time) {
 		return
 	}
 	if n.index != r.bound.index {
-		if n.flags&unix.IFF_UP == 0 && !r.cfg.Control {
+		if n.flags&unix.IFF_UP == 0 {
 			if r.bringUpErr = bringUp(r.fd, r.cfg.Interface, n.flags); r.bringUpErr == nil {
 				r.cfg.Log.Info("interface brought up", "interface", r.cfg.Interface)
 			}
@@ -64,7 +64,7 @@ func (r *Ring) attach(n nic) error {
 		_ = unix.SetsockoptPacketMreq(r.fd, unix.SOL_PACKET, unix.PACKET_DROP_MEMBERSHIP, &promiscuous)
 		r.bound = nic{}
 	}
-	if err := setFilter(r.fd, filterFor(n.link(), r.cfg.Control)); err != nil {
+	if err := setFilter(r.fd, filterFor(n.link())); err != nil {
 		return err
 	}
 	// On a loopback interface each frame would be seen twice: when it is sent and when it arrives.

@@ -17,7 +17,6 @@ import (
 type RingConfig struct {
 	Interface string // name of the interface; it need not exist yet
 	Size      int    // size of the ring in bytes of kernel memory; rounded to eight blocks of whole pages
-	Control   bool   // capture only control frames (ARP, NDP, DHCP, mDNS), uncut; none if the interface is not Ethernet
 	Log       *slog.Logger
 }
 
@@ -36,9 +35,6 @@ const (
 //
 // A ring follows its interface, which may be absent at first, go down and up, be renamed, deleted and recreated. It never reads
 // frames of other interfaces. Every frame that reaches the socket is returned by Next or counted as a drop.
-//
-// A ring for control frames runs beside a ring for all frames on the same interface. It leaves bringing up the interface and
-// logging to that one. Its kernel filter rejects all other frames.
 //
 // Open, Next and Close must be called by one goroutine. Stop and Stats may be called by any.
 type Ring struct {
@@ -80,9 +76,6 @@ var notOpened = "not opened yet"
 
 // NewRing returns a ring that is not open yet.
 func NewRing(cfg RingConfig) *Ring {
-	if cfg.Control {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
 	r := &Ring{cfg: cfg, fd: -1, epoch: time.Now()}
 	r.wake = r.shouldWake
 	r.reason.Store(&notOpened)

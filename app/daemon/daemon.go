@@ -99,13 +99,15 @@ func (d *Daemon) serve(ctx context.Context) error {
 
 	var meters, readers sync.WaitGroup
 	for _, t := range d.taps {
+		metering, counted := context.WithCancel(context.WithoutCancel(ctx))
 		meters.Go(func() {
+			defer counted() // then all control frames are in the queue
 			if err := t.meter.Run(ctx); err != nil {
 				fail(err)
 			}
 		})
 		meters.Go(func() {
-			if err := t.watcher.Run(ctx); err != nil {
+			if err := t.watcher.Run(metering); err != nil {
 				d.log.Warn("neighbor discovery stopped", "interface", t.name, "error", err)
 			}
 		})
@@ -184,7 +186,7 @@ func (d *Daemon) logTotals() {
 
 func (d *Daemon) close() {
 	for _, t := range d.taps {
-		if err := t.close(); err != nil {
+		if err := t.ring.Close(); err != nil {
 			d.log.Warn("close ring", "interface", t.name, "error", err)
 		}
 	}

@@ -28,7 +28,7 @@ const (
 	// Standard input, output and error, the two of the runtime, the listener, a connection that is being accepted, 8
 	// DNS queries, files that are read, sockets to ask for interfaces and addresses; and some to spare.
 	ownDescriptors = 32
-	tapDescriptors = 4 // two rings, and the netlink socket of each
+	tapDescriptors = 2 // the ring and its netlink socket
 )
 
 // open makes all parts, and opens what needs privileges or may be refused.
@@ -56,7 +56,7 @@ func (d *Daemon) open() error {
 		return d.explainListen(err)
 	}
 	for _, t := range d.taps {
-		if err := t.open(); err != nil {
+		if err := t.ring.Open(); err != nil {
 			return explainOpen(err)
 		}
 	}

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"errors"
 	"time"
 
 	"gonetmon/app/capture"
@@ -11,14 +10,13 @@ import (
 	"gonetmon/app/traffic"
 )
 
-// A tap is one interface: one ring whose frames are all counted, and one for control frames, from which facts are
-// learned.
+// A tap is one interface: all frames of its ring are counted, and facts are learned from its control frames.
 type tap struct {
 	name    string
 	ring    *capture.Ring
 	table   *traffic.Table
 	meter   *meter.Meter
-	control *capture.Ring
+	control *discovery.Queue
 	decoder *discovery.Decoder
 	watcher *discovery.Watcher
 }
@@ -27,19 +25,11 @@ func (d *Daemon) newTap(name string) *tap {
 	t := &tap{name: name, table: traffic.NewTable(d.lan.Current(), d.cfg.MaxHosts), decoder: discovery.NewDecoder()}
 	t.ring = capture.NewRing(capture.RingConfig{Interface: name, Size: d.cfg.RingSize, Log: d.log})
 	t.meter = meter.New(t.ring, t.table)
-	t.control = capture.NewRing(capture.RingConfig{Interface: name, Control: true, Log: d.log})
+	t.control = discovery.NewQueue()
+	t.meter.OnControl = t.control.Put
 	t.watcher = discovery.NewWatcher(t.control, t.decoder, d.learn)
 	return t
 }
-
-func (t *tap) open() error {
-	if err := t.ring.Open(); err != nil {
-		return err
-	}
-	return t.control.Open()
-}
-
-func (t *tap) close() error { return errors.Join(t.ring.Close(), t.control.Close()) }
 
 // learn takes the facts of a control frame.
 func (d *Daemon) learn(facts []discovery.Fact) {

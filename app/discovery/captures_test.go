@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gonetmon/app/capture"
 	"gonetmon/app/discovery"
 	"gonetmon/app/names"
+	"gonetmon/app/packet"
 	"gonetmon/test/captures"
 )
 
@@ -23,7 +23,7 @@ var refused = map[entry]string{
 	{"malformed.pcap", "df:e0:ed:01:6e:bd", "d002465"}: "df:… is the MAC of a group: that frame is fuzzed",
 }
 
-// The names in the captures are those of names.tsv. A ring for control frames would capture all Ethernet frames with facts.
+// The names in the captures are those of names.tsv. All Ethernet frames with facts are control frames.
 func TestDecoder_Captures(t *testing.T) {
 	dir, tallies := captures.Expected(t)
 	want := readEntries(t, filepath.Join(dir, "names.tsv"))
@@ -31,10 +31,12 @@ func TestDecoder_Captures(t *testing.T) {
 	for file := range tallies {
 		d := discovery.NewDecoder()
 		for i, frame := range captures.Frames(t, filepath.Join(dir, file)) {
-			control := frame.Link != 1 || capture.IsControl(&frame)
+			var p packet.Packet
+			p.Decode(frame.Link, frame.Data, frame.Wire, frame.Tag)
+			control := frame.Link != packet.LinkEthernet || p.IsControl(frame.Data)
 			d.Decode(frame.Link, frame.Data, func(f discovery.Fact) {
 				if !control {
-					t.Errorf("%s, frame %d: a ring for control frames would not capture %+v", file, i+1, f)
+					t.Errorf("%s, frame %d: not a control frame, but it says %+v", file, i+1, f)
 				}
 				switch f.Kind {
 				case discovery.MACName:

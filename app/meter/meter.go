@@ -39,6 +39,10 @@ type Meter struct {
 	// for capture files, as the call costs more than counting the frame.
 	OnNonIP func(class packet.Class, key string, wire uint64)
 
+	// OnControl, if set before Run, is called for each frame for which packet.Packet.IsControl is true. It is part of the hot path,
+	// and must copy what it keeps.
+	OnControl func(f *capture.Frame)
+
 	source  Source
 	table   *traffic.Table
 	classes [packet.NumClasses]struct{ frames, bytes atomic.Uint64 }
@@ -113,6 +117,9 @@ func (m *Meter) count(p *packet.Packet, frames []capture.Frame, classes *Classes
 			m.table.Count(traffic.Family(p.Class), traffic.Addr(p.Src), dst, p.Bytes, p.Wire, p.Frames)
 		} else if m.OnNonIP != nil {
 			m.OnNonIP(p.Class, p.Key(), p.Wire)
+		}
+		if m.OnControl != nil && p.IsControl(f.Data) {
+			m.OnControl(f)
 		}
 	}
 }

@@ -122,6 +122,22 @@ func TestMeter_BroadcastHasNoReceiver(t *testing.T) {
 	}
 }
 
+// Every control frame is handed on, and no other.
+func TestMeter_HandsOnControlFrames(t *testing.T) {
+	mac := [6]byte{2, 0, 0, 0, 0, 1}
+	arp, mdns := ethernet(testnet.ARPRequest(mac, home, home)), ethernet(testnet.MDNSQuery(mac, home, "nas.local"))
+	other := ethernet(testnet.UDP(home, away, 100))
+	m := New(&slice{err: io.EOF, frames: []capture.Frame{other, arp, other, mdns, ethernet(arp.Data[:12])}}, traffic.NewTable(lan, 100))
+	var got [][]byte
+	m.OnControl = func(f *capture.Frame) { got = append(got, f.Data) }
+	if err := m.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 2 || &got[0][0] != &arp.Data[0] || &got[1][0] != &mdns.Data[0] {
+		t.Errorf("got %d control frames: %x", len(got), got)
+	}
+}
+
 func TestMeter_StopsWithContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &slice{err: io.EOF, frames: []capture.Frame{ethernet(testnet.UDP(home, away, 10))}, after: cancel,
@@ -180,6 +196,7 @@ func TestMeter_CountDoesNotAllocate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := New(nil, traffic.NewTable(lan, 1000))
+			m.OnControl = func(*capture.Frame) {}
 			var p packet.Packet
 			all := func() {
 				m.table.Begin()
@@ -213,6 +230,7 @@ func BenchmarkCount(b *testing.B) {
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			m := New(nil, traffic.NewTable(lan, 131072)) // room for 65,536 IPv6 senders
+			m.OnControl = func(*capture.Frame) { b.Fatal("there are no control frames") }
 			var p packet.Packet
 			b.ReportAllocs()
 			at := 0

@@ -5,6 +5,7 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/discovery"
+	"gonetmon/app/packet"
 )
 
 // A controlTap lends the frames of a file to a meter, and learns from each control frame before the meter counts it:
@@ -12,6 +13,7 @@ import (
 type controlTap struct {
 	*capture.File
 	*replayer
+	packet     packet.Packet
 	facts      []discovery.Fact
 	lastUpdate time.Time
 	lastFrame  time.Time
@@ -45,7 +47,8 @@ func (c *controlTap) update() {
 
 // learnFrom learns from a control frame.
 func (c *controlTap) learnFrom(now time.Time, frame *capture.Frame) {
-	if !capture.IsControl(frame) {
+	c.packet.Decode(frame.Link, frame.Data, frame.Wire, frame.Tag)
+	if frame.Link == packet.LinkEthernet && !c.packet.IsControl(frame.Data) {
 		return
 	}
 	c.facts = c.facts[:0]
