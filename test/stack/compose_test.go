@@ -1,5 +1,5 @@
-// Package stack_test holds compose.yaml, the image and what they make of .env to what they promise: by reading them, and with
-// TEST_DOCKER=1 by running them in an engine of its own. `make check` installs what that takes.
+// Package stack_test tests compose.yaml, the image, and how they use .env: by reading them, and with TEST_DOCKER=1 by running them in a
+// Docker engine of its own. `make check` installs what that needs.
 package stack_test
 
 import (
@@ -33,7 +33,7 @@ func read(t *testing.T, name string) string {
 	return string(b)
 }
 
-// load reads compose.yaml as `docker compose` does in a folder with these lines in .env; without any there is no .env.
+// load reads compose.yaml as `docker compose` does with these lines in .env. Without any there is no .env.
 func load(t *testing.T, profile string, env ...string) *types.Project {
 	t.Helper()
 	dir := t.TempDir()
@@ -64,7 +64,7 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
-// interpolated lists the variables that compose.yaml takes from .env, with their defaults.
+// interpolated returns the variables that compose.yaml takes from .env, with their defaults.
 func interpolated(t *testing.T) map[string]string {
 	t.Helper()
 	var tree map[string]any
@@ -78,7 +78,7 @@ func interpolated(t *testing.T) map[string]string {
 	return defaults
 }
 
-// environments are the three in which it must come up with everything at its default.
+// environments are those in which everything has its default.
 func environments(t *testing.T) map[string][]string {
 	empty := strings.Fields(strings.Join(slices.Collect(maps.Keys(interpolated(t))), "= ") + "=")
 	for _, name := range documented(t) {
@@ -91,30 +91,30 @@ func environments(t *testing.T) map[string][]string {
 	}
 }
 
-func TestPromises(t *testing.T) {
+func TestCompose_Defaults(t *testing.T) {
 	for name, env := range environments(t) {
 		t.Run(name, func(t *testing.T) {
 			p := load(t, "", env...)
 			if got := p.ServiceNames(); !slices.Equal(got, []string{"gonetmon", "grafana", "prometheus"}) {
-				t.Errorf("without a profile it starts %v", got)
+				t.Errorf("without a profile: %v", got)
 			}
 			p = load(t, "alerts", env...)
 			if got := p.ServiceNames(); !slices.Equal(got, []string{"alertmanager", "gonetmon", "grafana", "prometheus"}) {
-				t.Errorf("with profile alerts it starts %v", got)
+				t.Errorf("with the profile alerts: %v", got)
 			}
 			for _, name := range p.ServiceNames() {
 				service := p.Services[name]
-				t.Run(name, func(t *testing.T) { hardened(t, p, &service) })
+				t.Run(name, func(t *testing.T) { expectHardened(t, p, &service) })
 			}
-			defaults(t, p)
+			expectDefaults(t, p)
 		})
 	}
 }
 
 var exactTag = regexp.MustCompile(`^[a-z/]+:v?[0-9]+\.[0-9]+\.[0-9]+$`)
 
-// hardened holds what goes for every service.
-func hardened(t *testing.T, p *types.Project, s *types.ServiceConfig) {
+// expectHardened checks what all services have in common.
+func expectHardened(t *testing.T, p *types.Project, s *types.ServiceConfig) {
 	var add []string
 	image := exactTag
 	if s.Name == "gonetmon" {
@@ -149,7 +149,7 @@ func hardened(t *testing.T, p *types.Project, s *types.ServiceConfig) {
 		t.Errorf("mem_limit %d, pids_limit %d", s.MemLimit, s.PidsLimit)
 	}
 	if h := s.HealthCheck; h == nil || h.Disable || len(h.Test) < 2 || h.Interval == nil || h.Timeout == nil || h.Retries == nil || h.StartPeriod == nil || h.StartInterval != nil {
-		t.Errorf("healthcheck %+v", h) // an engine before 25 refuses start_interval
+		t.Errorf("healthcheck %+v", h) // engines before 25 reject start_interval
 	}
 	for _, tmp := range s.Tmpfs {
 		if !strings.Contains(tmp, "size=") || !strings.Contains(tmp, "uid=") { // runc 1.1 forgets the mode at the second start
@@ -176,8 +176,8 @@ func hardened(t *testing.T, p *types.Project, s *types.ServiceConfig) {
 	}
 }
 
-// defaults holds what it is without a line in .env that says otherwise.
-func defaults(t *testing.T, p *types.Project) {
+// expectDefaults checks the services without settings in .env.
+func expectDefaults(t *testing.T, p *types.Project) {
 	gonetmon, prometheus, grafana, alertmanager := p.Services["gonetmon"], p.Services["prometheus"], p.Services["grafana"], p.Services["alertmanager"]
 	if f := gonetmon.EnvFiles; len(f) != 1 || f[0].Path != filepath.Join(p.WorkingDir, ".env") || f[0].Required {
 		t.Errorf("gonetmon: env_file %+v", f)
@@ -212,18 +212,19 @@ func defaults(t *testing.T, p *types.Project) {
 	}
 	for name, s := range map[string]types.ServiceConfig{"prometheus": prometheus, "grafana": grafana, "alertmanager": alertmanager} {
 		if !slices.ContainsFunc(s.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Type == types.VolumeTypeVolume && v.Source == name }) {
-			t.Errorf("%s keeps its data in no volume of its name", name)
+			t.Errorf("%s has no volume of its own", name)
 		}
 	}
 	if d := prometheus.StopGracePeriod; d == nil || time.Duration(*d) < 30*time.Second {
-		t.Error("prometheus has no time to write down what it has in memory")
+		t.Error("prometheus has no time to flush its data")
 	}
 }
 
-// Each port is set once, and reaches every place that needs it.
-func TestPorts(t *testing.T) {
-	p := load(t, "alerts", "GONETMON_PORT=18080", "GONETMON_ADDR=192.168.2.3", "PROMETHEUS_PORT=19090", "GRAFANA_PORT=13000", "GRAFANA_ADDR=0.0.0.0", "ALERTMANAGER_PORT=19093", "GRAFANA_PASSWORD=a b$$c")
+// Each port is set once and reaches all services that need it.
+func TestCompose_PassesSettings(t *testing.T) {
+	p := load(t, "alerts", "GONETMON_PORT=18080", "GONETMON_ADDR=192.168.2.3", "PROMETHEUS_PORT=19090", "GRAFANA_PORT=13000", "GRAFANA_ADDR=0.0.0.0", "ALERTMANAGER_PORT=19093", "GRAFANA_PASSWORD=a b$$c", "GONETMON_INTERFAC=mon0")
 	for _, tt := range []struct{ service, name, want string }{
+		{"gonetmon", "GONETMON_INTERFAC", "mon0"}, // misspelled: the daemon reports it
 		{"gonetmon", "GONETMON_PORT", "18080"},
 		{"gonetmon", "GONETMON_ADDR", "192.168.2.3"},
 		{"gonetmon", "GRAFANA_PASSWORD", ""},
@@ -245,17 +246,9 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-// A misspelt name reaches the daemon, which refuses it.
-func TestMisspelt(t *testing.T) {
-	p := load(t, "", "GONETMON_INTERFAC=mon0")
-	if got := p.Services["gonetmon"].Environment["GONETMON_INTERFAC"]; got == nil || *got != "mon0" {
-		t.Error("GONETMON_INTERFAC does not reach gonetmon")
-	}
-}
-
 var exampleLine = regexp.MustCompile(`(?m)^#?([A-Z][A-Z0-9_]*)=`)
 
-// documented lists the variables of .env.example.
+// documented returns the variables of .env.example.
 func documented(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -265,38 +258,38 @@ func documented(t *testing.T) []string {
 	return names
 }
 
-// .env.example names every variable that compose.yaml takes, and each variable once. That it names the daemon's is tested in app/.
-func TestExampleComplete(t *testing.T) {
+// .env.example lists every variable of compose.yaml once. That it lists the daemon's is tested in app/config.
+func TestDotenvExample_IsComplete(t *testing.T) {
 	names := documented(t)
 	taken := interpolated(t)
 	for name := range taken {
 		if !slices.Contains(names, name) {
-			t.Errorf(".env.example does not tell of %s", name)
+			t.Errorf(".env.example lacks %s", name)
 		}
 	}
 	for i, name := range names {
 		if _, ok := taken[name]; !ok && !strings.HasPrefix(name, "GONETMON_") && name != "COMPOSE_PROFILES" {
-			t.Errorf(".env.example tells of %s, which nobody reads", name)
+			t.Errorf(".env.example lists %s, which is not used", name)
 		}
 		if slices.Contains(names[:i], name) {
-			t.Errorf(".env.example tells of %s twice", name)
+			t.Errorf(".env.example lists %s twice", name)
 		}
 	}
 }
 
-// The image is built by a Go with an exact tag that is not older than go.mod asks for, and is nothing but the binary and its licences.
+// The image is built by a Go with an exact tag that is not older than go.mod requires. It holds only the binary and its licences.
 func TestDockerfile(t *testing.T) {
 	text := read(t, "docker/Dockerfile")
 	from := regexp.MustCompile(`(?m)^FROM (?:--platform=\S+ )?(\S+)`).FindAllStringSubmatch(text, -1)
 	if len(from) != 2 || !regexp.MustCompile(`^golang:1\.[0-9]+\.[0-9]+-alpine3\.[0-9]+$`).MatchString(from[0][1]) || from[1][1] != "scratch" {
 		t.Errorf("from %q", from)
 	}
-	asked := regexp.MustCompile(`(?m)^go (\S+)$`).FindStringSubmatch(read(t, "go.mod"))[1]
-	if builds := regexp.MustCompile(`:([0-9.]+)-`).FindStringSubmatch(from[0][1])[1]; version.Compare("go"+builds, "go"+asked) < 0 {
-		t.Errorf("built by Go %s; go.mod asks for %s", builds, asked)
+	required := regexp.MustCompile(`(?m)^go (\S+)$`).FindStringSubmatch(read(t, "go.mod"))[1]
+	if builds := regexp.MustCompile(`:([0-9.]+)-`).FindStringSubmatch(from[0][1])[1]; version.Compare("go"+builds, "go"+required) < 0 {
+		t.Errorf("built by Go %s; go.mod requires %s", builds, required)
 	}
-	if strings.Contains(text, "latest") || strings.Contains(text, "--mount") { // the classic builder knows no mounts
-		t.Error("has latest or --mount")
+	if strings.Contains(text, "latest") || strings.Contains(text, "--mount") { // the classic builder has no mounts
+		t.Error("latest or --mount")
 	}
 	for _, want := range []string{"CGO_ENABLED=0", "-trimpath", `HEALTHCHECK`, "COPY LICENSE THIRD_PARTY_NOTICES /", `ENTRYPOINT ["/gonetmon"]`} {
 		if !strings.Contains(text, want) {
@@ -310,8 +303,8 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
-// What checks the configuration is what will read it.
-func TestToolVersions(t *testing.T) {
+// The tools that check the configuration have the versions of the images that read it.
+func TestTools_HaveVersionsOfImages(t *testing.T) {
 	p := load(t, "alerts")
 	for _, tt := range []struct{ service, tag, module, version string }{
 		{"prometheus", `:v3\.(\d+)\.(\d+)$`, "github.com/prometheus/prometheus", "v0.3$1.$2"}, // v3.13.5 is v0.313.5 of the module

@@ -10,9 +10,8 @@ import (
 	"testing"
 )
 
-// enter runs the entry point of a service as sh would in its container: files of the container lie in dir, and programs of it are
-// stubs that print what they are called with and the part of the environment that they take. It returns all output and whether it
-// went well.
+// enter runs the entry point of a service as its container's shell does. The container's files are in dir. Its programs are stubs that
+// print their arguments and their part of the environment. enter returns the output, and reports whether the entry point succeeded.
 func enter(t *testing.T, service, dir string, env ...string) (string, bool) {
 	t.Helper()
 	s := load(t, "", env...).Services[service]
@@ -33,7 +32,7 @@ func enter(t *testing.T, service, dir string, env ...string) (string, bool) {
 	).Replace(entry[2])
 	shell := []string{"sh"}
 	if _, err := exec.LookPath("busybox"); err == nil {
-		shell = []string{"busybox", "sh"} // what the containers have
+		shell = []string{"busybox", "sh"} // as in the containers
 	}
 	cmd := exec.Command(shell[0], slices.Concat(shell[1:], entry[1:], s.Command)...)
 	cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
@@ -48,7 +47,7 @@ func enter(t *testing.T, service, dir string, env ...string) (string, bool) {
 
 var target = regexp.MustCompile(`(?m)^[^#\n]*targets: \["([^"]*)"\]`)
 
-// targets lists where a prometheus.yml sends Prometheus: the alertmanager, gonetmon, itself.
+// targets returns the addresses in a prometheus.yml: Alertmanager, gonetmon, Prometheus itself.
 func targets(text string) (all []string) {
 	for _, m := range target.FindAllStringSubmatch(text, -1) {
 		all = append(all, m[1])
@@ -56,24 +55,24 @@ func targets(text string) (all []string) {
 	return all
 }
 
-func TestPrometheusEntry(t *testing.T) {
+func TestPrometheusEntryPoint_SetsPorts(t *testing.T) {
 	tests := []struct {
 		name    string
 		env     []string
 		targets string
-		flags   string // of the call
-		refused string // what the one line says, if it does not start
+		flags   string // expected arguments
+		refused string // expected error
 	}{
 		{"as shipped", nil, "127.0.0.1:9093 127.0.0.1:8080 127.0.0.1:9090", "--web.listen-address=127.0.0.1:9090 --storage.tsdb.path=/prometheus --storage.tsdb.retention.time=1y --storage.tsdb.retention.size=4GB", ""},
 		{"other ports", []string{"GONETMON_PORT=1", "PROMETHEUS_PORT=2", "ALERTMANAGER_PORT=3"}, "127.0.0.1:3 127.0.0.1:1 127.0.0.1:2", "--web.listen-address=127.0.0.1:2", ""},
-		{"changed places", []string{"GONETMON_PORT=9090", "PROMETHEUS_PORT=9093", "ALERTMANAGER_PORT=8080"}, "127.0.0.1:8080 127.0.0.1:9090 127.0.0.1:9093", "--web.listen-address=127.0.0.1:9093", ""},
+		{"swapped ports", []string{"GONETMON_PORT=9090", "PROMETHEUS_PORT=9093", "ALERTMANAGER_PORT=8080"}, "127.0.0.1:8080 127.0.0.1:9090 127.0.0.1:9093", "--web.listen-address=127.0.0.1:9093", ""},
 		{"gonetmon everywhere", []string{"GONETMON_ADDR=0.0.0.0"}, "127.0.0.1:9093 127.0.0.1:8080 127.0.0.1:9090", "", ""},
 		{"gonetmon everywhere, IPv6", []string{"GONETMON_ADDR=::"}, "127.0.0.1:9093 [::1]:8080 127.0.0.1:9090", "", ""},
 		{"gonetmon elsewhere", []string{"GONETMON_ADDR=192.168.2.3"}, "127.0.0.1:9093 192.168.2.3:8080 127.0.0.1:9090", "", ""},
 		{"gonetmon elsewhere, IPv6", []string{"GONETMON_ADDR=fd00::3"}, "127.0.0.1:9093 [fd00::3]:8080 127.0.0.1:9090", "", ""},
 		{"retention", []string{"PROMETHEUS_RETENTION_TIME=30d", "PROMETHEUS_RETENTION_SIZE=512MB"}, "127.0.0.1:9093 127.0.0.1:8080 127.0.0.1:9090", "--storage.tsdb.retention.time=30d --storage.tsdb.retention.size=512MB", ""},
-		{"no port", []string{"PROMETHEUS_PORT=http"}, "", "", "PROMETHEUS_PORT=http: is not a port; for example PROMETHEUS_PORT=9191"},
-		{"no port of gonetmon's", []string{"GONETMON_PORT=|"}, "", "", "GONETMON_PORT=|: is not a port; for example GONETMON_PORT=9191"},
+		{"not a port", []string{"PROMETHEUS_PORT=http"}, "", "", "PROMETHEUS_PORT=http: is not a port; for example PROMETHEUS_PORT=9191"},
+		{"not a port of gonetmon", []string{"GONETMON_PORT=|"}, "", "", "GONETMON_PORT=|: is not a port; for example GONETMON_PORT=9191"},
 	}
 	shipped := read(t, "prometheus/prometheus.yml")
 	for _, tt := range tests {
@@ -82,7 +81,7 @@ func TestPrometheusEntry(t *testing.T) {
 			out, ok := enter(t, "prometheus", dir, tt.env...)
 			if tt.refused != "" {
 				if ok || strings.TrimSpace(out) != tt.refused {
-					t.Errorf("started %v, said %q; want %q", ok, out, tt.refused)
+					t.Errorf("started %v, printed %q; want %q", ok, out, tt.refused)
 				}
 				return
 			}
@@ -103,14 +102,14 @@ func TestPrometheusEntry(t *testing.T) {
 	}
 }
 
-func TestGrafanaEntry(t *testing.T) {
+func TestGrafanaEntryPoint_RequiresPassword(t *testing.T) {
 	const noAccount = "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION=true"
 	tests := []struct {
 		name    string
 		env     []string
-		want    string // of what Grafana gets
+		want    string // expected in Grafana's environment
 		not     string
-		refused string // in the one line, if it does not start
+		refused string // expected error
 	}{
 		{"as shipped", nil, noAccount, "GF_SECURITY_ADMIN_PASSWORD", ""},
 		{"another loopback address", []string{"GRAFANA_ADDR=127.0.0.2"}, noAccount, "GF_SECURITY_ADMIN_PASSWORD", ""},
@@ -123,15 +122,15 @@ func TestGrafanaEntry(t *testing.T) {
 		{"a name that looks like loopback", []string{"GRAFANA_ADDR=127.0.0.1.example.org"}, "", "", "set a password"},
 		{"open with a known password", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=admin"}, "", "", "too common"},
 		{"a known password in capitals", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=ChangeMe"}, "", "", "too common"},
-		{"loopback with a known password", []string{"GRAFANA_PASSWORD=grafana"}, "", "", "too common"}, // it would still hold when it is opened
-		{"no port", []string{"GRAFANA_PORT=x"}, "", "", "GRAFANA_PORT=x: is not a port; for example GRAFANA_PORT=3001"},
+		{"loopback with a known password", []string{"GRAFANA_PASSWORD=grafana"}, "", "", "too common"}, // it would still apply once Grafana is opened
+		{"not a port", []string{"GRAFANA_PORT=x"}, "", "", "GRAFANA_PORT=x: is not a port; for example GRAFANA_PORT=3001"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			out, ok := enter(t, "grafana", t.TempDir(), tt.env...)
 			if tt.refused != "" {
 				if ok || strings.Count(out, "\n") != 1 || !strings.Contains(out, tt.refused) {
-					t.Errorf("started %v, said %q; want one line with %q", ok, out, tt.refused)
+					t.Errorf("started %v, printed %q; want one line with %q", ok, out, tt.refused)
 				}
 				return
 			}
