@@ -90,7 +90,7 @@ func newEngine(t *testing.T) *engine {
 	}
 	e.startDaemon(socket)
 	for _, name := range []string{"app", "docker", "prometheus", "grafana", "compose.yaml", ".dockerignore", ".env.example", "go.mod", "go.sum", "LICENSE", "THIRD_PARTY_NOTICES"} {
-		e.must("cp", "-r", filepath.Join(root, name), e.home)
+		run(t, ".", nil, "cp", "-r", filepath.Join(root, name), e.home)
 	}
 	run(t, ".", nil, "go", "build", "-o", filepath.Join(plugins, "docker-compose"), "github.com/docker/compose/v2/cmd") // as in go.mod
 	return e
@@ -103,8 +103,16 @@ func (e *engine) startDaemon(socket string) {
 	daemon := exec.Command("sh", "-c", `"$@" <&- & cat; kill $!; wait $!`, "sh",
 		"dockerd", "--host", socket, "--data-root", filepath.Join(e.dir, "data"), "--exec-root", filepath.Join(e.dir, "exec"),
 		"--pidfile", filepath.Join(e.dir, "pid"), "--log-level=warn", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false")
-	var log testnet.Output
-	daemon.Stdout, daemon.Stderr = &log, &log
+	name := filepath.Join(e.dir, "log")
+	log, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tail := func() string {
+		b, _ := os.ReadFile(name)
+		return string(b[max(0, len(b)-2000):])
+	}
+	daemon.Stdout, daemon.Stderr = log, log
 	input, err := daemon.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -121,12 +129,12 @@ func (e *engine) startDaemon(socket string) {
 		_ = daemon.Wait()                                            // with the status of dockerd, which was told to end
 		e.must("umount", filepath.Join(e.dir, "exec/netns/default")) // which it leaves mounted
 		if t.Failed() {
-			t.Logf("dockerd:\n%s", log.String())
+			t.Logf("dockerd:\n%s", tail())
 		}
 	})
 	e.eventually("dockerd", func() (string, bool) {
 		out, err := e.try("docker", "version", "--format", "{{.Server.Version}}")
-		return out + log.String(), err == nil
+		return out + tail(), err == nil
 	})
 }
 
