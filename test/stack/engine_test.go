@@ -29,16 +29,6 @@ func needDocker(t *testing.T, programs ...string) {
 	}
 }
 
-// capturesDir returns the folder of captures.
-func capturesDir(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("TEST_CAPTURES")
-	if dir == "" {
-		t.Fatal("TEST_DOCKER=1, but TEST_CAPTURES does not name the folder of captures")
-	}
-	return dir
-}
-
 // run runs a command, and returns its output.
 func run(t *testing.T, dir string, env []string, args ...string) string {
 	t.Helper()

@@ -3,15 +3,14 @@ package stack_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,9 +21,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/pcapgo"
-
+	"gonetmon/test/captures"
 	"gonetmon/test/testnet"
 )
 
@@ -37,7 +34,6 @@ const (
 func TestStack(t *testing.T) {
 	t.Parallel()
 	needDocker(t)
-	dir := capturesDir(t)
 	e := newEngine(t)
 	e.importImages()
 
@@ -56,7 +52,7 @@ func TestStack(t *testing.T) {
 			v, err := e.query(9090, `up{job="gonetmon"}`)
 			return fmt.Sprint(v, err), err == nil && fmt.Sprint(v) == "map[home:1]"
 		})
-		e.expectListening("127.0.0.1:8080 127.0.0.1:9090 127.0.0.1:3000")
+		e.expectListening("127.0.0.1:8080", "127.0.0.1:9090", "127.0.0.1:3000")
 	})
 
 	known := testnet.NamespaceDNS(t, e.host, false, nil)
@@ -69,14 +65,14 @@ func TestStack(t *testing.T) {
 			"GRAFANA_PASSWORD=b1-c2 d3", "ALERTMANAGER_PORT=19093", "PROMETHEUS_RETENTION_TIME=30d", "COMPOSE_PROFILES=alerts")
 		e.compose("up", "-d", "--build", "--wait")
 		e.awaitHealthy("gonetmon", "prometheus", "grafana", "alertmanager")
-		e.expectListening("127.0.0.1:18080 127.0.0.1:19090 0.0.0.0:13000 127.0.0.1:19093")
+		e.expectListening("127.0.0.1:18080", "127.0.0.1:19090", "0.0.0.0:13000", "127.0.0.1:19093")
 		for page, want := range map[string]string{"status/flags": `"storage.tsdb.retention.time":"30d"`, "rules": "GonetmonDown"} {
 			if status, text := e.get("http://127.0.0.1:19090/api/v1/" + page); status != 200 || !strings.Contains(text, want) {
 				e.t.Errorf("%s: %d %s", page, status, text)
 			}
 		}
 	})
-	sent := e.replay(dir, time.Second, "alexa.pcapng", "home-roku-ra.pcap")
+	sent := e.replay(time.Second, "alexa.pcapng", "home-roku-ra.pcap")
 	e.step("DropsPrivileges", e.expectFewPrivileges)
 	e.step("KnowsDevices", func() {
 		e.eventually("names", func() (string, bool) {
@@ -132,38 +128,17 @@ func TestStack(t *testing.T) {
 }
 
 // expectListening compares the TCP addresses that the host listens on.
-func (e *engine) expectListening(want string) {
+func (e *engine) expectListening(want ...string) {
 	e.t.Helper()
+	out, err := e.host.Command("ss", "-Hltn").Output()
 	var got []string
-	e.host.Do(func() {
-		for _, table := range []string{"tcp", "tcp6"} {
-			b, _ := os.ReadFile("/proc/thread-self/net/" + table)
-			for line := range strings.Lines(string(b)) {
-				if f := strings.Fields(line); len(f) > 3 && f[3] == "0A" {
-					got = append(got, hexAddr(f[1]).String())
-				}
-			}
-		}
-	})
-	all := strings.Fields(want)
-	slices.Sort(all)
-	slices.Sort(got)
-	if !slices.Equal(got, all) {
-		e.t.Errorf("listening on %v; want %v", got, all)
+	for line := range strings.Lines(string(out)) {
+		got = append(got, strings.Fields(line)[3])
 	}
-}
-
-// hexAddr parses an address of /proc/net/tcp on a little-endian machine (proc_net_tcp(5)).
-func hexAddr(s string) netip.AddrPort {
-	host, port, _ := strings.Cut(s, ":")
-	var b []byte
-	for i := 0; i+8 <= len(host); i += 8 {
-		word, _ := strconv.ParseUint(host[i:i+8], 16, 32)
-		b = append(b, byte(word), byte(word>>8), byte(word>>16), byte(word>>24))
+	slices.Sort(want)
+	if slices.Sort(got); err != nil || !slices.Equal(got, want) {
+		e.t.Errorf("listening on %v, %v; want %v", got, err, want)
 	}
-	addr, _ := netip.AddrFromSlice(b)
-	p, _ := strconv.ParseUint(port, 16, 16)
-	return netip.AddrPortFrom(addr.Unmap(), uint16(p))
 }
 
 // query asks Prometheus for an instant vector, by device or else by instance.
@@ -197,75 +172,27 @@ func (e *engine) query(port int, promql string) (map[string]float64, error) {
 	return values, nil
 }
 
-// frames reads a capture.
-func frames(t *testing.T, name string) (all [][]byte) {
-	t.Helper()
-	f, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	var r interface {
-		ZeroCopyReadPacketData() ([]byte, gopacket.CaptureInfo, error)
-	}
-	if strings.HasSuffix(name, ".pcapng") {
-		r, err = pcapgo.NewNgReader(f, pcapgo.DefaultNgReaderOptions)
-	} else {
-		r, err = pcapgo.NewReader(f)
-	}
-	for err == nil {
-		var data []byte
-		if data, _, err = r.ZeroCopyReadPacketData(); err == nil {
-			all = append(all, slices.Clone(data))
-		}
-	}
-	if !errors.Is(err, io.EOF) {
-		t.Fatal(err)
-	}
-	return all
-}
-
-// An oracle is the content of expected/NAME.json, the expected result of a capture.
-type oracle struct {
-	CIDRs []string
-	Hosts map[string]struct {
-		In  float64 `json:"in_bytes"`
-		Out float64 `json:"out_bytes"`
-	}
-}
-
-func readOracle(t *testing.T, dir, capture string) (text []byte, o oracle) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, "expected", capture+".json"))
-	if err == nil {
-		err = json.Unmarshal(text, &o)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text, o
-}
-
 // A replay sends the frames of captures again and again.
 type replay struct {
 	e      *engine
 	period time.Duration
-	bytes  map[string]float64 // of each address in a period
+	bytes  map[netip.Addr]float64 // in a period
 	stop   func()
 	begun  time.Time
 	late   atomic.Int64 // when it was last late, in nanoseconds since begun
 }
 
 // replay sends all frames of the captures into mon0 once a period, evenly.
-func (e *engine) replay(dir string, period time.Duration, names ...string) *replay {
+func (e *engine) replay(period time.Duration, names ...string) *replay {
 	e.t.Helper()
-	r := &replay{e: e, period: period, bytes: map[string]float64{}, begun: time.Now()}
+	r := &replay{e: e, period: period, bytes: map[netip.Addr]float64{}, begun: time.Now()}
+	dir, expected := captures.Expected(e.t)
 	var all [][]byte
 	for _, name := range names {
-		all = append(all, frames(e.t, filepath.Join(dir, name))...)
-		_, o := readOracle(e.t, dir, name)
-		for addr, h := range o.Hosts {
-			r.bytes[addr] += h.In + h.Out
+		ethernet, _ := captures.Ethernet(e.t, filepath.Join(dir, name))
+		all = append(all, ethernet...)
+		for addr, h := range expected[name].Hosts {
+			r.bytes[addr] += float64(h.InBytes + h.OutBytes)
 		}
 	}
 	sender := testnet.NewSender(e.lan, "mon1")
@@ -288,7 +215,7 @@ func (e *engine) replay(dir string, period time.Duration, names ...string) *repl
 // rate returns the expected bytes per second of these addresses together.
 func (r *replay) rate(addrs ...string) (sum float64) {
 	for _, a := range addrs {
-		sum += r.bytes[a]
+		sum += r.bytes[netip.MustParseAddr(a)]
 	}
 	return sum / r.period.Seconds()
 }
@@ -344,19 +271,20 @@ func (e *engine) expectFewPrivileges() {
 func TestOtherProcessors_CountCaptures(t *testing.T) {
 	t.Parallel()
 	needDocker(t, "qemu-aarch64-static", "qemu-arm-static")
-	dir := capturesDir(t)
+	dir, expected := captures.Expected(t)
 	for arch, qemu := range map[string]string{"arm64": "qemu-aarch64-static", "arm": "qemu-arm-static"} {
 		binary := filepath.Join(t.TempDir(), arch)
 		run(t, root, []string{"CGO_ENABLED=0", "GOARCH=" + arch, "GOARM=7"}, "go", "build", "-trimpath", "-o", binary, "./app/cmd/gonetmon")
 		for _, capture := range []string{"alexa.pcapng", "ipv6.pcap"} {
-			text, o := readOracle(t, dir, capture)
-			out := run(t, ".", []string{"GONETMON_CIDR=" + strings.Join(o.CIDRs, ",")}, qemu, binary, "replay", "--json", filepath.Join(dir, capture))
-			var want, got map[string]any
-			if err := errors.Join(json.Unmarshal(text, &want), json.Unmarshal([]byte(out), &got)); err != nil {
-				t.Fatal(err)
+			var cidrs []string
+			for _, prefix := range expected[capture].CIDRs {
+				cidrs = append(cidrs, prefix.String())
 			}
-			if fmt.Sprint(got) != fmt.Sprint(want) { // maps print sorted
-				t.Errorf("%s: %s: got %v; want %v", arch, capture, got, want)
+			out := run(t, ".", []string{"GONETMON_CIDR=" + strings.Join(cidrs, ",")}, qemu, binary, "replay", "--json", filepath.Join(dir, capture))
+			file := filepath.Join(t.TempDir(), capture)
+			write(t, file, out)
+			if got := captures.ReadTally(t, file); !reflect.DeepEqual(got, expected[capture]) {
+				t.Errorf("%s: %s: got %+v; want %+v", arch, capture, got, expected[capture])
 			}
 		}
 	}
