@@ -53,7 +53,7 @@ func declared(t *testing.T) []string {
 // A page that explains what a test holds is wrong when the test is gone.
 func TestPages_TestsExist(t *testing.T) {
 	tests := declared(t)
-	for page, min := range map[string]int{"SECURITY.md": 20, "docs/architecture.md": 10} {
+	for page, want := range map[string]int{"SECURITY.md": 20, "docs/architecture.md": 10} {
 		t.Run(page, func(t *testing.T) {
 			named := regexp.MustCompile("`((?:Test|Fuzz|Benchmark)\\w+)`").FindAllStringSubmatch(read(t, page), -1)
 			for _, m := range named {
@@ -61,8 +61,8 @@ func TestPages_TestsExist(t *testing.T) {
 					t.Errorf("there is no %s", m[1])
 				}
 			}
-			if len(named) < min {
-				t.Errorf("%d tests are named, want at least %d", len(named), min)
+			if len(named) < want {
+				t.Errorf("%d tests are named, want at least %d", len(named), want)
 			}
 		})
 	}
@@ -83,9 +83,10 @@ func TestPages_FilesExist(t *testing.T) {
 
 func TestPages_VariablesExist(t *testing.T) {
 	example := read(t, ".env.example")
+	variable := regexp.MustCompile(`\b(?:GONETMON|GRAFANA|PROMETHEUS|ALERTMANAGER)_[A-Z_]+\b`)
 	for _, page := range pages {
 		t.Run(page, func(t *testing.T) {
-			for _, name := range regexp.MustCompile(`\b(?:GONETMON|GRAFANA|PROMETHEUS|ALERTMANAGER)_[A-Z_]+\b`).FindAllString(read(t, page), -1) {
+			for _, name := range variable.FindAllString(read(t, page), -1) {
 				if !strings.Contains(example, "\n#"+name+"=") {
 					t.Errorf(".env.example has no %s", name)
 				}
@@ -96,9 +97,10 @@ func TestPages_VariablesExist(t *testing.T) {
 
 func TestPages_MakeTargetsExist(t *testing.T) {
 	makefile := read(t, "Makefile")
+	target := regexp.MustCompile("(?m)(?:`|^)(?:sudo (?:-E )?)?make ([a-z]+)\\b")
 	for _, page := range pages {
 		t.Run(page, func(t *testing.T) {
-			for _, m := range regexp.MustCompile("(?m)(?:`|^)(?:sudo (?:-E )?)?make ([a-z]+)\\b").FindAllStringSubmatch(read(t, page), -1) {
+			for _, m := range target.FindAllStringSubmatch(read(t, page), -1) {
 				if !strings.Contains(makefile, "\n"+m[1]+":") {
 					t.Errorf("there is no make %s", m[1])
 				}
@@ -203,7 +205,8 @@ func TestLayers_AreThoseOfDepguard(t *testing.T) {
 			allowed[name] += m[1] + " "
 		}
 	}
-	for _, m := range regexp.MustCompile("(?m)^\\| \\d \\| `(?:cmd/)?(\\w+)` \\| (.*) \\|$").FindAllStringSubmatch(read(t, "docs/architecture.md"), -1) {
+	row := regexp.MustCompile("(?m)^\\| \\d \\| `(?:cmd/)?(\\w+)` \\| (.*) \\|$")
+	for _, m := range row.FindAllStringSubmatch(read(t, "docs/architecture.md"), -1) {
 		for _, dependency := range regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(m[2], -1) {
 			listed[m[1]] += dependency[1] + " "
 		}
