@@ -164,30 +164,6 @@ func (m *machine) show(property string) string {
 	return strings.TrimSpace(m.do("systemctl", "show", "--property="+property, "--value", "gonetmon.service"))
 }
 
-// main returns the service's process by its number outside of the machine.
-func (m *machine) main() string {
-	m.t.Helper()
-	inside := m.show("MainPID")
-	all, err := filepath.Glob("/proc/[0-9]*/status")
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	for _, path := range all {
-		status, _ := os.ReadFile(path) // it may have ended
-		if f := strings.Fields(field(string(status), "NSpid")); len(f) > 1 && f[len(f)-1] == inside && sameNamespace(path, m.pid) {
-			return filepath.Base(filepath.Dir(path))
-		}
-	}
-	m.t.Fatalf("there is no process %s", inside)
-	return ""
-}
-
-func sameNamespace(status string, pid int) bool {
-	a, _ := os.Readlink(filepath.Join(filepath.Dir(status), "ns/pid"))
-	b, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid))
-	return a == b && a != ""
-}
-
 // field returns a field of /proc/PID/status.
 func field(status, name string) string {
 	for line := range strings.Lines(status) {
