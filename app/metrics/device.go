@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"strconv"
 	"time"
 
 	"gonetmon/app/device"
@@ -43,14 +44,34 @@ func (t *textWriter) devices(s *device.Snapshot) {
 	}
 }
 
-// directions writes a sample for each direction and scope. Nothing is received by multicast.
+// directionLabels are the ends of the five series of a device: first those of what it sent, by scope. Nothing is received by
+// multicast.
+var directionLabels = func() (ends [5]string) {
+	for i := range ends {
+		direction, scope := "out", traffic.Scope(i)
+		if i >= 3 {
+			direction, scope = "in", traffic.Scope(i-3)
+		}
+		ends[i] = `,direction="` + direction + `",scope="` + scope.String() + `"} `
+	}
+	return ends
+}()
+
+// directions writes a sample for each direction and scope. They are most of the page, so the beginning of the series is made once.
 func (t *textWriter) directions(d *device.Device, value func(traffic.Count) uint64) {
-	for scope, c := range d.Totals.Out {
-		t.deviceSample(value(c), "device", d.Name, "direction", "out", "scope", traffic.Scope(scope).String())
+	in, out := &d.Totals.In, &d.Totals.Out
+	b := t.appendSeries("device", d.Name)
+	b = b[:len(b)-1] // without the brace
+	begin := len(b)
+	for i, c := range [...]traffic.Count{out[0], out[1], out[2], in[0], in[1]} {
+		if i > 0 {
+			b = append(b, b[:begin]...)
+		}
+		b = append(b, directionLabels[i]...)
+		b = strconv.AppendUint(b, value(c), 10)
+		b = append(b, '\n')
 	}
-	for scope, c := range d.Totals.In {
-		t.deviceSample(value(c), "device", d.Name, "direction", "in", "scope", traffic.Scope(scope).String())
-	}
+	_, _ = t.Write(b)
 }
 
 func (t *textWriter) info(d *device.Device) {

@@ -85,6 +85,10 @@ func (t *textWriter) appendSeries(labels ...string) []byte {
 func appendEscaped(b []byte, value string) []byte {
 	copied := 0 // bytes of value
 	for i := 0; i < len(value); {
+		if c := value[i]; c < utf8.RuneSelf && c != '\\' && c != '"' && c != '\n' {
+			i++
+			continue
+		}
 		r, size := utf8.DecodeRuneInString(value[i:])
 		switch r {
 		case '\\', '"':
