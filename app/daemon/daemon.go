@@ -71,7 +71,9 @@ func New(cfg Config) *Daemon { return &Daemon{cfg: cfg} }
 // Run captures and counts until ctx ends. Then every frame that has arrived is counted, and the last report printed.
 func (d *Daemon) Run(ctx context.Context) error {
 	limitMemory(d.cfg.MaxHosts)
-	handler := sloglimit.NewHandler(slog.NewTextHandler(d.cfg.Log, &slog.HandlerOptions{Level: d.cfg.LogLevel}))
+	writer := newLogWriter(d.cfg.Log)
+	defer writer.close()
+	handler := sloglimit.NewHandler(slog.NewTextHandler(writer, &slog.HandlerOptions{Level: d.cfg.LogLevel}))
 	defer handler.Flush()
 	d.log = slog.New(handler)
 	log.SetFlags(0) // of libraries that log there
@@ -98,12 +100,13 @@ func (d *Daemon) serve(ctx context.Context) error {
 	defer stopReading()
 
 	var meters, readers sync.WaitGroup
-	for _, t := range d.taps {
+	meterErrs := make([]error, len(d.taps))
+	for i, t := range d.taps {
 		metering, counted := context.WithCancel(context.WithoutCancel(ctx))
 		meters.Go(func() {
 			defer counted() // then all control frames are in the queue
-			if err := t.meter.Run(ctx); err != nil {
-				fail(err)
+			if meterErrs[i] = t.meter.Run(ctx); meterErrs[i] != nil {
+				fail(meterErrs[i])
 			}
 		})
 		meters.Go(func() {
@@ -145,10 +148,17 @@ func (d *Daemon) serve(ctx context.Context) error {
 		d.report.Print(time.Now())
 	}
 	d.logTotals()
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+	return outcome(context.Cause(ctx), meterErrs)
+}
+
+// outcome returns why the daemon ended: the cause, unless that is only that it was told to stop, and the errors of the meters, which
+// may fail at the stop itself: then not all frames were counted.
+func outcome(cause error, meters []error) error {
+	err := errors.Join(meters...)
+	if errors.Is(cause, context.Canceled) || errors.Is(err, cause) {
 		return err
 	}
-	return nil
+	return errors.Join(cause, err)
 }
 
 // setPrefixes passes on which addresses are ours.

@@ -58,6 +58,34 @@ func TestDaemon_Loops(t *testing.T) {
 	}
 }
 
+// A failure of a meter at the stop is not lost.
+func TestOutcome(t *testing.T) {
+	server, lost := errors.New("server"), errors.New("frames lost")
+	tests := []struct {
+		name   string
+		cause  error
+		meters []error
+		want   string
+	}{
+		{"told to stop", context.Canceled, []error{nil, nil}, ""},
+		{"a part failed", server, []error{nil, nil}, "server"},
+		{"a meter failed", lost, []error{nil, lost}, "frames lost"},
+		{"a meter failed at the stop", context.Canceled, []error{lost, nil}, "frames lost"},
+		{"both", server, []error{lost, nil}, "server\nframes lost"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := ""
+			if err := outcome(tt.cause, tt.meters); err != nil {
+				got = err.Error()
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 // An error of the listener says which variable to change, and whether the same start may succeed later.
 func TestDaemon_ExplainsListenErrors(t *testing.T) {
 	d := New(Config{Addr: netip.MustParseAddr("192.0.2.1"), Port: 80})
