@@ -38,13 +38,16 @@ type Config struct {
 const prefix = "GONETMON"
 
 // Load reads the environment. A variable that is set but empty counts as not set: docker compose passes unset ones
-// that way. A comment after a value is not part of it: docker compose removes it, systemd and docker run do not.
+// that way. A comment after a value and quotes around it are not part of it: docker compose removes them, docker run does not.
 func Load() (*Config, error) {
 	var c Config
 	known := variableNames()
+	if err := dropServiceLinks(); err != nil {
+		return nil, err
+	}
 	for _, name := range known {
 		value, set := os.LookupEnv(name)
-		bare := strings.TrimSpace(withoutComment(value))
+		bare := bareValue(value)
 		var err error
 		switch {
 		case set && bare == "":
@@ -78,6 +81,36 @@ func Load() (*Config, error) {
 			" for example GONETMON_NAMES=%[3]s,%[2]s", string(c.NamesFile), c.Names, names.SourceFile)
 	}
 	return &c, nil
+}
+
+// dropServiceLinks removes the variables that Kubernetes sets in every container when there is a service named gonetmon, for example
+// GONETMON_PORT=tcp://10.0.0.7:8080 (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+func dropServiceLinks() error {
+	if os.Getenv("KUBERNETES_SERVICE_HOST") == "" {
+		return nil
+	}
+	for _, entry := range os.Environ() {
+		name, value, _ := strings.Cut(entry, "=")
+		link := strings.HasPrefix(name, prefix+"_SERVICE_") || strings.HasPrefix(name, prefix+"_PORT_") ||
+			name == prefix+"_PORT" && strings.Contains(value, "://")
+		if link {
+			if err := os.Unsetenv(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// bareValue returns a value without a comment after it and without a pair of quotes around it.
+func bareValue(value string) string {
+	value = strings.TrimSpace(value)
+	if len(value) > 1 && (value[0] == '"' || value[0] == '\'') {
+		if end := strings.IndexByte(value[1:], value[0]) + 1; end > 0 && strings.TrimSpace(withoutComment(value[end+1:])) == "" {
+			return strings.TrimSpace(value[1:end])
+		}
+	}
+	return strings.TrimSpace(withoutComment(value))
 }
 
 // withoutComment cuts off a comment: # at the beginning or after white space.

@@ -12,7 +12,7 @@ import (
 func FuzzConfig(f *testing.F) {
 	all := variableNames()
 	for i, v := range (&Config{}).variables() {
-		for _, value := range []string{v.standard, v.example, v.standard + "," + v.example, v.example + "0", "-" + v.example, "", "0", " 0", v.example + " # why", "none", "\f#", "None 0", "AUTO", ".None"} {
+		for _, value := range []string{v.standard, v.example, v.standard + "," + v.example, v.example + "0", "-" + v.example, "", "0", " 0", v.example + " # why", `"` + v.example + `" # why`, "'" + v.example, "none", "\f#", "None 0", "AUTO", ".None"} {
 			f.Add(uint8(i), value)
 		}
 	}
@@ -25,7 +25,7 @@ func FuzzConfig(f *testing.F) {
 		c, err := Load()
 		if err != nil {
 			text := err.Error()
-			bare := strings.TrimSpace(withoutComment(value))
+			bare := bareValue(value)
 			if !strings.HasPrefix(text, fmt.Sprintf("%s=%q: ", name, bare)) || !strings.Contains(text, "; for example "+name+"=") ||
 				strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 				t.Errorf("%s=%q: error %q", name, value, text)

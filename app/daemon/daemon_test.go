@@ -103,4 +103,8 @@ func TestDaemon_ExplainsListenErrors(t *testing.T) {
 			t.Errorf("%v: %v, want %s", cause, err, want.text)
 		}
 	}
+	last := New(Config{Port: 65535})
+	if err := last.explainListen(syscall.EADDRINUSE); !strings.HasSuffix(err.Error(), "for example GONETMON_PORT=65534") {
+		t.Errorf("got %v", err)
+	}
 }

@@ -179,7 +179,11 @@ func explainOpen(err error) error {
 func (d *Daemon) explainListen(err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return usage.Errorf("GONETMON_PORT=%d: %w; choose another, for example GONETMON_PORT=%d", d.cfg.Port, err, d.cfg.Port+1)
+		other := d.cfg.Port + 1
+		if other == 0 {
+			other = d.cfg.Port - 1
+		}
+		return usage.Errorf("GONETMON_PORT=%d: %w; choose another, for example GONETMON_PORT=%d", d.cfg.Port, err, other)
 	case errors.Is(err, syscall.EADDRNOTAVAIL): // an interface may get it later
 		return fmt.Errorf("GONETMON_ADDR=%s: %w; no interface has this address, for example GONETMON_ADDR=0.0.0.0",
 			d.cfg.Addr, err)

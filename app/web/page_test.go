@@ -3,14 +3,12 @@ package web
 import (
 	"encoding/xml"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,26 +25,8 @@ import (
 	"gonetmon/app/names"
 	"gonetmon/app/packet"
 	"gonetmon/app/traffic"
+	"gonetmon/test/golden"
 )
-
-var update = flag.Bool("update", false, "update the golden pages")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
-	}
-}
 
 func get(cfg Config, query string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
@@ -63,7 +43,7 @@ func TestPage_Golden(t *testing.T) {
 		"empty": {Snapshot: func() *device.Snapshot { return &device.Snapshot{Time: now, Start: start, Limit: 4096} }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name+".html", styleless(get(cfg, "").Body.String()))
+			golden.Equal(t, name+".html", styleless(get(cfg, "").Body.String()))
 		})
 	}
 }
