@@ -181,9 +181,10 @@ func oneOf(n int, values ...uint32) []bpf.Instruction {
 	return append(f, refuse, allow)
 }
 
-// socket allows TCP, UDP and rtnetlink(7), which lists interfaces and addresses.
+// socket allows TCP, UDP and rtnetlink(7), which lists interfaces and addresses. SCTP and MPTCP have the types of TCP, and ICMP that
+// of UDP, so the protocol counts too; 0 stands for TCP or UDP.
 func socket() []bpf.Instruction {
-	const typ, reject, accept = 6, 10, 11
+	const typ, stream, datagram, reject, accept = 6, 10, 13, 16, 17
 	return []bpf.Instruction{
 		0:  argument(0),
 		1:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.AF_INET, SkipTrue: typ - 2},
@@ -193,9 +194,15 @@ func socket() []bpf.Instruction {
 		5:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.NETLINK_ROUTE, SkipTrue: accept - 6, SkipFalse: reject - 6},
 		6:  argument(1),
 		7:  bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: 0xf}, // without SOCK_CLOEXEC and SOCK_NONBLOCK
-		8:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SOCK_STREAM, SkipTrue: accept - 9},
-		9:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SOCK_DGRAM, SkipTrue: accept - 10},
-		10: refuse,
-		11: allow,
+		8:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SOCK_STREAM, SkipTrue: stream - 9},
+		9:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SOCK_DGRAM, SkipTrue: datagram - 10, SkipFalse: reject - 10},
+		10: argument(2),
+		11: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipTrue: accept - 12},
+		12: bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.IPPROTO_TCP, SkipTrue: accept - 13, SkipFalse: reject - 13},
+		13: argument(2),
+		14: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipTrue: accept - 15},
+		15: bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.IPPROTO_UDP, SkipTrue: accept - 16},
+		16: refuse,
+		17: allow,
 	}
 }
