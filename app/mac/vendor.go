@@ -12,7 +12,7 @@ import (
 )
 
 // REGISTRY holds the generator's flags and files, as its package comment shows.
-//go:generate sh -c "exec go run ./internal/vendorgen -o vendor.bin $REGISTRY"
+//go:generate sh -c "exec go run ../../test/vendorgen -o vendor.bin $REGISTRY"
 
 // vendorBin is a line of text with the date and origin of the data, and a DEFLATE stream (RFC 1951) of uvarints and text:
 //   - for MA-L, MA-M and MA-S each: the number of prefixes, and the prefixes in ascending order as differences
