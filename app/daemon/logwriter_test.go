@@ -26,14 +26,14 @@ func TestLogWriter_DoesNotBlock(t *testing.T) {
 		l := newLogWriter(p)
 		const lines = 1000
 		for i := range lines {
-			fmt.Fprintf(l, "line %d\n", i)
+			_, _ = fmt.Fprintf(l, "line %d\n", i)
 			synctest.Wait()
 		}
 		for range lines { // the reader is back
 			p.room <- struct{}{}
 		}
 		synctest.Wait()
-		fmt.Fprintln(l, "last")
+		_, _ = fmt.Fprintln(l, "last")
 		l.close()
 		// One line was being written, and the queue was full.
 		got := strings.Split(strings.TrimSpace(p.text.String()), "\n")
@@ -52,7 +52,7 @@ func TestLogWriter_CloseGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &pipe{room: make(chan struct{}, 1)}
 		l := newLogWriter(p)
-		fmt.Fprintln(l, "line")
+		_, _ = fmt.Fprintln(l, "line")
 		begin := time.Now()
 		l.close()
 		if took := time.Since(begin); took != maxLogFlush {
