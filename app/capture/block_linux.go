@@ -75,7 +75,7 @@ func (b *block) read(f *Frame, headroom int) verdict {
 	switch {
 	case h.Status&unix.TP_STATUS_USER == 0:
 		return frameUnfinished
-	case start < frameHeader+headroom || start > room || uint(h.Snaplen) > uint(room-start):
+	case start < frameHeader+headroom || start >= room || uint(h.Snaplen) > uint(room-start):
 		return frameBroken
 	}
 	mac := unsafe.Add(p, start)
