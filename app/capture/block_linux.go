@@ -31,16 +31,6 @@ const (
 	needsChecksum = 1                                  // VIRTIO_NET_HDR_F_NEEDS_CSUM
 )
 
-// A verdict is the result of reading a frame from a block.
-type verdict uint8
-
-const (
-	frameWhole      verdict = iota
-	frameUnfinished         // the kernel could not describe the frame: it left an old header and counted a drop
-	frameBroken             // the header is impossible
-	blockBroken             // the header is impossible, and so nothing can be read from here on
-)
-
 // openBlock begins to read a block.
 func openBlock(memory []byte) block {
 	h := blockStatus(memory)
@@ -52,46 +42,53 @@ func blockStatus(memory []byte) *unix.TpacketHdrV1 {
 	return (*unix.TpacketHdrV1)(unsafe.Pointer(&memory[8]))
 }
 
-// read reads the next frame into f and steps over it; left must be above 0. headroom is what precedes the data of each frame in
-// bytes: the virtio header, or 0. f is valid only if the frame is whole. read is part of the hot path.
-func (b *block) read(f *Frame, headroom int) verdict {
-	if uint(b.next-blockHeader) > uint(len(b.memory)-blockHeader-frameHeader) || b.next%frameAlign != 0 {
-		b.left = 0
-		return blockBroken
-	}
-	p := unsafe.Pointer(&b.memory[b.next])
-	h := (*unix.Tpacket3Hdr)(p)
-	start, room := int(h.Mac), len(b.memory)-b.next
-	b.left--
-	if b.left > 0 {
-		step := int(h.Next_offset)
-		if step < frameHeader { // 0 follows the last frame only
-			b.left = 0
-			return blockBroken
+// read fills batch with the next frames. It returns their number, and the number of frames that it had to skip because their
+// headers are impossible. It also skips, uncounted, the frames that the kernel did not finish: it has left an old header there and
+// counted a drop. headroom is what precedes the data of each frame in bytes: the virtio header, or 0. read is part of the hot path.
+func (b *block) read(batch []Frame, headroom int, link uint16) (n, broken int) {
+	next, left := b.next, b.left
+	for n < len(batch) && left > 0 {
+		if uint(next-blockHeader) > uint(len(b.memory)-blockHeader-frameHeader) || next%frameAlign != 0 {
+			broken, left = broken+left, 0
+			break
 		}
-		room = min(room, step)
-		b.next += step
-	}
-	switch {
-	case h.Status&unix.TP_STATUS_USER == 0:
-		return frameUnfinished
-	case start < frameHeader+headroom || start >= room || uint(h.Snaplen) > uint(room-start):
-		return frameBroken
-	}
-	mac := unsafe.Add(p, start)
-	f.Data = unsafe.Slice((*byte)(mac), h.Snaplen)
-	f.Wire, f.Tag = int(h.Len), 0
-	if h.Status&unix.TP_STATUS_VLAN_VALID != 0 { // the kernel removed the outer tag
-		f.Wire, f.Tag = f.Wire+4, 4
-	}
-	f.GSO = GSO{}
-	if headroom != 0 {
-		if v := (*virtioHeader)(unsafe.Add(mac, -vnetHeader)); v.gsoType != 0 {
-			f.GSO = GSO{Type: v.gsoType, Size: v.gsoSize}
-			if v.flags&needsChecksum != 0 { // the checksum begins with the transport header
-				f.GSO.Transport = v.checksumStart
+		p := unsafe.Pointer(&b.memory[next])
+		h := (*unix.Tpacket3Hdr)(p)
+		start, room := int(h.Mac), len(b.memory)-next
+		if left > 1 { // the last frame leads nowhere
+			step := int(h.Next_offset)
+			if step < frameHeader {
+				broken, left = broken+left, 0
+				break
+			}
+			room = min(room, step)
+			next += step
+		}
+		left--
+		switch {
+		case h.Status&unix.TP_STATUS_USER == 0:
+			continue
+		case start < frameHeader+headroom || start > room || uint(h.Snaplen) > uint(room-start):
+			broken++
+			continue
+		}
+		mac := unsafe.Add(p, start)
+		f := &batch[n]
+		n++
+		f.Data = unsafe.Slice((*byte)(mac), h.Snaplen)
+		f.Wire, f.Tag, f.Link, f.GSO = int(h.Len), 0, link, GSO{}
+		if h.Status&unix.TP_STATUS_VLAN_VALID != 0 { // the kernel removed the outer tag
+			f.Wire, f.Tag = f.Wire+4, 4
+		}
+		if headroom != 0 {
+			if v := (*virtioHeader)(unsafe.Add(mac, -vnetHeader)); v.gsoType != 0 {
+				f.GSO = GSO{Type: v.gsoType, Size: v.gsoSize}
+				if v.flags&needsChecksum != 0 { // the checksum begins with the transport header
+					f.GSO.Transport = v.checksumStart
+				}
 			}
 		}
 	}
-	return frameWhole
+	b.next, b.left = next, left
+	return n, broken
 }

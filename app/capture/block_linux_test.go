@@ -38,34 +38,33 @@ func TestBlock_Read(t *testing.T) {
 	tests := []struct {
 		name   string
 		memory []byte
-		want   []verdict
+		frames int
+		broken int
 	}{
-		{"whole frames", newBlock(3, good, good, last), []verdict{frameWhole, frameWhole, frameWhole}},
-		{"a tag that the kernel removed", newBlock(1, testFrame{0, 100, user | unix.TP_STATUS_VLAN_VALID, 92}), []verdict{frameWhole}},
-		{"unfinished first", newBlock(2, testFrame{256, 9999, 0, 9999}, last), []verdict{frameUnfinished, frameWhole}},
-		{"unfinished in the middle, with a tag", newBlock(3, good, testFrame{256, 9999, unix.TP_STATUS_VLAN_VALID, 1}, last), []verdict{frameWhole, frameUnfinished, frameWhole}},
-		{"unfinished last", newBlock(2, good, testFrame{0, 9999, 0, 9999}), []verdict{frameWhole, frameUnfinished}},
-		{"data reach into the next frame", newBlock(2, testFrame{256, 165, user, 92}, last), []verdict{frameBroken, frameWhole}},
-		{"data end at the next frame", newBlock(2, testFrame{256, 164, user, 92}, last), []verdict{frameWhole, frameWhole}},
-		{"data reach behind the block", newBlock(1, testFrame{0, 4096 - 48 - 92 + 1, user, 92}), []verdict{frameBroken}},
-		{"data end at the end of the block", newBlock(1, testFrame{0, 4096 - 48 - 92, user, 92}), []verdict{frameWhole}},
-		{"data begin in the header", newBlock(1, testFrame{0, 10, user, 57}), []verdict{frameBroken}},
-		{"data begin behind the block", newBlock(1, testFrame{0, 0, user, 65535}), []verdict{frameBroken}},
-		{"the largest data", newBlock(1, testFrame{0, 0xffffffff, user, 92}), []verdict{frameBroken}},
-		{"no way to the next frame", newBlock(3, good, testFrame{0, 100, user, 92}, last), []verdict{frameWhole, blockBroken}},
-		{"next frame behind the block", newBlock(2, testFrame{4096, 100, user, 92}), []verdict{frameWhole, blockBroken}},
-		{"next frame far behind the block", newBlock(2, testFrame{0xfffffff8, 100, user, 92}), []verdict{frameWhole, blockBroken}},
-		{"next frame not aligned", newBlock(2, testFrame{255, 100, user, 92}), []verdict{frameWhole, blockBroken}},
-		{"no frames", newBlock(0), nil},
+		{"whole frames", newBlock(3, good, good, last), 3, 0},
+		{"a tag that the kernel removed", newBlock(1, testFrame{0, 100, user | unix.TP_STATUS_VLAN_VALID, 92}), 1, 0},
+		{"unfinished first", newBlock(2, testFrame{256, 9999, 0, 9999}, last), 1, 0},
+		{"unfinished in the middle, with a tag", newBlock(3, good, testFrame{256, 9999, unix.TP_STATUS_VLAN_VALID, 1}, last), 2, 0},
+		{"unfinished last", newBlock(2, good, testFrame{0, 9999, 0, 9999}), 1, 0},
+		{"data reach into the next frame", newBlock(2, testFrame{256, 165, user, 92}, last), 1, 1},
+		{"data end at the next frame", newBlock(2, testFrame{256, 164, user, 92}, last), 2, 0},
+		{"data reach behind the block", newBlock(1, testFrame{0, 4096 - 48 - 92 + 1, user, 92}), 0, 1},
+		{"data end at the end of the block", newBlock(1, testFrame{0, 4096 - 48 - 92, user, 92}), 1, 0},
+		{"data begin in the header", newBlock(1, testFrame{0, 10, user, 57}), 0, 1},
+		{"data begin behind the block", newBlock(1, testFrame{0, 0, user, 65535}), 0, 1},
+		{"the largest data", newBlock(1, testFrame{0, 0xffffffff, user, 92}), 0, 1},
+		{"no way to the next frame", newBlock(3, good, testFrame{0, 100, user, 92}, last), 1, 2},
+		{"next frame behind the block", newBlock(2, testFrame{4096, 100, user, 92}), 1, 1},
+		{"next frame far behind the block", newBlock(2, testFrame{0xfffffff8, 100, user, 92}), 1, 1},
+		{"next frame not aligned", newBlock(2, testFrame{255, 100, user, 92}), 1, 1},
+		{"no frames", newBlock(0), 0, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := openBlock(tt.memory)
-			for i, want := range tt.want {
-				var f Frame
-				if got := b.read(&f, vnetHeader); got != want {
-					t.Errorf("frame %d: got verdict %d, want %d", i, got, want)
-				}
+			batch := make([]Frame, 8)
+			if frames, broken := b.read(batch, vnetHeader, linkEthernet); frames != tt.frames || broken != tt.broken {
+				t.Errorf("got %d frames and %d broken ones, want %d and %d", frames, broken, tt.frames, tt.broken)
 			}
 			if b.left != 0 {
 				t.Errorf("%d frames are left", b.left)
@@ -76,9 +75,10 @@ func TestBlock_Read(t *testing.T) {
 
 func TestBlock_ReadTag(t *testing.T) {
 	b := openBlock(newBlock(1, testFrame{0, 100, unix.TP_STATUS_USER | unix.TP_STATUS_VLAN_VALID, 92}))
-	var f Frame
-	if v := b.read(&f, vnetHeader); v != frameWhole || f.Wire != 104 || f.Tag != 4 || len(f.Data) != 100 {
-		t.Errorf("verdict %d, %d bytes, tag of %d, %d stored", v, f.Wire, f.Tag, len(f.Data))
+	batch := make([]Frame, 1)
+	n, _ := b.read(batch, vnetHeader, linkEthernet)
+	if f := batch[0]; n != 1 || f.Wire != 104 || f.Tag != 4 || len(f.Data) != 100 || f.Link != linkEthernet {
+		t.Errorf("%d frames, %d bytes, tag of %d, %d stored, link type %d", n, f.Wire, f.Tag, len(f.Data), f.Link)
 	}
 }
 
@@ -86,17 +86,18 @@ func TestBlock_ReadTag(t *testing.T) {
 func readAll(t *testing.T, memory []byte, headroom int) {
 	t.Helper()
 	b := openBlock(memory)
-	var f Frame
+	batch := make([]Frame, 3)
 	for b.left > 0 {
 		left := b.left
-		if b.read(&f, headroom) == frameWhole {
+		n, broken := b.read(batch, headroom, linkEthernet)
+		for _, f := range batch[:n] {
 			at := uintptr(unsafe.Pointer(unsafe.SliceData(f.Data))) - uintptr(unsafe.Pointer(&memory[0]))
 			if at < uintptr(blockHeader+frameHeader+headroom) || at > uintptr(len(memory)) || len(f.Data) > len(memory)-int(at) {
 				t.Fatalf("a frame of %d bytes at %d of a block of %d", len(f.Data), at, len(memory))
 			}
 		}
-		if b.left >= left {
-			t.Fatalf("%d frames are left of %d", b.left, left)
+		if b.left >= left || n+broken > left-b.left {
+			t.Fatalf("%d frames and %d broken ones; %d are left of %d", n, broken, b.left, left)
 		}
 	}
 }
@@ -126,11 +127,11 @@ func BenchmarkBlock_Read(b *testing.B) {
 	good := testFrame{256, 96, unix.TP_STATUS_USER, 92}
 	memory := newBlock(15, good, good, good, good, good, good, good, good, good, good, good, good, good, good, good)
 	b.ReportAllocs()
-	var f Frame
+	batch := make([]Frame, 8)
 	for b.Loop() {
 		for block := openBlock(memory); block.left > 0; {
-			if block.read(&f, vnetHeader) != frameWhole {
-				b.Fatal("not whole")
+			if _, broken := block.read(batch, vnetHeader, linkEthernet); broken > 0 {
+				b.Fatal("broken")
 			}
 		}
 	}

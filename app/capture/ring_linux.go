@@ -165,19 +165,10 @@ func (r *Ring) Next(batch []Frame) (int, error) {
 }
 
 // readBlock fills batch from the current block and returns the number of frames. Frames are counted with the last of their block.
-func (r *Ring) readBlock(batch []Frame) (n int) {
-	for n < len(batch) && r.block.left > 0 {
-		left := r.block.left
-		switch r.block.read(&batch[n], r.headroom) {
-		case frameWhole:
-			batch[n].Link = r.linkType
-			n++
-		case frameUnfinished: // the kernel has counted the drop
-		case frameBroken:
-			r.broken.Add(1)
-		case blockBroken:
-			r.broken.Add(uint64(left))
-		}
+func (r *Ring) readBlock(batch []Frame) int {
+	n, broken := r.block.read(batch, r.headroom, r.linkType)
+	if broken > 0 {
+		r.broken.Add(uint64(broken))
 	}
 	r.whole += uint64(n)
 	if r.block.left == 0 {
