@@ -54,7 +54,7 @@ func TestLoad(t *testing.T) {
 		{"age in days", []string{"GONETMON_FORGET_AFTER=90d"}, map[string]string{"GONETMON_FORGET_AFTER": "90d"}},
 		{"age in hours", []string{"GONETMON_FORGET_AFTER=36h"}, map[string]string{"GONETMON_FORGET_AFTER": "36h"}},
 		{"age in hours that are days", []string{"GONETMON_FORGET_AFTER=720h"}, nil},
-		{"words in capitals", []string{"GONETMON_INTERFACE=Auto", "GONETMON_DNS_SERVERS=NONE", "GONETMON_HOST_NAMES=None", "GONETMON_KEEP_PRIVILEGES=True", "GONETMON_LOG_LEVEL=WARN"},
+		{"words in capitals", []string{"GONETMON_INTERFACE=Auto", "GONETMON_DNS_SERVERS=NONE", "GONETMON_HOST_NAMES=None", "GONETMON_NAMES_FILE=NONE", "GONETMON_KEEP_PRIVILEGES=True", "GONETMON_LOG_LEVEL=WARN"},
 			map[string]string{"GONETMON_DNS_SERVERS": "none", "GONETMON_KEEP_PRIVILEGES": "true", "GONETMON_LOG_LEVEL": "warn"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestLoad_Refuses(t *testing.T) {
 	for variable, values := range map[string][]string{
 		"INTERFACE":       {"averylonginterface", "eth1,#eth2", "eth0:1", "../eth0", ",", "auto,eth1", "eth1,eth1"},
 		"CIDR":            {"192.168.2.1", "192.168.2.0/33", "::ffff:192.168.2.0/120", "192.168.2.0/24,auto", "192.168.2.1/24,192.168.2.0/24"},
-		"ADDR":            {"localhost", `"127.0.0.1`, "192.168.2.0/24"},
+		"ADDR":            {"localhost", "224.0.0.1", "255.255.255.255", `"127.0.0.1`, "192.168.2.0/24"},
 		"PORT":            {"http", "tcp://10.0.0.7:8080", "65536", "-1"},
 		"HOST_NAMES":      {"nas.fritz.box:8080", "none,nas.fritz.box", "None 0", "nas.example,NAS.example"},
 		"DNS_SERVERS":     {"dns.lan", "1.1.1.1:0", "none,1.1.1.1", "1.1.1.1,1.1.1.1:53"},

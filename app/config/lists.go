@@ -140,7 +140,7 @@ func (v sources) String() string { return formatList(v, "") }
 type path string
 
 func (v *path) Decode(value string) error {
-	if value = strings.TrimSpace(value); value == none {
+	if value = strings.TrimSpace(value); strings.EqualFold(value, none) {
 		value = ""
 	}
 	*v = path(value)

@@ -18,6 +18,9 @@ func (v *address) Decode(value string) error {
 	if err != nil {
 		return errors.New("not an IP address")
 	}
+	if a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+		return errors.New("not an address of an interface")
+	}
 	v.Addr = a
 	return nil
 }

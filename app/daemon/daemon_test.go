@@ -96,6 +96,7 @@ func TestDaemon_ExplainsListenErrors(t *testing.T) {
 		syscall.EADDRINUSE:    {"GONETMON_PORT=80: address already in use; choose another, for example GONETMON_PORT=81", true},
 		syscall.EADDRNOTAVAIL: {"GONETMON_ADDR=192.0.2.1: cannot assign requested address", false},
 		os.ErrPermission:      {"GONETMON_PORT=80: permission denied", true},
+		syscall.EINVAL:        {"GONETMON_ADDR=192.0.2.1: invalid argument", false}, // for example a zone that does not exist
 	} {
 		err := d.explainListen(cause)
 		var u usage.Error

@@ -191,5 +191,5 @@ func (d *Daemon) explainListen(err error) error {
 		return usage.Errorf("GONETMON_PORT=%d: %w; ports below 1024 need CAP_NET_BIND_SERVICE, for example GONETMON_PORT=8080",
 			d.cfg.Port, err)
 	}
-	return err
+	return fmt.Errorf("GONETMON_ADDR=%s: %w; for example GONETMON_ADDR=0.0.0.0", d.cfg.Addr, err)
 }

@@ -10,7 +10,7 @@ import (
 	"gonetmon/app/capture"
 )
 
-// A FrameSource lends frames: capture.Ring or capture.File.
+// A FrameSource lends frames: a Queue.
 type FrameSource interface {
 	// Next fills batch and returns the number of frames, which may be 0, or io.EOF. The frames are valid until the next call.
 	Next(batch []capture.Frame) (int, error)
@@ -22,14 +22,17 @@ type FrameSource interface {
 
 const (
 	// maxRate is the number of frames a second that are decoded in the long run. A LAN has a few hundred at most. In a
-	// flood the ring fills up, and the kernel drops and counts the rest.
+	// flood the queue fills up, and counts what does not fit.
 	maxRate = 20000
 
-	// maxBurst is how much unused time may be saved up for a burst. The ring hands over frames every 60 ms.
+	// maxBurst is how much unused time may be saved up for a burst. A ring hands over frames every 60 ms.
 	maxBurst = 100 * time.Millisecond
 
 	// maxShare limits decoding to a fifth of the time while frames keep coming, as some can be forged to be slow to decode.
 	maxShare = 5
+
+	// maxRest limits a rest after work that seemed to take long, for example because the process was stopped meanwhile.
+	maxRest = time.Second
 
 	maxBatch = 256 // facts handed over at once
 )
@@ -89,13 +92,16 @@ func (w *Watcher) flush() {
 }
 
 // pace waits if frames come faster than maxRate, or if decoding since start took more than its share of a processor. It does
-// not wait after ctx has ended: then no more than a full ring is left.
+// not wait after ctx has ended: then no more than a full queue is left.
 func (w *Watcher) pace(ctx context.Context, frames int, start time.Time) {
 	now := time.Now()
 	if earliest := now.Add(-maxBurst); w.paidFor.Before(earliest) {
 		w.paidFor = earliest
 	}
 	w.paidFor = w.paidFor.Add(max(time.Duration(frames)*time.Second/maxRate, maxShare*now.Sub(start)))
+	if latest := now.Add(maxRest); w.paidFor.After(latest) {
+		w.paidFor = latest
+	}
 	if w.paidFor.After(now) {
 		select {
 		case <-ctx.Done():

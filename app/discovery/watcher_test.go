@@ -218,6 +218,26 @@ func TestWatcher_RestsAfterWork(t *testing.T) {
 	})
 }
 
+// After a long pause, in which the process was stopped, the Watcher is back at work within a second.
+func TestWatcher_LimitsRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &groupSource{groups: [][]capture.Frame{announcements(0, 1), announcements(1, 2)}, err: io.EOF}
+		var back []time.Time
+		w := NewWatcher(source, NewDecoder(), func([]Fact) {
+			if len(back) == 0 {
+				time.Sleep(time.Minute)
+			}
+			back = append(back, time.Now())
+		})
+		if err := w.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(back) != 2 || back[1].Sub(back[0]) > maxRest {
+			t.Errorf("at work at %v", back)
+		}
+	})
+}
+
 // The frames of a LAN are decoded without a wait: 1,000 a second, also 60 at once every 60 ms, and a storm of 2,000.
 func TestWatcher_DoesNotDelay(t *testing.T) {
 	for _, tt := range []struct {
