@@ -46,6 +46,23 @@ func (b *bench) seconds(short, long int) time.Duration {
 	return time.Duration(b.of(short, long)) * time.Second
 }
 
+// each runs the cases of a row beside each other, and joins what they measured.
+func (b *bench) each(cases []string, run func(b *bench, i int) (measured string)) string {
+	b.Helper()
+	measured := make([]string, len(cases))
+	b.Run("cases", func(t *testing.T) { // ends when all of them have
+		for i, name := range cases {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				of := *b
+				of.T = t
+				measured[i] = name + ": " + run(&of, i)
+			})
+		}
+	})
+	return strings.Join(measured, "; ")
+}
+
 // random returns the same numbers for the same seed.
 func (b *bench) random() *rand.Rand { return rand.New(rand.NewPCG(b.seed, 1)) }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"testing"
 	"time"
 
 	"gonetmon/test/testnet"
@@ -63,18 +62,14 @@ func dnsRows() []row {
 	}
 }
 
-// dnsRow returns a row that tries one DNS server after the other.
+// dnsRow returns a row that tries several DNS servers.
 func dnsRow(name, fault, expected string, faults []dnsFault) row {
+	var servers []string
+	for _, f := range faults {
+		servers = append(servers, f.name)
+	}
 	return row{name: name, fault: "DNS servers: " + fault, expected: expected, parallel: true, run: func(b *bench) string {
-		var measured []string
-		for _, f := range faults {
-			b.Run(f.name, func(t *testing.T) {
-				sub := *b
-				sub.T = t
-				measured = append(measured, f.name+": "+sub.dns(f))
-			})
-		}
-		return strings.Join(measured, "; ")
+		return b.each(servers, func(b *bench, i int) string { return b.dns(faults[i]) })
 	}}
 }
 

@@ -172,7 +172,7 @@ func carrier(b *bench) string {
 }
 
 func renameMTU(b *bench) string {
-	return repeat(b, b.of(3, 60), func(_ *daemon, here, there *testnet.Namespace) {
+	return repeat(b, b.of(2, 60), func(_ *daemon, here, there *testnet.Namespace) {
 		here.IP("link set mon0 name mon7")
 		for _, size := range []string{"1500", "9000", "1500", "65535", "1500"} {
 			here.IP("link set mon7 mtu " + size)

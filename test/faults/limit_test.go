@@ -63,7 +63,12 @@ func (b *bench) limitMemory(limit int) (dir string) {
 }
 
 func memoryLimits(b *bench) string {
-	return "64 MiB: " + b.limited(64) + "; 32 MiB: " + b.limited(32, "GONETMON_MAX_HOSTS=1024")
+	return b.each([]string{"64 MiB", "32 MiB"}, func(b *bench, i int) string {
+		if i == 0 {
+			return b.limited(64)
+		}
+		return b.limited(32, "GONETMON_MAX_HOSTS=1024")
+	})
 }
 
 // limited runs the daemon in so many MiB.
@@ -97,7 +102,7 @@ func (b *bench) limited(limit int, variables ...string) string {
 }
 
 func descriptors(b *bench) string {
-	const maxConns = 64 - 32 - 4 // at once; the others are for the daemon itself, and for its one interface
+	const maxConns = 64 - 32 - 2 // the others are for the daemon itself and for its one interface
 	here, there := testnet.NewPair(b)
 	server := testnet.NamespaceDNS(b, here, true, func(netip.Addr) testnet.Answer {
 		return testnet.Answer{Names: []string{"tv."}, TTL: 60}
@@ -155,16 +160,21 @@ func (d *daemon) openConnections() (n int) {
 }
 
 func brokenOutput(b *bench) string {
-	full := b.mute([]string{"sh", "-c", `mount -t tmpfs -o size=64k none "$0" && exec "$@" >"$0/out" 2>"$0/log"`,
-		b.TempDir()}, nil, func() {})
-	fails := b.mute([]string{"sh", "-c", `exec "$0" "$@" >/dev/full 2>/dev/full`}, nil, func() {})
-	read, write, err := os.Pipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = write.Close() }()
-	gone := b.mute(nil, func(cmd *exec.Cmd) { cmd.Stdout, cmd.Stderr = write, write }, func() { _ = read.Close() })
-	return "disk full: " + full + "; write fails: " + fails + "; reader gone: " + gone
+	return b.each([]string{"disk full", "write fails", "reader gone"}, func(b *bench, i int) string {
+		switch i {
+		case 0:
+			const full = `mount -t tmpfs -o size=64k none "$0" && exec "$@" >"$0/out" 2>"$0/log"`
+			return b.mute([]string{"sh", "-c", full, b.TempDir()}, nil, func() {})
+		case 1:
+			return b.mute([]string{"sh", "-c", `exec "$0" "$@" >/dev/full 2>/dev/full`}, nil, func() {})
+		}
+		read, write, err := os.Pipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer func() { _ = write.Close() }()
+		return b.mute(nil, func(cmd *exec.Cmd) { cmd.Stdout, cmd.Stderr = write, write }, func() { _ = read.Close() })
+	})
 }
 
 // mute has a daemon count that can't write, once broken was called.

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -27,20 +26,23 @@ func wireRows() []row {
 }
 
 func offloads(b *bench) string {
-	var measured []string
-	for _, c := range testnet.OffloadCases() {
-		for _, on := range []bool{true, false} {
-			n := testnet.NewOffloadNet(b, c, on)
-			d := b.start(n.Here, "GONETMON_CIDR=192.168.2.0/24,2001:db8::/64,fe80::/10", "GONETMON_RING_SIZE=64MiB")
-			p := n.Bulk(b, d.Daemon, int64(b.of(32, 1024))<<20)
-			total, _ := d.captured()
-			d.finishPartial(total)
-			state := map[bool]string{true: "on", false: "off"}[on]
-			measured = append(measured, fmt.Sprintf("%s, %s: %d frames, %d bytes on the wire, captured as %d frames",
-				c.Name, state, p.Frames, p.Bytes, p.Captured))
-		}
+	cases := testnet.OffloadCases()
+	var names []string
+	for _, c := range cases {
+		names = append(names, c.Name)
 	}
-	return strings.Join(measured, "; ")
+	return b.each(names, func(b *bench, i int) string { return b.offload(cases[i], true) + ", " + b.offload(cases[i], false) })
+}
+
+// offload sends TCP in bulk with offloads on or off.
+func (b *bench) offload(c testnet.OffloadCase, on bool) string {
+	n := testnet.NewOffloadNet(b, c, on)
+	d := b.start(n.Here, "GONETMON_CIDR=192.168.2.0/24,2001:db8::/64,fe80::/10", "GONETMON_RING_SIZE=64MiB")
+	p := n.Bulk(b, d.Daemon, int64(b.of(32, 1024))<<20)
+	total, _ := d.captured()
+	d.finishPartial(total)
+	state := map[bool]string{true: "on", false: "off"}[on]
+	return fmt.Sprintf("%d frames with %d bytes on the wire, %s captured as %d", p.Frames, p.Bytes, state, p.Captured)
 }
 
 // A crafted frame, and what must be counted for it.
