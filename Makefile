@@ -61,7 +61,7 @@ check: ## test the stack: rules, dashboards, compose.yaml and images, in Docker;
 	test/run
 
 faults: ## run the fault bench as root for an hour, and write docs/faults.md if TEST_CAPTURES is set; FAULTS=short: for minutes; RUN=NAME: some rows
-	TEST_FAULTS=$(FAULTS) $(GO) test -count=1 -v -timeout 4h -parallel 8 -run 'TestFaults/$(RUN)' ./test/faults \
+	TEST_FAULTS=$(FAULTS) $(GO) test -count=1 -v -timeout 4h -parallel 12 -run 'TestFaults/$(RUN)' ./test/faults \
 		-args $(if $(TEST_CAPTURES),$(if $(filter long.,$(FAULTS)$(RUN)),-write $(CURDIR)/docs/faults.md))
 
 lint: ## run golangci-lint, which also checks what each package may import, and actionlint

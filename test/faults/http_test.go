@@ -107,6 +107,7 @@ func scrapers(b *bench) string {
 	d, s, frames := b.startWithHosts()
 	_, before := d.captured()
 	d.connections.Add(clients)
+	d.pause(true) // parsing such a page takes the watcher longer than a scrape
 	stop := b.sendSteadily(s, frames, 20000)
 	var mu sync.Mutex // guards took and size
 	var took []time.Duration
@@ -114,7 +115,7 @@ func scrapers(b *bench) string {
 	together := make([]time.Duration, clients)
 	var all sync.WaitGroup
 	start := time.Now()
-	rounds := b.of(12, 120)
+	rounds := b.of(10, 120)
 	for i := range clients {
 		dial := d.Client.Transport.(*http.Transport).DialContext
 		client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: dial, DisableCompression: true}}
@@ -133,6 +134,7 @@ func scrapers(b *bench) string {
 	}
 	all.Wait()
 	stop()
+	d.pause(false)
 	if _, after := d.captured(); after != before {
 		b.Errorf("%d frames dropped", after-before)
 	}
@@ -200,7 +202,7 @@ func slowClients(b *bench) string {
 	for i, c := range d.dial(slow) {
 		conns = append(conns, c)
 		readers.Go(func() {
-			time.Sleep(time.Duration(i%8) * time.Second) // some in each of several seconds, so that they hold different pages
+			time.Sleep(time.Duration(i%4) * time.Second) // some in each of several seconds, so that they hold different pages
 			_, _ = fmt.Fprintf(c, "GET /metrics HTTP/1.1\r\nHost: %s\r\n\r\n", address)
 			for one := make([]byte, 1); ; {
 				if _, err := c.Read(one); err != nil {
@@ -214,7 +216,7 @@ func slowClients(b *bench) string {
 			}
 		})
 	}
-	slowest := d.checkServed(s, b.seconds(12, 90))
+	slowest := d.checkServed(s, b.seconds(8, 90))
 	close(stop)
 	hangUp(conns)
 	readers.Wait()
