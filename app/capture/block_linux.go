@@ -68,7 +68,7 @@ func (b *block) read(batch []Frame, headroom int, link uint16) (n, broken int) {
 		switch {
 		case h.Status&unix.TP_STATUS_USER == 0:
 			continue
-		case start < frameHeader+headroom || start > room || uint(h.Snaplen) > uint(room-start):
+		case start < frameHeader+headroom || start >= room || uint(h.Snaplen) > uint(room-start):
 			broken++
 			continue
 		}

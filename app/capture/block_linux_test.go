@@ -51,6 +51,7 @@ func TestBlock_Read(t *testing.T) {
 		{"data reach behind the block", newBlock(1, testFrame{0, 4096 - 48 - 92 + 1, user, 92}), 0, 1},
 		{"data end at the end of the block", newBlock(1, testFrame{0, 4096 - 48 - 92, user, 92}), 1, 0},
 		{"data begin in the header", newBlock(1, testFrame{0, 10, user, 57}), 0, 1},
+		{"no data, at the end of the block", newBlock(1, testFrame{0, 0, user, 4096 - 48}), 0, 1},
 		{"data begin behind the block", newBlock(1, testFrame{0, 0, user, 65535}), 0, 1},
 		{"the largest data", newBlock(1, testFrame{0, 0xffffffff, user, 92}), 0, 1},
 		{"no way to the next frame", newBlock(3, good, testFrame{0, 100, user, 92}, last), 1, 2},

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	slowResponse = 5 * time.Second      // a response that takes longer is slow
-	idleGrace    = 5 * time.Millisecond // a connection that has been idle for less is not closed
+	slowResponse = 5 * time.Second       // a response that takes longer is slow
+	idleGrace    = 20 * time.Millisecond // a connection that has been idle for less is not closed: its request may just have been read
 )
 
 // A connLimiter is a listener that bounds the number of open connections. At the limit it closes the longest-idle
