@@ -13,8 +13,9 @@ const (
 	maxLogFlush = time.Second // how long the end of the program waits for them
 )
 
-// A logWriter writes the log in a goroutine of its own. Whoever reads the log may stop reading, and then a write to a full pipe
-// blocks: the reader of a ring must not wait for that. Lines that do not fit into the queue are lost, and the log says how many.
+// A logWriter writes the log in a goroutine of its own. A write to a full pipe blocks when the program at its other end stops
+// reading, and the reader of a ring must not wait for that. Lines that do not fit into the queue are lost, and the log says
+// how many.
 type logWriter struct {
 	out   io.Writer
 	lines chan []byte

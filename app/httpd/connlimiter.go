@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	slowResponse = 5 * time.Second       // a response that takes longer is slow
-	idleGrace    = 20 * time.Millisecond // a connection that has been idle for less is not closed: its request may just have been read
+	slowResponse = 5 * time.Second // a response that takes longer is slow
+
+	// idleGrace is the minimum time that an idle connection stays open: its request may just have been read.
+	idleGrace = 20 * time.Millisecond
 )
 
 // A connLimiter is a listener that bounds the number of open connections. At the limit it closes the longest-idle
@@ -31,8 +33,8 @@ type connLimiter struct {
 	conns map[net.Conn]connState
 }
 
-// connState says since when a connection is idle, or a request is being answered on it. Whoever has not sent a whole
-// request header is idle.
+// connState says since when a connection is idle, or since when a request on it is being answered. A connection is idle
+// until a whole request header has been read from it.
 type connState struct {
 	idle  bool
 	since time.Time

@@ -88,7 +88,7 @@ func acceptsGzip(r *http.Request) bool {
 	return false
 }
 
-// page returns the gzipped page of the current snapshot. Whoever asks while it is rendered waits for it.
+// page returns the gzipped page of the current snapshot. Requests that come while it is rendered wait for it.
 func (e *Exposition) page() []byte {
 	e.mu.Lock()
 	defer e.mu.Unlock()

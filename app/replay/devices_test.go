@@ -249,7 +249,7 @@ func split(t *testing.T, path string, number int) (before, after string) {
 	}
 }
 
-// Whoever has a name in the list of those that captures tell is called by one of them.
+// A device with names in the list of those that the captures announce is called by one of them.
 func TestDevicesOfNames(t *testing.T) {
 	t.Parallel()
 	dir, tallies := captures.Expected(t)
