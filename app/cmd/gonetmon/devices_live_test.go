@@ -96,7 +96,7 @@ func (lan *testLAN) machine(mode int) *machine {
 	return m
 }
 
-// start turns the router on, which serves DHCP and advertises itself until the test ends.
+// start turns the router on, which serves DHCP.
 func (lan *testLAN) start(pool ...netip.Addr) {
 	lan.t.Helper()
 	r := lan.router
@@ -104,24 +104,25 @@ func (lan *testLAN) start(pool ...netip.Addr) {
 	r.IP("addr add 2001:db8:2::1/64 dev eth0 nodad")
 	lan.until("the router has an address", func() bool { return r.readAddrs() == 2 })
 	lan.dhcp = testnet.ServeDHCP(r.Namespace, "eth0", router4, pool...)
+}
+
+// advertise lets the router advertise itself until ok. It is silent afterwards, so that bytes can be compared.
+func (lan *testLAN) advertise(what string, ok func() bool) {
+	lan.t.Helper()
+	r := lan.router
 	advert := testnet.RouterAdvert(r.mac, r.six["link"], testnet.SourceMAC(r.mac), testnet.PrefixInfo(livePrefix6, time.Hour))
 	wire := testnet.NewSender(r.Namespace, "eth0")
-	ended, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for tick := time.NewTicker(200 * time.Millisecond); ; {
-			wire.Send(advert)
-			select {
-			case <-ended:
-				tick.Stop()
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-	lan.t.Cleanup(func() {
-		close(ended)
-		<-done
+	lan.until(what, func() bool {
+		wire.Send(advert)
+		return ok()
+	})
+}
+
+// advertiseTo lets the router advertise itself until each machine has a link-local, a stable and a temporary address.
+func (lan *testLAN) advertiseTo(machines ...*machine) {
+	lan.t.Helper()
+	lan.advertise("addresses by SLAAC", func() bool {
+		return !slices.ContainsFunc(machines, func(m *machine) bool { return m.readAddrs() < 3 })
 	})
 }
 
@@ -268,7 +269,7 @@ func TestDaemon_DevicesOfKernels(t *testing.T) {
 	p := start(t, here)
 	first := netip.MustParseAddr("192.168.2.50")
 	lan.start(first, first.Next(), first.Next().Next(), netip.MustParseAddr("192.168.2.99"))
-	p.Until("the prefix of the router is in the log", func() bool {
+	lan.advertise("the prefix of the router is in the log", func() bool {
 		return strings.Contains(p.Log.String(), `msg="local prefixes changed" local=192.168.2.0/24,fe80::/10,2001:db8:2::/64`)
 	})
 
@@ -281,9 +282,7 @@ func TestDaemon_DevicesOfKernels(t *testing.T) {
 	alexa.lease("AlexaKitchen")
 	roku.lease("Roku-TV")
 	printer.lease("")
-	lan.until("addresses by SLAAC", func() bool {
-		return !slices.ContainsFunc(newcomers, func(m *machine) bool { return m.readAddrs() < 3 })
-	})
+	lan.advertiseTo(newcomers...)
 	testnet.AnnounceMDNS(alexa.Namespace, "eth0", "alexakitchen.local", alexa.addrs()...)
 	testnet.AnnounceMDNS(printer.Namespace, "eth0", "Printer.local", printer.addrs()...)
 	lan.talk(newcomers...)
@@ -306,7 +305,7 @@ func TestDaemon_DevicesOfKernels(t *testing.T) {
 	if laptop.four != gone {
 		t.Fatalf("the laptop got %s", laptop.four)
 	}
-	lan.until("addresses by SLAAC", func() bool { return laptop.readAddrs() == 3 })
+	lan.advertiseTo(laptop)
 	// Each address of the laptop is announced before the traffic; the router asks again whose the old one is.
 	p.Until("the address is the laptop's", func() bool {
 		all, _ := devicesOf(t, p)
