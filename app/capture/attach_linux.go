@@ -45,6 +45,12 @@ func (r *Ring) checkInterface(now time.Time) {
 		if now, err := lookUp(r.fd, r.cfg.Interface); err == nil {
 			n = now
 		}
+	} else if n.hardware != r.bound.hardware || n.tagging != r.bound.tagging {
+		if err := r.setLink(n); err != nil { // the kind changed in place, as with `iw dev wlan0 set type monitor`
+			r.setReason(err.Error())
+			return
+		}
+		r.bound = n
 	}
 	switch {
 	case n.flags&unix.IFF_UP == 0:
@@ -52,7 +58,7 @@ func (r *Ring) checkInterface(now time.Time) {
 	case n.flags&unix.IFF_RUNNING == 0:
 		r.setReason(ReasonNoCarrier)
 	default:
-		r.setReason("")
+		r.setReason(n.notRead())
 	}
 }
 
@@ -64,7 +70,7 @@ func (r *Ring) attach(n nic) error {
 		_ = unix.SetsockoptPacketMreq(r.fd, unix.SOL_PACKET, unix.PACKET_DROP_MEMBERSHIP, &promiscuous)
 		r.bound = nic{}
 	}
-	if err := setFilter(r.fd, filterFor(n.link())); err != nil {
+	if err := r.setLink(n); err != nil {
 		return err
 	}
 	// On a loopback interface each frame would be seen twice: when it is sent and when it arrives.
@@ -75,7 +81,6 @@ func (r *Ring) attach(n nic) error {
 	if err := unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, ignore); err != nil && ignore == 1 {
 		return fmt.Errorf("ignore outgoing frames: %w", err)
 	}
-	r.linkType = n.link()
 	all := uint16(unix.ETH_P_ALL)<<8 | unix.ETH_P_ALL>>8
 	if err := unix.Bind(r.fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: n.index}); err != nil {
 		return fmt.Errorf("bind: %w", err)
@@ -89,6 +94,12 @@ func (r *Ring) attach(n nic) error {
 	return nil
 }
 
+// setLink prepares for the frames of the interface.
+func (r *Ring) setLink(n nic) error {
+	r.hardware, r.linkType = n.hardware, n.link()
+	return setFilter(r.fd, filterFor(r.linkType))
+}
+
 // stopped is the reason after a stop. It is not logged.
 const stopped = "stopped"
 
@@ -99,18 +110,21 @@ func (r *Ring) setReason(reason string) {
 	}
 	r.reason.Store(&reason)
 	log := r.cfg.Log.With("interface", r.cfg.Interface)
-	switch reason {
-	case "":
+	switch {
+	case reason == "":
 		log.Info("listening")
-	case stopped:
-	case ReasonNoInterface:
+	case reason == stopped:
+	case reason == ReasonNoInterface:
 		log.Warn("interface does not exist, waiting for it", "existing", strings.Join(existingInterfaces(), " "))
-	case ReasonDown:
+	case reason == ReasonDown:
 		if r.bringUpErr != nil {
 			log = log.With("error", r.bringUpErr, "advice", "gonetmon can bring an interface up only at its start and with "+
 				"CAP_NET_ADMIN; run: ip link set "+r.cfg.Interface+" up")
 		}
 		log.Warn("not listening", "reason", reason)
+	case strings.HasPrefix(reason, ReasonNotRead):
+		log.Warn("frames cannot be read, and are counted as other", "reason", reason,
+			"advice", "listen to an interface with Ethernet or IP frames (docs/interfaces.md)")
 	default:
 		log.Warn("not listening", "reason", reason)
 	}

@@ -2,6 +2,8 @@ package capture_test
 
 import (
 	"fmt"
+	"maps"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -78,6 +80,68 @@ func TestRing_FollowsInterface(t *testing.T) {
 	time.Sleep(2 * time.Second)
 	if spent := cpu(t) - used; spent > 200*time.Millisecond {
 		t.Errorf("%v of CPU time in 2 s without the interface", spent)
+	}
+}
+
+// Each frame has the link type that the interface had when it arrived, although the type changes in place.
+func TestRing_FollowsLinkType(t *testing.T) {
+	l := &link{here: testnet.NewNamespace(t)}
+	tap := openTun(t, l.here, "wlan0", unix.IFF_TAP)
+	l.here.Sysctl("net/ipv6/conf/wlan0/disable_ipv6", "1")
+	r := l.open(t, "wlan0", 0)
+	const radiotap, none = 803, 65535
+	want := map[uint16]int{}
+	for _, kind := range []struct{ hardware, link uint16 }{{unix.ARPHRD_ETHER, 1}, {radiotap, none}, {unix.ARPHRD_ETHER, 1}} {
+		l.here.IP("link set wlan0 down")
+		if err := unix.IoctlSetInt(tap, unix.TUNSETLINK, int(kind.hardware)); err != nil {
+			t.Fatal(err)
+		}
+		l.here.IP("link set wlan0 up")
+		for range 10 { // before the ring has looked at the interface
+			if _, err := unix.Write(tap, testnet.UDP(home, away, 100)); err != nil {
+				t.Fatal(err)
+			}
+			want[kind.link]++
+		}
+	}
+	r.Stop()
+	got, batch := map[uint16]int{}, make([]capture.Frame, 8)
+	for {
+		n, err := r.Next(batch)
+		for _, f := range batch[:n] {
+			got[f.Link]++
+		}
+		if err != nil {
+			break
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("frames by link type: got %v, want %v", got, want)
+	}
+}
+
+// An interface whose frames cannot be read is not up, and says why.
+func TestRing_SaysWhatItCannotRead(t *testing.T) {
+	l := &link{here: testnet.NewNamespace(t)}
+	tap := openTun(t, l.here, "wlan0", unix.IFF_TAP)
+	r := l.open(t, "wlan0", 0)
+	var wg sync.WaitGroup
+	wg.Go(func() { read(t, r, nil) })
+	defer wg.Wait()
+	defer r.Stop()
+	for hardware, reason := range map[int]string{803: "ARPHRD 803", 825: "6LoWPAN", unix.ARPHRD_ETHER: ""} {
+		l.here.IP("link set wlan0 down")
+		if err := unix.IoctlSetInt(tap, unix.TUNSETLINK, hardware); err != nil {
+			t.Fatal(err)
+		}
+		l.here.IP("link set wlan0 up")
+		until(t, "the reason says "+reason, func() bool {
+			s := r.Stats()
+			return strings.Contains(s.Reason, reason) && s.Up == (reason == "")
+		})
+	}
+	if a := r.Stats().Attached; a != 1 {
+		t.Errorf("attached %d times, want once", a)
 	}
 }
 

@@ -16,9 +16,15 @@ type block struct {
 
 const (
 	blockHeader = 48 // sizeof(struct tpacket_block_desc): no frame begins earlier
-	frameHeader = int(unsafe.Sizeof(unix.Tpacket3Hdr{}))
+	frameHeader = int(unsafe.Sizeof(tpacket3{}))
 	frameAlign  = 8 // V3_ALIGNMENT: the alignment of struct tpacket3_hdr
 )
+
+// tpacket3 is what the kernel writes in front of each frame: struct tpacket3_hdr, and struct sockaddr_ll behind it (packet(7)).
+type tpacket3 struct {
+	unix.Tpacket3Hdr
+	address unix.RawSockaddrLinklayer
+}
 
 // virtioHeader is struct virtio_net_hdr (linux/virtio_net.h), in the byte order of the machine.
 type virtioHeader struct {
@@ -44,8 +50,9 @@ func blockStatus(memory []byte) *unix.TpacketHdrV1 {
 
 // read fills batch with the next frames. It returns their number, and the number of frames that it had to skip because their
 // headers are impossible. It also skips, uncounted, the frames that the kernel did not finish: it has left an old header there and
-// counted a drop. headroom is what precedes the data of each frame in bytes: the virtio header, or 0. read is part of the hot path.
-func (b *block) read(batch []Frame, headroom int, link uint16) (n, broken int) {
+// counted a drop. headroom is what precedes the data of each frame in bytes: the virtio header, or 0. link is the LINKTYPE of frames
+// that arrived while the interface was of the type hardware, which may have changed meanwhile. read is part of the hot path.
+func (b *block) read(batch []Frame, headroom int, hardware, link uint16) (n, broken int) {
 	next, left := b.next, b.left
 	for n < len(batch) && left > 0 {
 		if uint(next-blockHeader) > uint(len(b.memory)-blockHeader-frameHeader) || next%frameAlign != 0 {
@@ -53,7 +60,7 @@ func (b *block) read(batch []Frame, headroom int, link uint16) (n, broken int) {
 			break
 		}
 		p := unsafe.Pointer(&b.memory[next])
-		h := (*unix.Tpacket3Hdr)(p)
+		h := (*tpacket3)(p)
 		start, room := int(h.Mac), len(b.memory)-next
 		if left > 1 { // the last frame leads nowhere
 			step := int(h.Next_offset)
@@ -77,6 +84,9 @@ func (b *block) read(batch []Frame, headroom int, link uint16) (n, broken int) {
 		n++
 		f.Data = unsafe.Slice((*byte)(mac), h.Snaplen)
 		f.Wire, f.Tag, f.Link, f.GSO = int(h.Len), 0, link, GSO{}
+		if h.address.Hatype != hardware {
+			f.Link = linkOf(h.address.Hatype)
+		}
 		if h.Status&unix.TP_STATUS_VLAN_VALID != 0 { // the kernel removed the outer tag
 			f.Wire, f.Tag = f.Wire+4, 4
 		}

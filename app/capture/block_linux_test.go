@@ -27,6 +27,7 @@ func newBlock(count uint32, frames ...testFrame) []byte {
 		binary.NativeEndian.PutUint32(h[16:], f.snaplen) // length on the wire
 		binary.NativeEndian.PutUint32(h[20:], f.status)
 		binary.NativeEndian.PutUint16(h[24:], f.mac)
+		binary.NativeEndian.PutUint16(h[56:], unix.ARPHRD_ETHER)
 	}
 	return memory
 }
@@ -64,7 +65,7 @@ func TestBlock_Read(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := openBlock(tt.memory)
 			batch := make([]Frame, 8)
-			if frames, broken := b.read(batch, vnetHeader, linkEthernet); frames != tt.frames || broken != tt.broken {
+			if frames, broken := b.read(batch, vnetHeader, unix.ARPHRD_ETHER, linkEthernet); frames != tt.frames || broken != tt.broken {
 				t.Errorf("got %d frames and %d broken ones, want %d and %d", frames, broken, tt.frames, tt.broken)
 			}
 			if b.left != 0 {
@@ -77,7 +78,7 @@ func TestBlock_Read(t *testing.T) {
 func TestBlock_ReadTag(t *testing.T) {
 	b := openBlock(newBlock(1, testFrame{0, 100, unix.TP_STATUS_USER | unix.TP_STATUS_VLAN_VALID, 92}))
 	batch := make([]Frame, 1)
-	n, _ := b.read(batch, vnetHeader, linkEthernet)
+	n, _ := b.read(batch, vnetHeader, unix.ARPHRD_ETHER, linkEthernet)
 	if f := batch[0]; n != 1 || f.Wire != 104 || f.Tag != 4 || len(f.Data) != 100 || f.Link != linkEthernet {
 		t.Errorf("%d frames, %d bytes, tag of %d, %d stored, link type %d", n, f.Wire, f.Tag, len(f.Data), f.Link)
 	}
@@ -90,7 +91,7 @@ func readAll(t *testing.T, memory []byte, headroom int) {
 	batch := make([]Frame, 3)
 	for b.left > 0 {
 		left := b.left
-		n, broken := b.read(batch, headroom, linkEthernet)
+		n, broken := b.read(batch, headroom, unix.ARPHRD_ETHER, linkEthernet)
 		for _, f := range batch[:n] {
 			at := uintptr(unsafe.Pointer(unsafe.SliceData(f.Data))) - uintptr(unsafe.Pointer(&memory[0]))
 			if at < uintptr(blockHeader+frameHeader+headroom) || at > uintptr(len(memory)) || len(f.Data) > len(memory)-int(at) {
@@ -131,7 +132,7 @@ func BenchmarkBlock_Read(b *testing.B) {
 	batch := make([]Frame, 8)
 	for b.Loop() {
 		for block := openBlock(memory); block.left > 0; {
-			if _, broken := block.read(batch, vnetHeader, linkEthernet); broken > 0 {
+			if _, broken := block.read(batch, vnetHeader, unix.ARPHRD_ETHER, linkEthernet); broken > 0 {
 				b.Fatal("broken")
 			}
 		}

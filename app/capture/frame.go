@@ -30,6 +30,5 @@ type GSO struct {
 const (
 	linkEthernet = 1
 	linkRaw      = 101
-	linkRadiotap = 127
-	linkUnknown  = 65535
+	linkUnknown  = 65535 // no LINKTYPE: the frames are not read
 )

@@ -56,7 +56,8 @@ type Ring struct {
 
 	bound      nic    // index 0: not bound
 	bringUpErr error  // why the interface could not be brought up, if it was down
-	linkType   uint16 // of the bound interface
+	hardware   uint16 // ARPHRD_* of the bound interface, as of the last check
+	linkType   uint16 // LINKTYPE of its frames
 	checked    time.Time
 	rejecting  time.Time // when the stop began; zero before
 
@@ -166,7 +167,7 @@ func (r *Ring) Next(batch []Frame) (int, error) {
 
 // readBlock fills batch from the current block and returns the number of frames. Frames are counted with the last of their block.
 func (r *Ring) readBlock(batch []Frame) int {
-	n, broken := r.block.read(batch, r.headroom, r.linkType)
+	n, broken := r.block.read(batch, r.headroom, r.hardware, r.linkType)
 	if broken > 0 {
 		r.broken.Add(uint64(broken))
 	}

@@ -7,14 +7,16 @@ type Stats struct {
 	Frames     uint64    // frames read from the socket; one of them may stand for several on the wire (see GSO)
 	Drops      uint64    // frames that reached the socket while the ring was full, as counted by the kernel
 	Attached   uint64    // how often the ring was bound to the interface
-	Up         bool      // bound to an interface that is up and has a carrier
+	Up         bool      // bound to an interface that is up, has a carrier and frames that can be read
 	Reason     string    // why Up is false; "" if it is true
 	LastActive time.Time // when the reading goroutine was last active; has a monotonic clock reading
 }
 
-// Reasons in Stats. There are others: errors of the kernel, as text.
+// Reasons in Stats. There are others: errors of the kernel, as text. After ReasonNotRead follows what the frames are instead; they
+// are returned all the same, with a Link that stands for nothing.
 const (
 	ReasonNoInterface = "no such interface"
 	ReasonDown        = "interface is down"
+	ReasonNotRead     = "its frames are neither Ethernet nor IP"
 	ReasonNoCarrier   = "interface has no carrier (is the cable plugged in?)"
 )

@@ -247,13 +247,16 @@ func (p *page) notices(s *device.Snapshot, meters []meter.Status) (all []notice)
 
 // remedy returns a hint for the reason in capture.Stats.
 func remedy(reason string) string {
-	switch reason {
-	case capture.ReasonNoInterface:
+	switch {
+	case reason == capture.ReasonNoInterface:
 		return "gonetmon waits for it. Check the spelling of GONETMON_INTERFACE: ip link lists the interfaces."
-	case capture.ReasonDown:
+	case reason == capture.ReasonDown:
 		return "Bring it up (ip link set … up), or let gonetmon do it: restart it with CAP_NET_ADMIN."
-	case capture.ReasonNoCarrier:
+	case reason == capture.ReasonNoCarrier:
 		return "Counting continues when the link is back."
+	case strings.HasPrefix(reason, capture.ReasonNotRead):
+		return "Its frames are only counted as other. Listen to an interface with Ethernet or IP frames, for example the one that " +
+			"has your network's address: docs/interfaces.md has a table."
 	}
 	return ""
 }

@@ -273,6 +273,8 @@ func TestPage_Notices(t *testing.T) {
 		{"no interface", Config{Snapshot: none, Meters: down(capture.ReasonNoInterface)},
 			"Nothing is captured on eth1: no such interface."},
 		{"down", Config{Snapshot: none, Meters: down(capture.ReasonDown)}, "CAP_NET_ADMIN"},
+		{"frames that are not read", Config{Snapshot: none, Meters: down(capture.ReasonNotRead + " (radiotap)")},
+			"only counted as other"},
 		{"no carrier", Config{Snapshot: none, Meters: down(capture.ReasonNoCarrier)}, "when the link is back"},
 		{"no prefix", Config{Snapshot: with(traffic.ScopeOther), Meters: up(5), Prefixes: func() []netip.Prefix { return nil }},
 			"GONETMON_CIDR"},
