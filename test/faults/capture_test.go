@@ -298,7 +298,6 @@ func cutFiles(b *bench) string {
 			}
 			files++
 			status, out, log := b.replay(path, prefixesOf(tallies[name]))
-			log = withoutLibraryLine(log)
 			var tally replay.Tally
 			switch {
 			case status == 2 && out == "" && strings.HasPrefix(log, "gonetmon: ") && strings.Count(log, "\n") == 1:
@@ -310,12 +309,4 @@ func cutFiles(b *bench) string {
 		}
 	}
 	return fmt.Sprintf("%d files, %d counted up to the cut, %d refused", files, counted, files-counted)
-}
-
-// withoutLibraryLine removes what the metrics library may log at the start.
-func withoutLibraryLine(log string) string {
-	if libraryLine.MatchString(log) {
-		_, log, _ = strings.Cut(log, "\n")
-	}
-	return log
 }

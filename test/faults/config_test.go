@@ -82,7 +82,6 @@ func checkValues(b *bench) string {
 // Log records may come before the line.
 func (b *bench) requireComplaint(want, status int, log, text string) {
 	b.Helper()
-	log = withoutLibraryLine(log)
 	for strings.HasPrefix(log, "time=") && status == want {
 		var record string
 		record, log, _ = strings.Cut(log, "\n")

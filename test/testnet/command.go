@@ -25,12 +25,7 @@ func Run(tb testing.TB, cmd *exec.Cmd) (status int, out, log string) {
 func RequireUsageError(tb testing.TB, cmd *exec.Cmd, want string) {
 	tb.Helper()
 	status, out, log := Run(tb, cmd)
-	// The metrics library may log a line at the start, on machines without pressure stall information.
-	log = strings.Join(strings.FieldsFunc(log, func(r rune) bool { return r == '\n' }), "\n")
-	if first, rest, ok := strings.Cut(log, "\n"); ok && strings.Contains(first, "INFO: metrics: disable exposing PSI") {
-		log = rest
-	}
-	if status != 2 || out != "" || !strings.HasPrefix(log, "gonetmon: ") || strings.Contains(log, "\n") ||
+	if status != 2 || out != "" || !strings.HasPrefix(log, "gonetmon: ") || strings.Count(log, "\n") != 1 ||
 		!strings.Contains(log, want) {
 		tb.Errorf("status %d, output %q, log %q, want one line with %q", status, out, log, want)
 	}
