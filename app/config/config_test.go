@@ -82,12 +82,18 @@ func TestLoad(t *testing.T) {
 // A value that cannot be used is refused in one line that names the variable, the value and an example.
 func TestLoad_Refuses(t *testing.T) {
 	for variable, values := range map[string][]string{
-		"INTERFACE":       {"averylonginterface", "eth1,#eth2", "eth0:1", "../eth0", ",", "auto,eth1", "eth1,eth1"},
-		"CIDR":            {"192.168.2.1", "192.168.2.0/33", "::ffff:192.168.2.0/120", "192.168.2.0/24,auto", "192.168.2.1/24,192.168.2.0/24"},
-		"ADDR":            {"localhost", "224.0.0.1", "255.255.255.255", `"127.0.0.1`, "192.168.2.0/24"},
-		"PORT":            {"http", "tcp://10.0.0.7:8080", "65536", "-1"},
-		"HOST_NAMES":      {"nas.fritz.box:8080", "none,nas.fritz.box", "None 0", "nas.example,NAS.example"},
-		"DNS_SERVERS":     {"dns.lan", "1.1.1.1:0", "none,1.1.1.1", "1.1.1.1,1.1.1.1:53"},
+		"INTERFACE": {"averylonginterface", "eth1,#eth2", "eth0:1", "../eth0", ",", "auto,eth1", "eth1,eth1"},
+		"CIDR":      {"192.168.2.1", "192.168.2.0/33", "::ffff:192.168.2.0/120", "192.168.2.0/24,auto", "192.168.2.1/24,192.168.2.0/24"},
+		"ADDR": {
+			"localhost", "224.0.0.1", "255.255.255.255", "::ffff:224.0.0.1", `"127.0.0.1`, "192.168.2.0/24",
+			"[::1", "::1]", "[127.0.0.1]", "[::1]:8080", "fe80::1", "fe80::1%eth0", "[::1%lo]",
+		},
+		"PORT":       {"http", "tcp://10.0.0.7:8080", "65536", "-1"},
+		"HOST_NAMES": {"nas.fritz.box:8080", "none,nas.fritz.box", "None 0", "nas.example,NAS.example"},
+		"DNS_SERVERS": {
+			"dns.lan", "1.1.1.1:0", "none,1.1.1.1", "1.1.1.1,1.1.1.1:53", "224.0.0.251", "0.0.0.0", "[::]:53", "fe80::1",
+			"[fe80::1]:53", "[::1", "255.255.255.255",
+		},
 		"NAMES":           {"ptr,netbios"},
 		"STRIP_DOMAIN":    {"my domain!", ".auto", "auto,lan", "lan,.Lan."},
 		"REPORT_INTERVAL": {"60", "10ms", "-1m"},

@@ -96,22 +96,29 @@ type servers struct {
 }
 
 func (v *servers) Decode(value string) error {
-	list, word, err := parseList(value, []string{auto, none}, func(part string) (netip.AddrPort, error) {
-		server, err := netip.ParseAddrPort(part)
-		if err != nil {
-			addr, err := netip.ParseAddr(strings.Trim(part, "[]"))
-			if err != nil {
-				return server, fmt.Errorf("%q is not an IP address, with or without a port", part)
-			}
-			server = netip.AddrPortFrom(addr, 53)
-		}
-		if server.Port() == 0 {
-			return server, fmt.Errorf("%q has port 0", part)
-		}
-		return server, nil
-	})
+	list, word, err := parseList(value, []string{auto, none}, parseServer)
 	*v = servers{list, word == none}
 	return err
+}
+
+// parseServer parses the address of a DNS server, with or without a port.
+func parseServer(text string) (netip.AddrPort, error) {
+	addr, port := text, uint16(53)
+	if both, err := netip.ParseAddrPort(text); err == nil {
+		addr, port = both.Addr().String(), both.Port()
+	}
+	ip, err := parseAddr(addr)
+	switch {
+	case err != nil:
+		return netip.AddrPort{}, fmt.Errorf("%q is %w, with or without a port", text, err)
+	case ip.IsUnspecified():
+		return netip.AddrPort{}, fmt.Errorf("%q is not the address of a machine", text)
+	case port == 0:
+		return netip.AddrPort{}, fmt.Errorf("%q has port 0", text)
+	case ip.Is6() && ip.IsLinkLocalUnicast() && ip.Zone() == "":
+		return netip.AddrPort{}, fmt.Errorf("%q is a link-local address without its interface, for example %s%%eth0", text, ip)
+	}
+	return netip.AddrPortFrom(ip, port), nil
 }
 
 func (v servers) String() string {

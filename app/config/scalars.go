@@ -10,19 +10,38 @@ import (
 	"time"
 )
 
-// address is an IP address to listen on.
+// address is an IP address to listen on. It has no zone: browsers and Prometheus cannot open such an address (RFC 6874
+// was never implemented by them).
 type address struct{ netip.Addr }
 
 func (v *address) Decode(value string) error {
-	a, err := netip.ParseAddr(strings.Trim(strings.TrimSpace(value), "[]"))
-	if err != nil {
-		return errors.New("not an IP address")
-	}
-	if a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
-		return errors.New("not an address of an interface")
+	a, err := parseAddr(value)
+	switch {
+	case err != nil:
+		return err
+	case a.IsLinkLocalUnicast() && a.Is6() || a.Zone() != "":
+		return errors.New("a link-local address, or one with a zone, which browsers cannot open")
 	}
 	v.Addr = a
 	return nil
+}
+
+// parseAddr parses the IP address of a machine, which may stand in brackets if it is IPv6.
+func parseAddr(value string) (netip.Addr, error) {
+	value = strings.TrimSpace(value)
+	if bare, ok := strings.CutPrefix(value, "["); ok {
+		if bare, ok = strings.CutSuffix(bare, "]"); ok && strings.Contains(bare, ":") {
+			value = bare
+		}
+	}
+	a, err := netip.ParseAddr(value)
+	switch {
+	case err != nil:
+		return a, errors.New("not an IP address")
+	case a.Unmap().IsMulticast() || a.Unmap() == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return a, errors.New("not the address of a machine")
+	}
+	return a.Unmap(), nil
 }
 
 // port is a TCP port.
