@@ -18,6 +18,8 @@ import (
 	"gonetmon/test/testnet"
 )
 
+func TestMain(m *testing.M) { testnet.Main(m) }
+
 // The stations in the frames of these tests. Addresses ending in LL are link-local.
 var (
 	laptop, phone, router = mac.Addr{2, 0, 0, 0, 0, 7}, mac.Addr{2, 0, 0, 0, 0, 8}, mac.Addr{2, 0, 0, 0, 0, 1}

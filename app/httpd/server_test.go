@@ -16,7 +16,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"gonetmon/test/testnet"
 )
+
+func TestMain(m *testing.M) { testnet.Main(m) }
 
 const pageSize = 1000
 

@@ -18,6 +18,8 @@ import (
 	"gonetmon/test/testnet"
 )
 
+func TestMain(m *testing.M) { testnet.Main(m) }
+
 // A slice is a Source of frames in memory.
 type slice struct {
 	frames []capture.Frame

@@ -25,7 +25,10 @@ import (
 	"gonetmon/app/meter"
 	"gonetmon/test/golden"
 	"gonetmon/test/snapshots"
+	"gonetmon/test/testnet"
 )
+
+func TestMain(m *testing.M) { testnet.Main(m) }
 
 func text(e *Exposition) string {
 	var b strings.Builder

@@ -5,7 +5,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"gonetmon/test/testnet"
 )
+
+func TestMain(m *testing.M) { testnet.Main(m) }
 
 func TestCanonical(t *testing.T) {
 	label63 := strings.Repeat("a", 63)

@@ -13,7 +13,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gonetmon/app/names"
+	"gonetmon/test/testnet"
 )
+
+func TestMain(m *testing.M) { testnet.Main(m) }
 
 // fakeServers are the DNS servers of a test. They record the queries.
 type fakeServers struct {

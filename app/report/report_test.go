@@ -16,7 +16,10 @@ import (
 	"gonetmon/app/traffic"
 	"gonetmon/test/golden"
 	"gonetmon/test/snapshots"
+	"gonetmon/test/testnet"
 )
+
+func TestMain(m *testing.M) { testnet.Main(m) }
 
 // A recorder keeps each write.
 type recorder struct{ writes []string }

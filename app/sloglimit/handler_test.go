@@ -12,7 +12,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"gonetmon/test/testnet"
 )
+
+func TestMain(m *testing.M) { testnet.Main(m) }
 
 // A buffer is a bytes.Buffer for several goroutines.
 type buffer struct {

@@ -10,7 +10,11 @@ import (
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
+
+	"gonetmon/test/testnet"
 )
+
+func TestMain(m *testing.M) { testnet.Main(m) }
 
 func count(t *Table, src, dst string, bytes uint64) {
 	s, d := netip.MustParseAddr(src), netip.MustParseAddr(dst)

@@ -25,7 +25,10 @@ import (
 	"gonetmon/app/packet"
 	"gonetmon/app/traffic"
 	"gonetmon/test/golden"
+	"gonetmon/test/testnet"
 )
+
+func TestMain(m *testing.M) { testnet.Main(m) }
 
 func get(cfg Config, query string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()

@@ -1,9 +1,0 @@
-package meter
-
-import (
-	"testing"
-
-	"gonetmon/test/testnet"
-)
-
-func TestMain(m *testing.M) { testnet.Main(m) }
