@@ -2,6 +2,7 @@ package names
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -11,10 +12,7 @@ import (
 	"gonetmon/app/mac"
 )
 
-const (
-	maxHostsEntries  = 65_536
-	maxHostsBadLines = 10 // that are reported one by one
-)
+const maxHostsBadLines = 10 // that are reported one by one
 
 // Hosts holds the names in a hosts file. Its addresses are unicast, without a zone and never IPv4-mapped, its MACs are those
 // of stations, its names are canonical.
@@ -37,12 +35,16 @@ func (h *Hosts) equal(o *Hosts) bool {
 // and unspecified addresses, and localhost names.
 //
 // It skips bad lines, too. The errors describe the first ten and count the rest; each fits on a line, with quotes from the
-// file escaped and truncated. What follows 65,536 entries is ignored. If r fails, or a line has more than 64 KiB, the Hosts
-// are nil and the only error says why.
+// file escaped and truncated. If r fails, or a line has more than 64 KiB, the Hosts are nil and the only error says why.
 func ParseHosts(r io.Reader) (*Hosts, []error) {
 	p := hostsParser{hosts: &Hosts{Addrs: map[netip.Addr]string{}, MACs: map[mac.Addr]string{}}}
-	if err := p.parse(r); err != nil {
-		return nil, []error{err}
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		p.line++
+		p.entry(lines.Text())
+	}
+	if err := lines.Err(); err != nil {
+		return nil, []error{fmt.Errorf("line %d: %w", p.line+1, err)}
 	}
 	if p.skipped > 0 {
 		p.errs = append(p.errs, fmt.Errorf("%d more bad lines", p.skipped))
@@ -57,30 +59,15 @@ type hostsParser struct {
 	skipped int // bad lines beyond maxHostsBadLines
 }
 
-func (p *hostsParser) parse(r io.Reader) error {
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		p.line++
-		if !p.entry(lines.Text()) {
-			p.errs = append(p.errs, fmt.Errorf("line %d: more than %d entries, the rest is ignored", p.line, maxHostsEntries))
-			return nil
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("line %d: %w", p.line+1, err)
-	}
-	return nil
-}
-
-// entry parses one line. It returns false if there are too many entries.
-func (p *hostsParser) entry(line string) bool {
+// entry parses one line.
+func (p *hostsParser) entry(line string) {
 	if p.line == 1 {
 		line = strings.TrimPrefix(line, "\ufeff") // byte order mark
 	}
 	line, _, _ = strings.Cut(line, "#")
 	words := strings.Fields(line)
 	if len(words) == 0 {
-		return true
+		return
 	}
 	hw, macErr := mac.Parse(words[0])
 	addr, addrErr := netip.ParseAddr(words[0])
@@ -88,39 +75,26 @@ func (p *hostsParser) entry(line string) bool {
 	switch {
 	case macErr != nil && addrErr != nil:
 		p.bad("%s is neither an IP address nor a MAC", quote(words[0]))
-		return true
+		return
 	case macErr == nil && !hw.IsStation():
 		p.bad("%s is not the MAC of a device", quote(words[0]))
-		return true
+		return
 	case addrErr == nil && !isUnicast(addr):
-		return true
+		return
 	case len(words) == 1:
 		p.bad("%s has no name", quote(words[0]))
-		return true
+		return
 	}
 	name, ok := Canonical(words[1])
 	switch {
 	case !ok:
 		p.bad("name %s: %s", quote(words[1]), whyNotCanonical(words[1]))
-		return true
 	case isLocalhost(name):
-		return true
 	case macErr == nil:
-		return addEntry(p.hosts, p.hosts.MACs, hw, name)
+		p.hosts.MACs[hw] = cmp.Or(p.hosts.MACs[hw], name)
+	default:
+		p.hosts.Addrs[addr] = cmp.Or(p.hosts.Addrs[addr], name)
 	}
-	return addEntry(p.hosts, p.hosts.Addrs, addr, name)
-}
-
-// addEntry adds an entry to one of the maps of hosts, unless key has one. It returns false if there are too many entries.
-func addEntry[K comparable](hosts *Hosts, entries map[K]string, key K, name string) bool {
-	if _, ok := entries[key]; ok {
-		return true
-	}
-	if hosts.Len() == maxHostsEntries {
-		return false
-	}
-	entries[key] = name
-	return true
 }
 
 // bad adds an error for the current line.

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -105,18 +104,6 @@ func checkErrors(t *testing.T, errs []error, begins []string) {
 	if len(errs) != len(begins) {
 		t.Errorf("%d errors, want %d", len(errs), len(begins))
 	}
-}
-
-func TestParseHosts_MaxEntries(t *testing.T) {
-	var many strings.Builder
-	for i := range maxHostsEntries + 2 {
-		fmt.Fprintf(&many, "10.%d.%d.%d h%d\n", i>>16, i>>8&255, i&255, i)
-	}
-	hosts, errs := ParseHosts(strings.NewReader(many.String()))
-	if hosts.Len() != maxHostsEntries {
-		t.Errorf("%d names, want %d", hosts.Len(), maxHostsEntries)
-	}
-	checkErrors(t, errs, []string{"line 65537: more than 65536 entries"})
 }
 
 func TestParseHosts_Unreadable(t *testing.T) {

@@ -10,10 +10,7 @@ import (
 	"time"
 )
 
-const (
-	hostsInterval  = 2 * time.Second
-	maxHostsWrites = 5 // checks that find the file changed again before it is loaded anyway
-)
+const hostsInterval = 2 * time.Second
 
 // A HostsFile loads a hosts file again when it changes.
 //
@@ -27,7 +24,6 @@ type HostsFile struct {
 	hosts   *Hosts      // the last good ones
 	loaded  fs.FileInfo // of the file when hosts were loaded; nil to load it again
 	pending fs.FileInfo // of a changed file that is not loaded yet
-	writes  int         // checks in a row that found the file changed
 	failing bool        // the last check failed
 }
 
@@ -61,7 +57,7 @@ func (f *HostsFile) Load() error {
 		return fmt.Errorf("%s: %w", f.path, errs[0])
 	}
 	recovered := f.failing
-	f.loaded, f.pending, f.writes, f.failing = info, nil, 0, false
+	f.loaded, f.pending, f.failing = info, nil, false
 	for _, err := range errs {
 		f.log.Warn("bad line in hosts file", "error", err)
 	}
@@ -101,19 +97,18 @@ func (f *HostsFile) check() error {
 	if err != nil {
 		return err
 	}
-	if unchanged(info, f.loaded) {
-		f.pending, f.writes = nil, 0
-		return nil
-	}
-	if !unchanged(info, f.pending) && f.writes < maxHostsWrites {
+	switch {
+	case Unchanged(info, f.loaded):
+		f.pending = nil
+	case !Unchanged(info, f.pending):
 		f.pending = info
-		f.writes++
-		return nil
+	default:
+		return f.Load()
 	}
-	return f.Load()
+	return nil
 }
 
-// unchanged reports whether a file was neither written to nor replaced since old, which may be nil.
-func unchanged(info, old fs.FileInfo) bool {
+// Unchanged reports whether a file was neither written to nor replaced since old, which may be nil.
+func Unchanged(info, old fs.FileInfo) bool {
 	return old != nil && os.SameFile(info, old) && info.Size() == old.Size() && info.ModTime().Equal(old.ModTime())
 }

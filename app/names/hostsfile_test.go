@@ -153,13 +153,6 @@ func TestHostsFile_Run(t *testing.T) {
 			h.checks(1)
 			h.want(both, failed)
 		}},
-		{"written all the time", func(h *hostsFileTest) {
-			for i := range 12 {
-				h.write(twoNames + strings.Repeat("#", i))
-				h.checks(1)
-			}
-			h.want(both, loaded, "changed")
-		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

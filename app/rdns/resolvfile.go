@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"gonetmon/app/names"
 )
 
 const resolvInterval = 5 * time.Second
@@ -57,7 +59,7 @@ func (f *ResolvFile) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 		info, err := os.Stat(f.path)
-		if err != nil || unchanged(info, f.loaded) {
+		if err != nil || names.Unchanged(info, f.loaded) {
 			continue
 		}
 		old := f.servers
@@ -66,9 +68,4 @@ func (f *ResolvFile) Run(ctx context.Context) error {
 			f.changed(f.servers)
 		}
 	}
-}
-
-// unchanged reports whether a file was neither written to nor replaced since old, which may be nil.
-func unchanged(info, old fs.FileInfo) bool {
-	return old != nil && os.SameFile(info, old) && info.Size() == old.Size() && info.ModTime().Equal(old.ModTime())
 }

@@ -10,9 +10,8 @@ import (
 )
 
 const (
-	burst       = 12          // capacity of a token bucket
-	interval    = time.Minute // between two tokens
-	maxMessages = 256         // number of buckets; messages are fixed texts, so there are far fewer
+	burst    = 12          // capacity of a token bucket
+	interval = time.Minute // between two tokens
 )
 
 // A Handler is a slog.Handler that passes records on to another one with a token bucket for each message: 12 records at once, and
@@ -25,8 +24,8 @@ type Handler struct {
 
 // A state is shared by a handler and those derived from it.
 type state struct {
-	mu      sync.Mutex // guards all below
-	buckets map[string]*bucket
+	mu      sync.Mutex         // guards all below
+	buckets map[string]*bucket // by message; messages are fixed texts, so there are few
 }
 
 // A bucket limits the records of one message.
@@ -90,13 +89,9 @@ func (h *Handler) Flush() {
 	}
 }
 
-// bucket returns the bucket of a message. If there are too many, the others share one.
+// bucket returns the bucket of a message.
 func (s *state) bucket(message string) *bucket {
 	b := s.buckets[message]
-	if b == nil && len(s.buckets) >= maxMessages {
-		message = ""
-		b = s.buckets[message]
-	}
 	if b == nil {
 		b = &bucket{tokens: burst, filled: time.Now()}
 		s.buckets[message] = b
