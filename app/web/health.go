@@ -2,8 +2,8 @@ package web
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gonetmon/app/capture"
@@ -17,55 +17,42 @@ import (
 
 // health is the lower part of the page.
 type health struct {
-	Interfaces []iface
-	Classes    []class
-	Prefixes   []string
-	Devices    string // with an address
-	Former     string // devices without an address; "" if none
-	Hosts      string
-	Overflow   string // "" if none
-	Waiting    string // "" if none
-	Forgotten  string // "" if none
-	Lookups    *lookups
-	Discovery  *facts
-	Tables     []table
-}
-
-// An iface is one interface.
-type iface struct {
-	Name       string
-	Up         bool
-	Reason     string
-	Frames     string
-	Drops      string
-	DropShare  string // "" if none
-	Reattached uint64 // how often the interface disappeared and came back
+	Meters    []meter.Status
+	Frames    uint64 // of all classes
+	Classes   []class
+	Prefixes  []netip.Prefix
+	Devices   int // with an address
+	Former    int // devices without an address
+	Hosts     int
+	Overflow  uint64 // bytes
+	Waiting   uint64 // bytes
+	Forgotten uint64 // bytes
+	Lookups   *lookups
+	Discovery *facts
+	Tables    []device.TableUsage
 }
 
 // A class is one class of frames.
-type class struct{ Name, Frames, Bytes, Share string }
+type class struct {
+	Name string
+	meter.Class
+}
 
 // lookups describe reverse DNS.
 type lookups struct {
-	Queries, InFlight, Queued string
-	Failures                  []item
-	Invalid                   string // names; "" if none
+	rdns.Stats
+	Failures []item
 }
 
 // facts describe neighbor discovery.
 type facts struct {
-	Facts     []item
-	Malformed string // "" if none
-	Invalid   string // likewise
-	Skipped   string // likewise
+	Facts                       []item
+	Malformed, Invalid, Skipped uint64
 }
 
-type item struct{ Name, Count string }
-
-// A table is the usage of an internal table.
-type table struct {
-	Name, Used, Limit string
-	Full              bool
+type item struct {
+	Name  string
+	Count uint64
 }
 
 // A notice is a problem with a hint.
@@ -75,104 +62,72 @@ type notice struct {
 }
 
 func (p *page) health(s *device.Snapshot, meters []meter.Status) health {
-	var h health
-	h.network(s)
-	h.capture(meters)
-	if p.cfg.Prefixes != nil {
-		for _, prefix := range p.cfg.Prefixes() {
-			h.Prefixes = append(h.Prefixes, prefix.String())
-		}
+	bytes := func(t *traffic.Totals) uint64 { return t.Sent().Bytes + t.Received().Bytes }
+	devices := s.NumAddressed()
+	h := health{
+		Meters: meters, Devices: devices, Former: len(s.Devices) - devices, Hosts: s.Hosts, Tables: s.Tables,
+		Overflow: bytes(&s.Overflow), Waiting: bytes(&s.Waiting), Forgotten: bytes(&s.Forgotten),
 	}
-	tables := s.Tables
+	h.frames(meters)
+	if p.cfg.Prefixes != nil {
+		h.Prefixes = p.cfg.Prefixes()
+	}
 	if p.cfg.Names != nil {
 		stats := p.cfg.Names()
 		h.Lookups = newLookups(stats)
-		tables = append(slices.Clip(tables), device.TableUsage{Name: "dns", Used: stats.Cached, Limit: s.Limit})
+		h.Tables = append(slices.Clip(h.Tables), device.TableUsage{Name: "dns", Used: stats.Cached, Limit: s.Limit})
 	}
 	if p.cfg.Facts != nil {
 		h.Discovery = newFacts(p.cfg.Facts())
 		if p.cfg.ControlDrops != nil {
-			h.Discovery.Skipped = positive(p.cfg.ControlDrops())
+			h.Discovery.Skipped = p.cfg.ControlDrops()
 		}
-	}
-	for _, t := range tables {
-		h.Tables = append(h.Tables, newTable(t))
 	}
 	return h
 }
 
-func (h *health) network(s *device.Snapshot) {
-	devices := s.NumAddressed()
-	h.Devices, h.Former, h.Hosts = grouped(uint64(devices)), positive(uint64(len(s.Devices)-devices)), grouped(uint64(s.Hosts))
-	bytes := func(t *traffic.Totals) string {
-		if n := t.Sent().Bytes + t.Received().Bytes; n > 0 {
-			return inBytes(n)
-		}
-		return ""
+// frames adds up the frames of all interfaces.
+func (h *health) frames(meters []meter.Status) {
+	if len(meters) == 0 {
+		return
 	}
-	h.Overflow, h.Waiting, h.Forgotten = bytes(&s.Overflow), bytes(&s.Waiting), bytes(&s.Forgotten)
-}
-
-func (h *health) capture(meters []meter.Status) {
-	var all meter.Classes
-	for _, m := range meters {
-		i := iface{Name: m.Interface, Up: m.Up, Reason: m.Reason, Frames: grouped(m.Frames), Drops: grouped(m.Drops)}
-		if m.Attached > 1 {
-			i.Reattached = m.Attached - 1
+	for c, word := range [packet.NumClasses]string{"IPv4", "IPv6", "ARP", "other", "malformed"} {
+		sum := class{Name: word}
+		for _, m := range meters {
+			sum.Frames += m.Classes[c].Frames
+			sum.Bytes += m.Classes[c].Bytes
 		}
-		if m.Drops > 0 {
-			i.DropShare = percent(m.Drops, m.Frames+m.Drops)
-		}
-		h.Interfaces = append(h.Interfaces, i)
-		for c := range all {
-			all[c].Frames += m.Classes[c].Frames
-			all[c].Bytes += m.Classes[c].Bytes
-		}
-	}
-	var frames uint64
-	for _, c := range all {
-		frames += c.Frames
-	}
-	words := [packet.NumClasses]string{"IPv4", "IPv6", "ARP", "other", "malformed"}
-	for c, word := range words {
-		if len(meters) > 0 {
-			h.Classes = append(h.Classes, class{word, grouped(all[c].Frames), inBytes(all[c].Bytes), percent(all[c].Frames, frames)})
-		}
+		h.Frames += sum.Frames
+		h.Classes = append(h.Classes, sum)
 	}
 }
 
-func newTable(t device.TableUsage) table {
-	name := map[string]string{"hosts": "addresses with traffic", "neighbours": "other known addresses",
-		"macs": "MAC addresses", "devices": "device names", "dns": "DNS cache"}[t.Name]
-	used, limit := uint64(max(t.Used, 0)), uint64(max(t.Limit, 0))
-	return table{Name: cmp.Or(name, t.Name), Used: grouped(used), Limit: grouped(limit), Full: limit > 0 && used >= limit}
+// dropShare returns the share of an interface's frames that were dropped.
+func dropShare(m meter.Status) string { return percent(m.Drops, m.Frames+m.Drops) }
+
+// reattached returns how often an interface disappeared and came back.
+func reattached(m meter.Status) uint64 { return max(m.Attached, 1) - 1 }
+
+func tableName(name string) string {
+	words := map[string]string{"hosts": "addresses with traffic", "neighbours": "other known addresses",
+		"macs": "MAC addresses", "devices": "device names", "dns": "DNS cache"}
+	return cmp.Or(words[name], name)
 }
 
 func newFacts(s discovery.Stats) *facts {
 	f := &facts{}
-	var malformed, invalid uint64
-	words := [discovery.NumProtocols]string{"ARP", "NDP", "DHCP", "DHCPv6", "mDNS"}
-	for p, word := range words {
+	for p, word := range [discovery.NumProtocols]string{"ARP", "NDP", "DHCP", "DHCPv6", "mDNS"} {
 		if s.Facts[p] > 0 {
-			f.Facts = append(f.Facts, item{word, grouped(s.Facts[p])})
+			f.Facts = append(f.Facts, item{word, s.Facts[p]})
 		}
-		malformed += s.Malformed[p]
-		invalid += s.NamesRefused[p]
+		f.Malformed += s.Malformed[p]
+		f.Invalid += s.NamesRefused[p]
 	}
-	f.Malformed, f.Invalid = positive(malformed), positive(invalid)
 	return f
 }
 
-// positive returns n with its digits in groups, or "" if it is 0.
-func positive(n uint64) string {
-	if n == 0 {
-		return ""
-	}
-	return grouped(n)
-}
-
 func newLookups(s rdns.Stats) *lookups {
-	l := &lookups{Queries: grouped(s.Queries), InFlight: strconv.Itoa(s.InFlight), Queued: strconv.Itoa(s.Queued)}
+	l := &lookups{Stats: s}
 	words := [rdns.NumReasons]string{
 		rdns.Timeout:   "timeouts",
 		rdns.Network:   "server unreachable",
@@ -186,10 +141,9 @@ func newLookups(s rdns.Stats) *lookups {
 	}
 	for reason, n := range s.Failures {
 		if n > 0 {
-			l.Failures = append(l.Failures, item{words[reason], grouped(n)})
+			l.Failures = append(l.Failures, item{words[reason], n})
 		}
 	}
-	l.Invalid = positive(s.NamesRefused)
 	return l
 }
 
@@ -239,7 +193,7 @@ func (p *page) notices(s *device.Snapshot, meters []meter.Status) (all []notice)
 	}
 	if s.Limit > 0 && s.Hosts >= s.Limit {
 		all = append(all, notice{
-			Text: "The limit of " + grouped(uint64(s.Limit)) + " addresses is reached: further addresses are only counted together.",
+			Text: "The limit of " + grouped(s.Limit) + " addresses is reached: further addresses are only counted together.",
 			Hint: "If you have more addresses, increase GONETMON_MAX_HOSTS."})
 	}
 	return all

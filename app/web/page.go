@@ -44,7 +44,10 @@ type page struct {
 
 // NewPage returns the page. It uses no JavaScript and no external resources, and its policy forbids them.
 func NewPage(cfg Config) http.Handler {
-	layout, err := template.New("page").Parse(pageHTML)
+	layout, err := template.New("page").Funcs(template.FuncMap{
+		"ago": ago, "bits": inBits, "bytes": inBytes, "dropShare": dropShare, "grouped": grouped, "percent": percent,
+		"reattached": reattached, "short": short, "tableName": tableName,
+	}).Parse(pageHTML)
 	if err != nil {
 		panic("web: " + err.Error())
 	}
@@ -68,9 +71,6 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	h.Set("Content-Security-Policy", p.policy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
 	_, _ = w.Write(b.Bytes())
 }

@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,16 +19,73 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
+	"gonetmon/app/discovery"
 	"gonetmon/app/mac"
 	"gonetmon/app/meter"
 	"gonetmon/app/names"
 	"gonetmon/app/packet"
+	"gonetmon/app/rdns"
 	"gonetmon/app/traffic"
 	"gonetmon/test/golden"
+	"gonetmon/test/snapshots"
 	"gonetmon/test/testnet"
 )
 
 func TestMain(m *testing.M) { testnet.Main(m) }
+
+// healthy returns the configuration of a page without problems.
+func healthy() Config {
+	return Config{
+		Snapshot: func() *device.Snapshot {
+			s := snapshots.Home()
+			s.Overflow, s.Forgotten = traffic.Totals{}, traffic.Totals{}
+			return s
+		},
+		Meters: func() []meter.Status {
+			m := snapshots.Meters()[:1]
+			m[0].Drops, m[0].Attached = 0, 1
+			return m
+		},
+		Names: func() rdns.Stats { return rdns.Stats{Queries: 96, Cached: 31} },
+		Facts: func() discovery.Stats {
+			return discovery.Stats{Facts: [discovery.NumProtocols]uint64{discovery.ARP: 18_204, discovery.MDNS: 942}}
+		},
+		ControlDrops: func() uint64 { return 0 }, Prefixes: lan, Version: "v1.2.3",
+	}
+}
+
+func lan() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24"), netip.MustParsePrefix("fe80::/10")}
+}
+
+// sick returns the configuration of a page with all kinds of problems.
+func sick() Config {
+	c := healthy()
+	c.Snapshot = func() *device.Snapshot {
+		s := snapshots.Home()
+		s.Tables[2].Used = s.Tables[2].Limit
+		return s
+	}
+	c.Meters = snapshots.Meters
+	c.Names = func() rdns.Stats {
+		s := rdns.Stats{Queries: 512, NamesRefused: 2, InFlight: 3, Queued: 11, Cached: 31}
+		s.Failures[rdns.Timeout], s.Failures[rdns.ServFail] = 21, 4
+		return s
+	}
+	c.Facts = func() (s discovery.Stats) {
+		s.Facts[discovery.DHCPv6] = 3
+		s.Malformed[discovery.DHCP], s.Malformed[discovery.MDNS] = 1, 2
+		s.NamesRefused[discovery.DHCP], s.NamesRefused[discovery.MDNS] = 4, 19
+		return s
+	}
+	c.ControlDrops = func() uint64 { return 1_377 }
+	return c
+}
+
+// empty returns a snapshot of nothing.
+func empty() *device.Snapshot {
+	return &device.Snapshot{Time: snapshots.Start.Add(time.Hour), Start: snapshots.Start, Limit: 10}
+}
 
 func get(cfg Config, query string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
@@ -41,8 +98,7 @@ func styleless(page string) string { return strings.Replace(page, pageCSS, "", 1
 
 func TestPage_Golden(t *testing.T) {
 	for name, cfg := range map[string]Config{
-		"home": healthyConfig(), "sick": sickConfig(),
-		"empty": {Snapshot: func() *device.Snapshot { return &device.Snapshot{Time: now, Start: start, Limit: 4096} }},
+		"home": healthy(), "sick": sick(), "empty": {Snapshot: empty},
 	} {
 		t.Run(name, func(t *testing.T) {
 			golden.Equal(t, name+".html", styleless(get(cfg, "").Body.String()))
@@ -50,36 +106,38 @@ func TestPage_Golden(t *testing.T) {
 	}
 }
 
-var hostile = []string{
-	`quote"`, "apos'", "<script>alert(1)</script>", "</style><script>", "{{.}}", `{{template "x"}}`, "<img src=x onerror=alert(1)>",
-	"-->", "bad\xffutf8", "new\nline", "&amp;", `"><svg onload=alert(1)>.evil`, "javascript:alert(1)", "\u202eright", "",
-}
-
-// The page has the same elements and attributes with any name.
-func TestPage_EscapesNames(t *testing.T) {
-	page := func(name string) string {
-		s := home()
-		devices := slices.Clone(s.Devices)
-		for i := range devices {
-			devices[i].Name, devices[i].Vendor = name, "by "+name
+// FuzzPage renders the page with any names of devices, vendors and interfaces, and any query. It must have the same elements and
+// attributes as with good names.
+func FuzzPage(f *testing.F) {
+	names := append([]string{"apos'", "</style><script>", `{{template "x"}}`, "<img src=x onerror=alert(1)>", "-->", "&amp;",
+		`"><svg onload=alert(1)>.evil`, "javascript:alert(1)", "\u202eright"}, snapshots.HostileNames...)
+	for i, name := range names {
+		f.Add(name, names[(i+1)%len(names)], "sort=now&pause")
+		f.Add(name, name, "sort="+name)
+	}
+	f.Fuzz(func(t *testing.T, name, other, query string) {
+		page := func(name, other string) []string {
+			s := snapshots.Home()
+			for i := range s.Devices {
+				s.Devices[i].Name, s.Devices[i].Vendor = name, "by "+other
+			}
+			m := snapshots.Meters()
+			m[0].Interface, m[1].Interface, m[1].Reason = name, other, name
+			cfg := sick()
+			cfg.Snapshot, cfg.Version = func() *device.Snapshot { return s }, other
+			cfg.Meters = func() []meter.Status { return m }
+			w := httptest.NewRecorder()
+			NewPage(cfg).ServeHTTP(w, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/", RawQuery: query}})
+			return structure(t, w.Body.String())
 		}
-		s.Devices = devices
-		m := sick()
-		m[0].Interface, m[1].Interface, m[1].Reason = name, name, name
-		cfg := healthyConfig()
-		cfg.Snapshot, cfg.Version = func() *device.Snapshot { return s }, name
-		cfg.Meters = func() []meter.Status { return m }
-		return get(cfg, "").Body.String()
-	}
-	want := structure(t, page("good"))
-	if len(want) < 200 {
-		t.Errorf("only %d tokens", len(want))
-	}
-	for _, name := range hostile {
-		if diff := cmp.Diff(want, structure(t, page(name))); diff != "" {
-			t.Errorf("%q (-want +got):\n%s", name, diff)
+		want := page("good", "fine")
+		if len(want) < 100 {
+			t.Errorf("only %d tags", len(want))
 		}
-	}
+		if diff := cmp.Diff(want, page(name, other)); diff != "" {
+			t.Errorf("%q, %q, %q (-want +got):\n%s", name, other, query, diff)
+		}
+	})
 }
 
 // structure returns the tags of a page with the names of their attributes.
@@ -104,7 +162,7 @@ func structure(t *testing.T, page string) (tags []string) {
 }
 
 func TestPage_IsWellFormed(t *testing.T) {
-	d := xml.NewDecoder(strings.NewReader(styleless(get(healthyConfig(), "").Body.String())))
+	d := xml.NewDecoder(strings.NewReader(styleless(get(healthy(), "").Body.String())))
 	d.Strict = false
 	d.AutoClose = xml.HTMLAutoClose
 	d.Entity = xml.HTMLEntity
@@ -119,17 +177,16 @@ func TestPage_IsWellFormed(t *testing.T) {
 
 // The policy allows the style sheet of the page, and nothing else.
 func TestPage_Headers(t *testing.T) {
-	w := get(healthyConfig(), "")
+	w := get(healthy(), "")
 	policy := w.Header().Get("Content-Security-Policy")
-	for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'",
+	for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'", "img-src data:",
 		"style-src 'sha256-"} {
 		if !strings.Contains(policy, want) {
 			t.Errorf("policy %q lacks %s", policy, want)
 		}
 	}
 	for name, want := range map[string]string{
-		"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
-		"Content-Length": fmt.Sprint(w.Body.Len()), "Cache-Control": "no-store",
+		"Content-Type": "text/html; charset=utf-8", "Content-Length": fmt.Sprint(w.Body.Len()), "Cache-Control": "no-store",
 	} {
 		if got := w.Header().Get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
@@ -158,51 +215,45 @@ func order(page string) string {
 }
 
 func TestPage_Sorts(t *testing.T) {
-	const (
-		idle    = " brother-printer guest-tablet"
-		byTotal = "ben-laptop nas chromecast-livingroom annas-iphone doorbell roku-ultra pi 192.168.178.1 alexa-kitchen thermostat " +
-			"192.168.178.77 garage-esp32"
-	)
+	const byTotal = "nas tv old-phone 192.168.1.77"
+	cfg, home := healthy(), snapshots.Home()
+	home.Devices[4].InRate = 1e9 // the tv
+	cfg.Snapshot = func() *device.Snapshot { return home }
 	for query, want := range map[string]string{
-		"": byTotal,
-		"?sort=now": "nas ben-laptop chromecast-livingroom annas-iphone 192.168.178.1 pi alexa-kitchen doorbell roku-ultra " +
-			"thermostat 192.168.178.77 garage-esp32",
-		"?sort=name": "192.168.178.1 192.168.178.77 alexa-kitchen annas-iphone ben-laptop chromecast-livingroom doorbell " +
-			"garage-esp32 nas pi roku-ultra thermostat",
-		"?sort=<x>": byTotal,
+		"": byTotal, "?sort=<x>": byTotal, "?sort=now": "tv nas old-phone 192.168.1.77",
+		"?sort=name": "192.168.1.77 nas old-phone tv",
 	} {
-		if got := order(get(healthyConfig(), query).Body.String()); got != want+idle {
-			t.Errorf("%q:\n got %s\nwant %s", query, got, want+idle)
+		if got := order(get(cfg, query).Body.String()); got != want+" printer" { // which is idle
+			t.Errorf("%q:\n got %s\nwant %s", query, got, want)
 		}
 	}
 }
 
 func TestNewRow(t *testing.T) {
 	hw := mac.Addr{0x24, 0x0a, 0xc4, 1, 2, 3}
+	dev := func(name, source, vendor string, hw mac.Addr, hosts ...string) device.Device {
+		return device.Device{Name: name, Source: source, Vendor: vendor, MAC: hw, Hosts: snapshots.Addrs(hosts...)}
+	}
 	for _, c := range []struct {
 		name                string
 		d                   device.Device
 		lack, mac, title    string
 		addresses, nameFrom string
 	}{
-		{name: "named", d: withMAC(dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), names.SourceMDNS, "Espressif", hw),
-			title: "Espressif, 24:0a:c4:01:02:03", addresses: "10.0.0.1", nameFrom: "name from mDNS"},
-		{name: "nothing known", d: dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), addresses: "10.0.0.1",
-			nameFrom: "name from DNS"},
-		{name: "no name", d: withMAC(dev("10.0.0.1", 0, 0, 0, traffic.Totals{}, "10.0.0.1"), names.SourceAddress, "", hw),
-			lack: "no name", mac: "24:0a:c4:01:02:03", title: "24:0a:c4:01:02:03"},
-		{name: "the MAC for a name", d: withMAC(dev(hw.String(), 0, 0, 0, traffic.Totals{}, "10.0.0.1"), names.SourceAddress,
-			"Espressif", hw),
-			lack: "no name", title: "Espressif, 24:0a:c4:01:02:03", addresses: "10.0.0.1"},
-		{name: "no address", d: withMAC(dev("tv.lan", 0, 0, 0, traffic.Totals{}), names.SourceFile, "", mac.Addr{}),
-			lack: "no address", nameFrom: "name from your hosts file"},
-		{name: "many addresses", d: withMAC(dev("tv.lan", 0, 0, 0, traffic.Totals{}, "10.0.0.1", "10.0.0.2", "fe80::1"),
-			names.SourceDHCP, "", hw),
-			title: "24:0a:c4:01:02:03, 10.0.0.1 10.0.0.2 fe80::1", addresses: "10.0.0.1 10.0.0.2", nameFrom: "name from DHCP"},
+		{"named", dev("tv.lan", names.SourceMDNS, "Espressif", hw, "10.0.0.1"),
+			"", "", "Espressif, 24:0a:c4:01:02:03", "10.0.0.1", "name from mDNS"},
+		{"nothing known", dev("tv.lan", names.SourcePTR, "", mac.Addr{}, "10.0.0.1"), "", "", "", "10.0.0.1", "name from DNS"},
+		{"no name", dev("10.0.0.1", names.SourceAddress, "", hw, "10.0.0.1"),
+			"no name", "24:0a:c4:01:02:03", "24:0a:c4:01:02:03", "", ""},
+		{"the MAC for a name", dev(hw.String(), names.SourceAddress, "Espressif", hw, "10.0.0.1"),
+			"no name", "", "Espressif, 24:0a:c4:01:02:03", "10.0.0.1", ""},
+		{"no address", dev("tv.lan", names.SourceFile, "", mac.Addr{}), "no address", "", "", "", "name from your hosts file"},
+		{"many addresses", dev("tv.lan", names.SourceDHCP, "", hw, "10.0.0.1", "10.0.0.2", "fe80::1"),
+			"", "", "24:0a:c4:01:02:03, 10.0.0.1 10.0.0.2 fe80::1", "10.0.0.1 10.0.0.2", "name from DHCP"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRow(&c.d, 0, 0)
-			got := []string{r.Lack, r.MAC, r.Title, strings.Join(r.Addresses, " "), r.Source}
+			r := newRow(&c.d, 0)
+			got := []string{r.Lack, r.ShownMAC, r.Title, strings.Join(r.Addresses, " "), r.NameFrom}
 			if diff := cmp.Diff([]string{c.lack, c.mac, c.title, c.addresses, c.nameFrom}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -212,34 +263,23 @@ func TestNewRow(t *testing.T) {
 
 func TestPage_Pauses(t *testing.T) {
 	const tag = `<meta http-equiv="refresh" content="5">`
-	if page := get(healthyConfig(), "?sort=now").Body.String(); !strings.Contains(page, tag) ||
+	if page := get(healthy(), "?sort=now").Body.String(); !strings.Contains(page, tag) ||
 		!strings.Contains(page, `href="?pause=1&amp;sort=now">pause`) {
 		t.Error("the page does not refresh itself, or can't be paused")
 	}
-	if page := get(healthyConfig(), "?sort=now&pause").Body.String(); strings.Contains(page, "http-equiv") ||
+	if page := get(healthy(), "?sort=now&pause").Body.String(); strings.Contains(page, "http-equiv") ||
 		!strings.Contains(page, `href="?sort=now">resume`) {
 		t.Error("the paused page refreshes itself, or can't be resumed")
 	}
 }
 
-func crowd(n int) *device.Snapshot {
-	s := &device.Snapshot{Time: now, Start: start, Hosts: n, Limit: n + 1}
-	var all []device.Device
-	for i := range n {
-		all = append(all, dev(fmt.Sprintf("d%06d.lan", i), 0, float64(i), 0, totals(uint64(i)*1000, 0, 0, 0, 0),
-			netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String()))
-	}
-	s.Devices = all
-	return s
-}
-
 func TestPage_BoundsRows(t *testing.T) {
-	s := crowd(maxRows + 11)
+	s := snapshots.Crowd(maxRows + 11)
 	page := get(Config{Snapshot: func() *device.Snapshot { return s }}, "").Body.String()
 	if n := len(cells.FindAllString(page, -1)); n != maxRows {
 		t.Errorf("%d rows, want %d", n, maxRows)
 	}
-	if want := "and 11 more devices, 55.0" + hard + "kB in total"; !strings.Contains(page, want) { // 0 + 1 + … + 10 kB
+	if want := "and 11 more devices, 132" + hard + "GB in total"; !strings.Contains(page, want) { // of 12 GB each
 		t.Errorf("no %q", want)
 	}
 }
@@ -260,33 +300,32 @@ func TestPage_Notices(t *testing.T) {
 	}
 	with := func(scope traffic.Scope) func() *device.Snapshot {
 		return func() *device.Snapshot {
-			s := &device.Snapshot{Time: now, Start: start, Limit: 10}
+			s := empty()
 			s.Network[traffic.IPv4][scope].Bytes = 1000
 			return s
 		}
 	}
-	none := func() *device.Snapshot { return &device.Snapshot{Time: now, Start: start, Limit: 10} }
 	for _, c := range []struct {
 		name string
 		cfg  Config
 		want string // "" for no notice
 	}{
 		{"all well", Config{Snapshot: with(traffic.ScopeInternet), Meters: up(5), Prefixes: lan}, ""},
-		{"nothing known", Config{Snapshot: none}, ""},
-		{"no interface", Config{Snapshot: none, Meters: down(capture.ReasonNoInterface)},
+		{"nothing known", Config{Snapshot: empty}, ""},
+		{"no interface", Config{Snapshot: empty, Meters: down(capture.ReasonNoInterface)},
 			"Nothing is captured on eth1: no such interface."},
-		{"down", Config{Snapshot: none, Meters: down(capture.ReasonDown)}, "CAP_NET_ADMIN"},
-		{"frames that are not read", Config{Snapshot: none, Meters: down(capture.ReasonNotRead + " (radiotap)")},
+		{"down", Config{Snapshot: empty, Meters: down(capture.ReasonDown)}, "CAP_NET_ADMIN"},
+		{"frames that are not read", Config{Snapshot: empty, Meters: down(capture.ReasonNotRead + " (radiotap)")},
 			"only counted as other"},
-		{"no carrier", Config{Snapshot: none, Meters: down(capture.ReasonNoCarrier)}, "when the link is back"},
+		{"no carrier", Config{Snapshot: empty, Meters: down(capture.ReasonNoCarrier)}, "when the link is back"},
 		{"no prefix", Config{Snapshot: with(traffic.ScopeOther), Meters: up(5), Prefixes: func() []netip.Prefix { return nil }},
 			"GONETMON_CIDR"},
-		{"no frames", Config{Snapshot: none, Meters: up(0), Prefixes: lan}, "No traffic has been seen on eth1 yet."},
-		{"no IP", Config{Snapshot: none, Meters: up(5), Prefixes: lan}, "none of it is IP."},
+		{"no frames", Config{Snapshot: empty, Meters: up(0), Prefixes: lan}, "No traffic has been seen on eth1 yet."},
+		{"no IP", Config{Snapshot: empty, Meters: up(5), Prefixes: lan}, "none of it is IP."},
 		{"not ours", Config{Snapshot: with(traffic.ScopeOther), Meters: up(5), Prefixes: lan}, "none to or from your addresses."},
-		{"drops", Config{Snapshot: home, Meters: sick, Prefixes: lan}, "GONETMON_RING_SIZE"},
-		{"full", Config{Snapshot: func() *device.Snapshot { s := home(); s.Limit = s.Hosts; return s }, Meters: up(5)},
-			"The limit of 31 addresses"},
+		{"drops", Config{Snapshot: snapshots.Home, Meters: snapshots.Meters, Prefixes: lan}, "GONETMON_RING_SIZE"},
+		{"full", Config{Snapshot: func() *device.Snapshot { s := snapshots.Home(); s.Limit = s.Hosts; return s }, Meters: up(5)},
+			"The limit of 7 addresses"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			page := get(c.cfg, "").Body.String()
@@ -300,15 +339,16 @@ func TestPage_Notices(t *testing.T) {
 
 func TestUnits(t *testing.T) {
 	plain := strings.NewReplacer(hard, " ", narrow, "_")
+	start := snapshots.Start
 	for want, got := range map[string]string{
-		"1.00 MB": inBytes(999_500), "41.5 kbit/s": inBits(5187.5),
-		"7": grouped(7), "999": grouped(999), "1_000": grouped(1000), "12_345_678": grouped(12_345_678),
-		"0 s": span(-time.Second), "59 s": span(59 * time.Second), "1 min": span(time.Minute), "3 h 12 min": span(3*time.Hour + 12*time.Minute + 5),
-		"2 d 4 h": span(52 * time.Hour), "now": ago(9 * time.Second), "10 s ago": ago(10 * time.Second),
-		"59 min ago": ago(time.Hour - 1), "3 h ago": ago(3 * time.Hour), "9 d ago": ago(9 * 24 * time.Hour),
-		"14:03": clock(start, now), "23 Nov 14:03": clock(start, now.Add(24*time.Hour)), "0 %": percent(0,
-			0), "< 0.1 %": percent(1, 1e6),
-		"9.9 %": percent(99, 1000), "10 %": percent(100, 1000), "100 %": percent(1, 1),
+		"7": grouped(7), "999": grouped(uint64(999)), "1_000": grouped(1000), "12_345_678": grouped(12_345_678),
+		"0 s": span(-time.Second), "59 s": span(59 * time.Second), "1 min": span(time.Minute),
+		"3 h 12 min": span(3*time.Hour + 12*time.Minute + 5), "2 d 4 h": span(52 * time.Hour),
+		"now": ago(9 * time.Second), "10 s ago": ago(10 * time.Second), "59 min ago": ago(time.Hour - 1),
+		"3 h ago": ago(3 * time.Hour), "9 d ago": ago(9 * 24 * time.Hour),
+		"14:03": clock(start, start.Add(time.Hour)), "23 Nov 14:03": clock(start, start.Add(24*time.Hour)),
+		"0 %": percent(0, 0), "< 0.1 %": percent(1, 1e6), "9.9 %": percent(99, 1000), "10 %": percent(100, 1000),
+		"100 %": percent(1, 1),
 	} {
 		if got = plain.Replace(got); got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -318,8 +358,8 @@ func TestUnits(t *testing.T) {
 
 func BenchmarkPage(b *testing.B) {
 	for _, n := range []int{20, 4096} {
-		s := crowd(n)
-		p := NewPage(Config{Snapshot: func() *device.Snapshot { return s }, Meters: healthy, Names: lookupsWell, Prefixes: lan})
+		s := snapshots.Crowd(n)
+		p := NewPage(Config{Snapshot: func() *device.Snapshot { return s }, Meters: snapshots.Meters, Prefixes: lan})
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

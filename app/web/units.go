@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -16,9 +17,9 @@ func inBytes(n uint64) string { return units.Bytes(n, hard) }
 
 func inBits(bytesPerSecond float64) string { return units.Bits(bytesPerSecond, hard) }
 
-// grouped returns n with its digits in groups of three.
-func grouped(n uint64) string {
-	s := strconv.FormatUint(n, 10)
+// grouped returns a number, of any type, with its digits in groups of three.
+func grouped(n any) string {
+	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + narrow + s[i:]
 	}

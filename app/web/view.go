@@ -21,7 +21,7 @@ const (
 	refresh      = 5   // seconds
 )
 
-// A view is the input of the template: formatted text.
+// A view is the input of the template.
 type view struct {
 	Style       template.CSS
 	Version     string
@@ -31,18 +31,18 @@ type view struct {
 	Since       string
 	Span        string
 	Notices     []notice
-	In, Out     string // current rates
-	TopReceiver *top   // nil if there is no traffic
-	TopSender   *top
-	Total       string
-	Packets     string
+	In, Out     float64        // current rates
+	TopReceiver *device.Device // with the highest current rate; nil if there is no traffic
+	TopSender   *device.Device
+	Total       traffic.Count // of the network
 	Scopes      []segment
 	Sort        string
 	Sorts       []link
+	Devices     uint64 // bytes of all devices
 	Rows        []row  // devices with traffic
 	Idle        []row  // devices without
-	More        string // number of devices that are not shown; "" if none
-	MoreTotal   string
+	More        int    // devices that are not shown
+	MoreBytes   uint64
 	Health      health
 }
 
@@ -54,31 +54,23 @@ type link struct {
 
 // A segment is a part of a bar. X and Width are in percent.
 type segment struct {
-	Class, Name, Bytes, Share string
-	X, Width                  float64
+	Class, Name string
+	Bytes       uint64
+	X, Width    float64
 }
-
-// A top is the device with the highest current rate.
-type top struct{ Name, Rate string }
 
 // A row is one device.
 type row struct {
-	Name, Domain  string // "tv" and ".fritz.box"
-	Source        string // of the name; "" if there is none
-	Lack          string // what the device does not have: a name or an address
-	Vendor        string // "" if unknown
-	MAC           string // only without a name; "" if unknown
-	Addresses     []string
-	More          int    // number of further addresses
-	Title         string // the vendor, the MAC, and all addresses if there are more
-	In, Out       string
-	InNow, OutNow string // "" if 0
-	Total, Share  string
-	Internet, LAN string
-	InternetBar   segment
-	LANBar        segment
-	Last          string
-	Active        bool
+	*device.Device
+	Short, Domain        string // "tv" and ".fritz.box"
+	NameFrom             string // where the name is from; "" if there is none
+	Lack                 string // what the device does not have: a name or an address
+	ShownMAC             string // only without a name; "" if unknown
+	Addresses            []string
+	More                 int     // number of further addresses
+	Title                string  // the vendor, the MAC, and all addresses if there are more
+	Total, Internet, LAN uint64  // bytes
+	InternetBar, LANBar  float64 // in percent
 }
 
 func (p *page) view(query url.Values) *view {
@@ -128,8 +120,7 @@ func (v *view) setLinks(query url.Values) {
 }
 
 func (v *view) network(n *traffic.Network) {
-	total := n.Total()
-	v.Total, v.Packets = inBytes(total.Bytes), grouped(total.Packets)
+	v.Total = n.Total()
 	names := [traffic.NumScopes]string{"internet", "inside your network", "multicast", "other networks"}
 	x := 0.0
 	for scope, name := range names {
@@ -140,9 +131,8 @@ func (v *view) network(n *traffic.Network) {
 		if bytes == 0 && scope > int(traffic.ScopeLAN) {
 			continue
 		}
-		w := share(bytes, total.Bytes)
-		v.Scopes = append(v.Scopes, segment{Class: traffic.Scope(scope).String(), Name: name, Bytes: inBytes(bytes),
-			Share: percent(bytes, total.Bytes), X: x, Width: w})
+		w := share(bytes, v.Total.Bytes)
+		v.Scopes = append(v.Scopes, segment{Class: traffic.Scope(scope).String(), Name: name, Bytes: bytes, X: x, Width: w})
 		x += w
 	}
 }
@@ -160,22 +150,20 @@ func used(d *device.Device) uint64 { return d.Totals.Sent().Bytes + d.Totals.Rec
 
 // devices fills the rows: first the devices with traffic, in the order of v.Sort, then those without, by name.
 func (v *view) devices(s *device.Snapshot) {
-	var all, largest uint64
-	var in, out, maxIn, maxOut float64
+	var largest uint64
 	sorted := make([]*device.Device, len(s.Devices))
 	for i := range s.Devices {
 		d := &s.Devices[i]
 		sorted[i] = d
-		all, largest = all+used(d), max(largest, used(d))
-		in, out = in+d.InRate, out+d.OutRate
-		if d.InRate > maxIn {
-			maxIn, v.TopReceiver = d.InRate, &top{short(d), inBits(d.InRate)}
+		v.Devices, largest = v.Devices+used(d), max(largest, used(d))
+		v.In, v.Out = v.In+d.InRate, v.Out+d.OutRate
+		if d.InRate > 0 && (v.TopReceiver == nil || d.InRate > v.TopReceiver.InRate) {
+			v.TopReceiver = d
 		}
-		if d.OutRate > maxOut {
-			maxOut, v.TopSender = d.OutRate, &top{short(d), inBits(d.OutRate)}
+		if d.OutRate > 0 && (v.TopSender == nil || d.OutRate > v.TopSender.OutRate) {
+			v.TopSender = d
 		}
 	}
-	v.In, v.Out = inBits(in), inBits(out)
 	slices.SortStableFunc(sorted, func(a, b *device.Device) int { // the snapshot is sorted by name
 		rate, total := cmp.Compare(b.InRate+b.OutRate, a.InRate+a.OutRate), cmp.Compare(used(b), used(a))
 		switch {
@@ -188,16 +176,11 @@ func (v *view) devices(s *device.Snapshot) {
 		}
 		return cmp.Or(total, rate)
 	})
-	if more := len(sorted) - maxRows; more > 0 {
-		var bytes uint64
-		for _, d := range sorted[maxRows:] {
-			bytes += used(d)
-		}
-		v.More, v.MoreTotal = grouped(uint64(more)), inBytes(bytes)
-		sorted = sorted[:maxRows]
+	for _, d := range sorted[min(len(sorted), maxRows):] {
+		v.More, v.MoreBytes = v.More+1, v.MoreBytes+used(d)
 	}
-	for _, d := range sorted {
-		if r := newRow(d, all, largest); used(d) > 0 {
+	for _, d := range sorted[:len(sorted)-v.More] {
+		if r := newRow(d, largest); used(d) > 0 {
 			v.Rows = append(v.Rows, r)
 		} else {
 			v.Idle = append(v.Idle, r)
@@ -210,19 +193,22 @@ var sourceWords = map[string]string{
 	names.SourceMDNS: "name from mDNS",
 }
 
-// newRow returns the row of a device. all is the traffic of all devices, and largest that of the one with the most.
-func newRow(d *device.Device, all, largest uint64) row {
-	r := row{Name: short(d), Vendor: d.Vendor, Source: sourceWords[d.Source], Active: d.InRate+d.OutRate > 0}
+// newRow returns the row of a device. largest is the traffic of the device with the most.
+func newRow(d *device.Device, largest uint64) row {
+	internet := d.Totals.Out[traffic.ScopeInternet].Bytes + d.Totals.In[traffic.ScopeInternet].Bytes
+	lan := used(d) - internet
+	r := row{Device: d, Short: short(d), NameFrom: sourceWords[d.Source], Total: used(d), Internet: internet, LAN: lan,
+		InternetBar: share(internet, largest), LANBar: share(lan, largest)}
 	switch {
 	case len(d.Hosts) == 0:
 		r.Lack = "no address"
 	case d.Source == names.SourceAddress:
 		r.Lack = "no name"
 		if mac := d.MAC.String(); mac != d.Name {
-			r.MAC = mac
+			r.ShownMAC = mac
 		}
 	}
-	r.Domain = d.Name[len(r.Name):]
+	r.Domain = d.Name[len(r.Short):]
 	for _, a := range d.Hosts {
 		switch text := a.String(); {
 		case text == d.Name:
@@ -233,23 +219,6 @@ func newRow(d *device.Device, all, largest uint64) row {
 		}
 	}
 	r.Title = title(d, r.More > 0)
-	if d.InRate > 0 {
-		r.InNow = inBits(d.InRate)
-	}
-	if d.OutRate > 0 {
-		r.OutNow = inBits(d.OutRate)
-	}
-	total := used(d)
-	if total == 0 {
-		return r
-	}
-	internet := d.Totals.Out[traffic.ScopeInternet].Bytes + d.Totals.In[traffic.ScopeInternet].Bytes
-	r.In, r.Out = inBytes(d.Totals.Received().Bytes), inBytes(d.Totals.Sent().Bytes)
-	r.Total, r.Share = inBytes(total), percent(total, all)
-	r.Internet, r.LAN = inBytes(internet), inBytes(total-internet)
-	r.InternetBar.Width = share(internet, largest)
-	r.LANBar.X, r.LANBar.Width = r.InternetBar.Width, share(total-internet, largest)
-	r.Last = ago(d.Idle)
 	return r
 }
 
