@@ -68,24 +68,27 @@ func TestDaemon_NamesDevices(t *testing.T) {
 			s.Send(testnet.UDP(away, host, 72))
 		}
 	}
-	var m map[string]float64
-	p.Until("three devices and the unseen one on the page", func() bool {
-		m = p.Metrics()
-		_, ok := m[`node_bytes_total{device="unseen.lan"}`]
-		return ok && m[`node_bytes_total{device="192.168.2.10"}`] > 0
-	})
-	for series, want := range map[string]float64{
-		`node_bytes_total{device="alexakitchen"}`: 110000, `node_bytes_total{device="roku.lan"}`: 110000,
-		`node_bytes_total{device="192.168.2.10"}`: 110000, `node_bytes_total{device="unseen.lan"}`: 0,
-		`gonetmon_device_bytes_total{device="alexakitchen",direction="out",scope="internet"}`: 100000,
-		`gonetmon_device_bytes_total{device="alexakitchen",direction="in",scope="internet"}`:  10000,
-		`gonetmon_device_packets_total{device="alexakitchen",direction="in",scope="lan"}`:     0,
-		`gonetmon_hosts_limit`: 4096, `gonetmon_capture_up{interface="mon0"}`: 1,
-	} {
-		if got, ok := m[series]; !ok || got != want {
-			t.Errorf("%s is %v (%v), want %v", series, got, ok, want)
+	p.Until("all devices under their names with all their bytes", func() bool {
+		m := p.Metrics()
+		for series, want := range map[string]float64{
+			`node_bytes_total{device="alexakitchen"}`: 110000,
+			`node_bytes_total{device="roku.lan"}`:     110000,
+			`node_bytes_total{device="192.168.2.10"}`: 110000,
+			`node_bytes_total{device="unseen.lan"}`:   0,
+
+			`gonetmon_device_bytes_total{device="alexakitchen",direction="out",scope="internet"}`: 100000,
+			`gonetmon_device_bytes_total{device="alexakitchen",direction="in",scope="internet"}`:  10000,
+			`gonetmon_device_packets_total{device="alexakitchen",direction="in",scope="lan"}`:     0,
+
+			`gonetmon_hosts_limit`:                  4096,
+			`gonetmon_capture_up{interface="mon0"}`: 1,
+		} {
+			if got, ok := m[series]; !ok || got != want {
+				return false
+			}
 		}
-	}
+		return true
+	})
 	if _, page := p.Get(""); !strings.Contains(page, "alexakitchen") || !strings.Contains(page, "192.168.2.7") {
 		t.Error("the page does not show alexakitchen and its address")
 	}
