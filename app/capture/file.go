@@ -27,6 +27,9 @@ const (
 // gzipMagic is the first bytes of a gzip file, RFC 1952 section 2.3.1.
 var gzipMagic = []byte{0x1f, 0x8b}
 
+// packed are other kinds of compression, by the first bytes of a file.
+var packed = map[string]string{"\xfd7zXZ": "xz", "\x28\xb5\x2f\xfd": "zstd", "BZh": "bzip2"}
+
 // ErrNoCapture is the error for a file without a readable capture header: something else, an empty file, or a pcap file of fewer
 // than 24 bytes.
 var ErrNoCapture = errors.New("not a pcap or pcapng file")
@@ -262,6 +265,18 @@ func (f *File) where() string {
 func (f *File) headerError(err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
+		b, _ := f.in.Peek(8)
+		if len(b) == 0 {
+			return fmt.Errorf("%s: empty: %w", f.name, ErrNoCapture)
+		}
+		for magic, name := range packed {
+			if bytes.HasPrefix(b, []byte(magic)) {
+				return fmt.Errorf("%s: compressed with %s, unpack it first: %w", f.name, name, ErrNoCapture)
+			}
+		}
+		if f.info.Format != "unknown" {
+			return fmt.Errorf("%s: cut short in its header: %w", f.name, ErrNoCapture)
+		}
 		return fmt.Errorf("%s: %w", f.name, ErrNoCapture)
 	case errors.Is(err, io.ErrUnexpectedEOF), isGzipDamage(err):
 		return fmt.Errorf("%s: gzip data is damaged: %w", f.name, ErrNoCapture)

@@ -43,10 +43,11 @@ type Config struct {
 	MaxHosts     int            // addresses that are counted individually
 
 	Version, Revision string    // of this program
+	In                io.Reader // read for the file name "-"
 	Out, Warnings     io.Writer // for what is printed, and for lines about what is wrong with a file
 }
 
-// Run counts the files and prints what they hold.
+// Run counts the files and prints what they hold. The file "-" is standard input.
 func Run(cfg Config, files []string) error {
 	r := newReplayer(cfg)
 	for _, name := range files {
@@ -109,24 +110,39 @@ func newReplayer(cfg Config) *replayer {
 
 // count counts one file.
 func (r *replayer) count(name string) error {
-	file, err := capture.OpenFile(name)
+	file, err := r.open(name)
 	if err != nil {
 		return usage.Errorf("%w", err)
 	}
 	defer func() { _ = file.Close() }()
+	if name == standardInput {
+		name = "standard input"
+	}
 	if r.cfg.Format == Tallies {
 		return r.tally(file, name)
 	}
-	_, err = r.run(file, name, meter.New(&controlTap{File: file, replayer: r}, r.table))
+	tap := &controlTap{File: file, replayer: r}
+	_, err = r.run(file, name, meter.New(tap, r.table), &tap.unread)
 	return err
+}
+
+// standardInput is the name that stands for standard input instead of a file.
+const standardInput = "-"
+
+func (r *replayer) open(name string) (*capture.File, error) {
+	if name == standardInput {
+		return capture.NewFile(r.cfg.In, "standard input")
+	}
+	return capture.OpenFile(name)
 }
 
 // tally counts one file by itself, and prints its tally.
 func (r *replayer) tally(file *capture.File, name string) error {
 	tally := newTally(r.lan.Current().List())
-	m := meter.New(&linkCounter{file, tally.File.LinkTypes}, r.table)
+	source := &linkCounter{File: file, links: tally.File.LinkTypes}
+	m := meter.New(source, r.table)
 	m.OnNonIP = tally.countNonIP
-	info, err := r.run(file, name, m)
+	info, err := r.run(file, name, m, &source.unread)
 	if err != nil {
 		return err
 	}
@@ -142,8 +158,8 @@ func (r *replayer) tally(file *capture.File, name string) error {
 	return tally.write(r.cfg.Out)
 }
 
-// run runs a meter to the end of the file.
-func (r *replayer) run(file *capture.File, name string, m *meter.Meter) (capture.Info, error) {
+// run runs a meter to the end of the file, and says what keeps the counts from being those of all traffic.
+func (r *replayer) run(file *capture.File, name string, m *meter.Meter, unread *unread) (capture.Info, error) {
 	if err := m.Run(context.Background()); err != nil {
 		return capture.Info{}, fmt.Errorf("%s: %w", name, err)
 	}
@@ -151,6 +167,10 @@ func (r *replayer) run(file *capture.File, name string, m *meter.Meter) (capture
 	if info.Damage != "" {
 		_, _ = fmt.Fprintf(r.cfg.Warnings, "gonetmon: %s: %s; everything before that is counted\n", name, info.Damage)
 	}
+	if unread.frames == 0 {
+		_, _ = fmt.Fprintf(r.cfg.Warnings, "gonetmon: %s: no packets\n", name)
+	}
+	unread.warn(r.cfg.Warnings, name)
 	if info.Last.After(r.last) {
 		r.last = info.Last
 	}

@@ -13,7 +13,7 @@ import (
 type controlTap struct {
 	*capture.File
 	*replayer
-	packet     packet.Packet
+	unread
 	facts      []discovery.Fact
 	lastUpdate time.Time
 	lastFrame  time.Time
@@ -45,9 +45,9 @@ func (c *controlTap) update() {
 	}
 }
 
-// learnFrom learns from a control frame.
+// learnFrom learns from a frame if it is a control frame.
 func (c *controlTap) learnFrom(now time.Time, frame *capture.Frame) {
-	c.packet.Decode(frame.Link, frame.Data, frame.Wire, frame.Tag)
+	c.add(frame)
 	if frame.Link == packet.LinkEthernet && !c.packet.IsControl(frame.Data) {
 		return
 	}
@@ -62,6 +62,7 @@ func (c *controlTap) learnFrom(now time.Time, frame *capture.Frame) {
 // A linkCounter counts the frames of a file by link type.
 type linkCounter struct {
 	*capture.File
+	unread
 	links map[uint16]uint64
 }
 
@@ -70,6 +71,7 @@ func (l *linkCounter) Next(batch []capture.Frame) (int, error) {
 	n, err := l.File.Next(batch)
 	for i := range batch[:n] {
 		l.links[batch[i].Link]++
+		l.add(&batch[i])
 	}
 	return n, err
 }

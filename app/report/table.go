@@ -55,8 +55,11 @@ func (t *table) write(w io.Writer, heading string) {
 	_, _ = w.Write(b.Bytes())
 }
 
-// period returns when an interval ends, and how long it is.
+// period returns when an interval ends, if that is known, and how long it is.
 func period(end time.Time, interval time.Duration) string {
+	if end.IsZero() {
+		return interval.Round(time.Second).String()
+	}
 	return end.Format(time.DateTime) + "  " + interval.Round(time.Second).String()
 }
 

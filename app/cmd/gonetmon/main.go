@@ -21,7 +21,7 @@ import (
 const help = `gonetmon counts what every device in a network sends and receives.
 
   gonetmon                  capture, count, and serve the web page and the metrics
-  gonetmon replay FILE...   count capture files (pcap, pcapng; also gzipped) and print the devices
+  gonetmon replay FILE...   count capture files (pcap, pcapng; also gzipped) and print the devices; - reads standard input
          --json             print all counts of each file as JSON instead
          --metrics          print them as the Prometheus page instead
          --devices          print every device with its addresses, MAC and vendor; with --json as JSON

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"slices"
 	"strings"
+	"syscall"
 
 	"gonetmon/app/config"
 	"gonetmon/app/names"
@@ -22,6 +26,12 @@ func runReplay(c *config.Config, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if slices.Contains(files, "-") {
+		// Control-C ends `tcpdump -w - | gonetmon replay -` at its beginning, and what came through the pipe is still printed.
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT)
+		defer stop()
+		context.AfterFunc(ctx, stop) // a second one ends this process too
+	}
 	v, revision := version()
 	return replay.Run(replay.Config{
 		Format:       format,
@@ -32,6 +42,7 @@ func runReplay(c *config.Config, args []string, stdout io.Writer) error {
 		MaxHosts:     int(c.MaxHosts),
 		Version:      v,
 		Revision:     revision,
+		In:           os.Stdin,
 		Out:          stdout,
 		Warnings:     os.Stderr,
 	}, files)
