@@ -17,6 +17,7 @@ const (
 // An answer is the result of a query, or of a lookup of several queries. The zero answer is a failure.
 type answer struct {
 	name    string        // canonical, or "" if there is none
+	alias   string        // of the address, whose name the server has not looked up; "" if it has, or if there is none
 	ttl     time.Duration // of a final answer
 	reason  Reason        // none if it is no failure
 	final   bool          // the server has answered for this address: no other server need be asked
@@ -87,11 +88,13 @@ func parse(m *dns.Msg, owner string) answer {
 // parseNames returns the name of owner. Of several names it takes the first in alphabetical order, so that it is always
 // the same one.
 func parseNames(m *dns.Msg, owner string) answer {
-	targets, ttl, ok := followCNAMEs(m.Answer, owner)
-	if !ok {
+	targets, end, ttl, ok := followCNAMEs(m.Answer, owner)
+	switch {
+	case !ok:
 		return answer{reason: Mismatch, final: true, ttl: minTTL}
-	}
-	if len(targets) == 0 {
+	case len(targets) == 0 && end != owner:
+		return answer{reason: none, final: true, ttl: min(seconds(ttl), negativeTTL(m)), alias: end}
+	case len(targets) == 0:
 		return answer{reason: none, final: true, ttl: negativeTTL(m)}
 	}
 	a := answer{reason: none, final: true, ttl: seconds(ttl)}
@@ -109,9 +112,9 @@ func parseNames(m *dns.Msg, owner string) answer {
 	return a
 }
 
-// followCNAMEs returns the targets of the PTR records of owner, or of the end of its chain of CNAMEs, and the lowest TTL
-// on the way. It is not ok if the chain is too long, or if all PTR records belong to other owners.
-func followCNAMEs(rrs []dns.RR, owner string) (targets []string, ttl uint32, ok bool) {
+// followCNAMEs returns the targets of the PTR records of owner, or of the end of its chain of CNAMEs, that end, and the
+// lowest TTL on the way. It is not ok if the chain is too long, or if all PTR records belong to other owners.
+func followCNAMEs(rrs []dns.RR, owner string) (targets []string, end string, ttl uint32, ok bool) {
 	ttl, foreign := 1<<32-1, false
 	for range maxCNAMEs + 1 {
 		next, nextTTL := "", ttl
@@ -135,11 +138,11 @@ func followCNAMEs(rrs []dns.RR, owner string) (targets []string, ttl uint32, ok 
 		}
 		ttl = nextTTL
 		if len(targets) > 0 || next == "" {
-			return targets, ttl, len(targets) > 0 || !foreign
+			return targets, owner, ttl, len(targets) > 0 || !foreign
 		}
 		owner = next
 	}
-	return nil, 0, false
+	return nil, "", 0, false
 }
 
 // negativeTTL returns how long to believe that there is no name (RFC 2308, 5).

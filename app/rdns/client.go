@@ -18,7 +18,7 @@ const (
 	tryTimeout   = 2 * time.Second
 	maxMessage   = 65535
 	maxDatagrams = 1000 // read per try, so a flood of forged answers gets few guesses
-	ednsSize     = 1232 // fits any path without fragments (DNS flag day 2020)
+	maxAliases   = 2    // queries for a name that a server gave as an alias and did not look up (RFC 2317 needs one)
 )
 
 // A client asks one server for the name of one address. It uses miekg/dns to pack and unpack messages only: the library's
@@ -28,22 +28,41 @@ type client struct {
 	timeout time.Duration // per try
 }
 
-// ask does one lookup at one server: with EDNS, again without EDNS if the server does not know it, and over TCP if the
-// answer was truncated. If ctx ends, it returns at once.
+// ask does one lookup at one server. The queries have no EDNS: a name fits into 512 bytes, and some home routers drop
+// queries that have it. If ctx ends, ask returns at once.
 func (c client) ask(ctx context.Context, server netip.AddrPort, addr netip.Addr) answer {
-	q := newQuery(addr)
-	q.SetEdns0(ednsSize, false)
-	sent := 1
-	m, reason := c.try(ctx, "udp", server, q)
-	if m != nil && (m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented) {
-		q = newQuery(addr)
-		sent++
-		m, reason = c.try(ctx, "udp", server, q)
+	name, err := dns.ReverseAddr(addr.String())
+	if err != nil {
+		panic("rdns: reverse name: " + err.Error())
 	}
-	if m != nil && m.Truncated {
+	var total answer
+	for range maxAliases + 1 {
+		a := c.query(ctx, server, newQuery(name))
+		a.sent += total.sent
+		if total.alias != "" {
+			a.ttl = min(a.ttl, total.ttl)
+		}
+		if a.alias == "" {
+			return a
+		}
+		total, name = a, a.alias
+	}
+	total.alias = ""
+	return total
+}
+
+// query sends one query: over TCP too if the answer over UDP was truncated, or if there was none.
+func (c client) query(ctx context.Context, server netip.AddrPort, q *dns.Msg) answer {
+	m, reason := c.try(ctx, "udp", server, q)
+	sent := 1
+	if silent := m == nil && reason == Timeout; silent && ctx.Err() == nil || m != nil && m.Truncated {
 		sent++
-		if m, reason = c.try(ctx, "tcp", server, q); m == nil || m.Truncated {
-			m, reason = nil, Truncated
+		m, _ = c.try(ctx, "tcp", server, q)
+		if m != nil && m.Truncated {
+			m = nil
+		}
+		if !silent {
+			reason = Truncated
 		}
 	}
 	if m == nil {
@@ -54,12 +73,8 @@ func (c client) ask(ctx context.Context, server netip.AddrPort, addr netip.Addr)
 	return a
 }
 
-// newQuery returns the query for the name of addr, with a random ID.
-func newQuery(addr netip.Addr) *dns.Msg {
-	name, err := dns.ReverseAddr(addr.String())
-	if err != nil {
-		panic("rdns: reverse name: " + err.Error())
-	}
+// newQuery returns the PTR query for a name, with a random ID.
+func newQuery(name string) *dns.Msg {
 	q := new(dns.Msg)
 	q.Id = uint16(rand.Uint32())
 	q.RecursionDesired = true

@@ -51,10 +51,12 @@ func TestClient_Ask(t *testing.T) {
 		{"nodata", testnet.Answer{Mode: testnet.NoData, TTL: 120}, answer{reason: none, final: true, ttl: 120 * time.Second, sent: 1}},
 		{"servfail", testnet.Answer{Mode: testnet.ServFail}, answer{reason: ServFail, sent: 1}},
 		{"refused", testnet.Answer{Mode: testnet.RefusedCode}, answer{reason: Refused, sent: 1}},
-		{"notimp", testnet.Answer{Mode: testnet.NotImp}, answer{reason: RCode, sent: 2}},
-		{"formerr on EDNS", named(testnet.FormErrOnEDNS), good(2)},
-		{"black hole", testnet.Answer{Mode: testnet.BlackHole}, answer{reason: Timeout, sent: 1}},
-		{"too slow", testnet.Answer{TTL: 300, Names: []string{"nas.lan"}, Delay: 2 * testTimeout}, answer{reason: Timeout, sent: 1}},
+		{"notimp", testnet.Answer{Mode: testnet.NotImp}, answer{reason: RCode, sent: 1}},
+		{"a server that drops EDNS", named(testnet.DropEDNS), good(1)},
+		{"black hole", testnet.Answer{Mode: testnet.BlackHole}, answer{reason: Timeout, sent: 2}},
+		{"too slow", testnet.Answer{TTL: 300, Names: []string{"nas.lan"}, Delay: 2 * testTimeout},
+			answer{reason: Timeout, sent: 2}},
+		{"TCP only", named(testnet.SilentUDP), good(2)},
 		{"truncated, then TCP", named(testnet.TruncatedUDP), good(2)},
 		{"truncated, and no TCP", named(testnet.TruncatedNoTCP), answer{reason: Truncated, sent: 2}},
 		{"wrong ID", named(testnet.WrongID), answer{reason: Mismatch, sent: 1}},
@@ -65,7 +67,11 @@ func TestClient_Ask(t *testing.T) {
 		{"8 CNAMEs", testnet.Answer{Mode: testnet.Chain, Links: 8, TTL: 300, Names: []string{"nas.lan"}}, good(1)},
 		{"9 CNAMEs", testnet.Answer{Mode: testnet.Chain, Links: 9, TTL: 300, Names: []string{"nas.lan"}}, liar},
 		{"CNAME to nowhere", testnet.Answer{Mode: testnet.Chain, Links: 1, TTL: 300},
-			answer{reason: none, final: true, ttl: time.Hour, sent: 1}},
+			answer{reason: none, final: true, sent: 2}},
+		{"a CNAME to be asked for", testnet.Answer{Mode: testnet.Alias, Links: 1, TTL: 300, Names: []string{"nas.lan"}}, good(2)},
+		{"2 CNAMEs to be asked for", testnet.Answer{Mode: testnet.Alias, Links: 2, TTL: 300, Names: []string{"nas.lan"}}, good(3)},
+		{"3 CNAMEs to be asked for", testnet.Answer{Mode: testnet.Alias, Links: 3, TTL: 300, Names: []string{"nas.lan"}},
+			answer{reason: none, final: true, ttl: 300 * time.Second, sent: 3}},
 		{"CNAME loop", named(testnet.Loop), liar},
 		{"runt first", named(testnet.RuntFirst), good(1)},
 		{"garbage first", named(testnet.GarbageFirst), good(1)},
@@ -89,14 +95,14 @@ func TestClient_Ask(t *testing.T) {
 				server := testnet.StartDNS(t, nil)
 				server.Set(addr, tt.answer)
 				c := client{timeout: time.Hour}
-				if tt.want.unreachable() {
+				if tt.want.unreachable() || tt.answer.Mode == testnet.SilentUDP {
 					c.timeout = testTimeout
 				}
 				got := c.ask(t.Context(), server.Addr, addr)
 				if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(answer{})); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", addr, diff)
 				}
-				if n := server.QueriesFor(addr); n != got.sent {
+				if n := server.Queries(); n != got.sent {
 					t.Errorf("%s: %d queries came, %d counted", addr, n, got.sent)
 				}
 			}

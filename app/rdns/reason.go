@@ -5,11 +5,11 @@ type Reason uint8
 
 // The reasons, in the order of Stats.Failures.
 const (
-	Timeout   Reason = iota // no datagram until the deadline
+	Timeout   Reason = iota // no answer until the deadline, over TCP either
 	Network                 // ICMP unreachable, no route, connection closed
 	ServFail                // SERVFAIL
 	Refused                 // REFUSED
-	RCode                   // FORMERR, NOTIMP or another error code, without EDNS too
+	RCode                   // FORMERR, NOTIMP or another error code
 	Truncated               // too large for UDP, and no answer over TCP
 	Mismatch                // wrong ID, question or owner, or a CNAME loop
 	Malformed               // only undecodable datagrams until the deadline

@@ -21,15 +21,17 @@ const (
 	ServFail             //
 	RefusedCode          //
 	NotImp               //
-	FormErrOnEDNS        // right only without EDNS, else FORMERR in a bare header
+	DropEDNS             // never answers a query with EDNS
 	BlackHole            // never answers
 	TruncatedUDP         // TC over UDP, right over TCP
 	TruncatedNoTCP       // TC over UDP, TCP is closed without an answer
+	SilentUDP            // answers over TCP only
 	WrongID              //
 	WrongQuestion        // the question of another address
 	WrongOwner           // the record belongs to another address
 	NotResponse          // without QR
 	Chain                // through Links CNAMEs
+	Alias                // one of Links CNAMEs in each answer: the end must be asked for
 	Loop                 // a loop of CNAMEs
 	RuntFirst            // a datagram of 5 bytes, then the right answer
 	GarbageFirst         // an undecodable datagram and one with a wrong ID, then the right answer
@@ -84,10 +86,13 @@ func (a Answer) Messages(q *dns.Msg, stream bool) [][]byte {
 	case NotImp:
 		m.Rcode = dns.RcodeNotImplemented
 		return pack(m)
-	case FormErrOnEDNS:
+	case DropEDNS:
 		if q.IsEdns0() != nil {
-			m.Rcode, m.Question = dns.RcodeFormatError, nil
-			return pack(m)
+			return nil
+		}
+	case SilentUDP:
+		if !stream {
+			return nil
 		}
 	case TruncatedUDP, TruncatedNoTCP:
 		if !stream {
@@ -108,6 +113,12 @@ func (a Answer) Messages(q *dns.Msg, stream bool) [][]byte {
 	case Chain, Loop:
 		m.Answer, name = a.chain(name)
 		if a.Mode == Loop {
+			return pack(m)
+		}
+	case Alias:
+		if links, rest := aliasOf(name); links < a.Links {
+			alias := strconv.Itoa(links+1) + aliasMark + rest
+			m.Answer = []dns.RR{&dns.CNAME{Hdr: a.header(name, dns.TypeCNAME), Target: alias}}
 			return pack(m)
 		}
 	case CompressionLoop:
@@ -135,6 +146,19 @@ func (a Answer) Messages(q *dns.Msg, stream bool) [][]byte {
 		return append([][]byte{garbage(q), forged}, truth...)
 	}
 	return truth
+}
+
+// aliasMark follows the number of an alias of Mode Alias, and precedes the name that it stands for.
+const aliasMark = "-alias."
+
+// aliasOf returns how many aliases lead from a reverse name to name, and that reverse name.
+func aliasOf(name string) (links int, reverse string) {
+	number, rest, ok := strings.Cut(name, aliasMark)
+	if !ok {
+		return 0, name
+	}
+	links, _ = strconv.Atoi(number)
+	return links, rest
 }
 
 // chain returns the CNAMEs from name on, and where they end.

@@ -206,6 +206,7 @@ func (d *DNS) answer(raw []byte, stream bool) [][]byte {
 
 // begin counts a query and returns the answer to it.
 func (d *DNS) begin(name string) Answer {
+	_, name = aliasOf(name)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.total++
