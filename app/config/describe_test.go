@@ -114,7 +114,8 @@ func envExample(t *testing.T, c *Config) string {
 const stackVariables = `
 # The following variables are for docker compose only.
 
-# Address of Grafana. Everyone who can reach it can read the dashboards. Any address but 127.0.0.1 needs a GRAFANA_PASSWORD.
+# Address of Grafana. Everyone who can reach it can read the dashboards. Any address other than loopback needs a GRAFANA_PASSWORD.
+# Grafana redirects requests for any other host to this address, unless it is 0.0.0.0 or an IPv6 address.
 # Default: 127.0.0.1. Example: 0.0.0.0
 #GRAFANA_ADDR=0.0.0.0
 
@@ -126,7 +127,7 @@ const stackVariables = `
 # Default: none. Example: one of your own
 #GRAFANA_PASSWORD=
 
-# Port of Prometheus, on 127.0.0.1.
+# Port of Prometheus, on 127.0.0.1. With 10080, a port that browsers refuse, no website can reach Prometheus through a local browser.
 # Default: 9090. Example: 9191
 #PROMETHEUS_PORT=9191
 

@@ -12,7 +12,9 @@ import (
 
 const maxShownHost = 64 // bytes of a refused name that are shown
 
-// privateDomains are reserved for local use: no foreign site can have a name in them.
+// privateDomains are reserved for local use: no site of the internet can have a name in them. A device in the browser's
+// network can (.local by mDNS, the others through that network's DNS server). The names are accepted all the same:
+// people open the page by them, and such a device could as well forge the answer for this machine's own name.
 var privateDomains = []string{
 	"localhost", "test", // RFC 6761
 	"local", "intranet", "private", "corp", "home", "lan", // RFC 6762, with appendix G

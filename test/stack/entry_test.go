@@ -104,6 +104,19 @@ func TestPrometheusEntryPoint_SetsPorts(t *testing.T) {
 	}
 }
 
+// Grafana redirects every Host but its own address, where it can compare them.
+func TestGrafanaEntryPoint_ChecksHost(t *testing.T) {
+	for addr, want := range map[string]string{
+		"": "127.0.0.1", "127.0.0.2": "127.0.0.2", "localhost": "localhost", "192.168.2.3": "192.168.2.3", "0.0.0.0": "", "::": "", "::1": "",
+	} {
+		out, ok := enter(t, "grafana", t.TempDir(), "GRAFANA_ADDR="+addr, "GRAFANA_PASSWORD=b1-c2 d3")
+		enforced := strings.Contains(out, "GF_SERVER_DOMAIN="+want+"\nGF_SERVER_ENFORCE_DOMAIN=true\n")
+		if !ok || enforced != (want != "") || strings.Contains(out, "ENFORCE_DOMAIN") != enforced {
+			t.Errorf("GRAFANA_ADDR=%s: started %v with\n%swant the domain %q", addr, ok, out, want)
+		}
+	}
+}
+
 func TestGrafanaEntryPoint_RequiresPassword(t *testing.T) {
 	const noAccount = "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION=true"
 	tests := []struct {

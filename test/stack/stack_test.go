@@ -53,6 +53,10 @@ func TestStack(t *testing.T) {
 			return fmt.Sprint(v, err), err == nil && fmt.Sprint(v) == "map[home:1]"
 		})
 		e.expectListening("127.0.0.1:8080", "127.0.0.1:9090", "127.0.0.1:3000")
+		if environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", e.container("grafana").State.Pid)); err != nil ||
+			!strings.Contains(string(environ), "\x00GF_SERVER_ENFORCE_DOMAIN=true\x00") {
+			e.t.Errorf("Grafana answers every Host: %q, %v", environ, err)
+		}
 	})
 
 	known := testnet.NamespaceDNS(t, e.host, false, nil)
