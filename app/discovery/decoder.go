@@ -9,11 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/layers"
-
 	"gonetmon/app/mac"
 	"gonetmon/app/names"
+	"gonetmon/app/packet"
 )
 
 const (
@@ -24,19 +22,9 @@ const (
 // A Decoder finds the facts in control frames: ARP, NDP, DHCPv4, DHCPv6 and mDNS. It keeps nothing between frames but its
 // counters. Decode must not be called concurrently; Stats may be called at any time.
 //
-// gopacket decodes the layers down to UDP; its parser turns a panic of a layer into an error. The protocols themselves are
-// decoded here, as gopacket's layers for them panic or allocate on crafted messages.
+// packet.Packet finds the IP header, and decides what a control frame is, as it does for counting.
 type Decoder struct {
-	parsers map[gopacket.LayerType]*gopacket.DecodingLayerParser // by the first layer
-	found   []gopacket.LayerType                                 // in the frame, outermost first
-
-	ethernet   layers.Ethernet
-	cooked     layers.LinuxSLL
-	tag        layers.Dot1Q
-	ip4        layers.IPv4
-	ip6        layers.IPv6
-	extensions extensions
-	udp        layers.UDP
+	packet packet.Packet
 
 	fn   func(Fact) // of the current Decode
 	left int        // facts that it may still emit
@@ -61,41 +49,26 @@ func (s *Stats) Add(o Stats) {
 }
 
 // NewDecoder returns a Decoder.
-func NewDecoder() *Decoder {
-	d := &Decoder{parsers: make(map[gopacket.LayerType]*gopacket.DecodingLayerParser), found: make([]gopacket.LayerType, 0, 16)}
-	all := gopacket.DecodingLayerContainer(gopacket.DecodingLayerSparse(nil))
-	for _, l := range []gopacket.DecodingLayer{&d.ethernet, &d.cooked, &d.tag, &d.ip4, &d.ip6, &d.extensions, &d.udp} {
-		all = all.Put(l)
-	}
-	for _, first := range []gopacket.LayerType{
-		layers.LayerTypeEthernet, layers.LayerTypeLinuxSLL, layers.LayerTypeDot1Q, layers.LayerTypeIPv4, layers.LayerTypeIPv6,
-	} {
-		p := gopacket.NewDecodingLayerParser(first)
-		p.SetDecodingLayerContainer(all)
-		p.IgnoreUnsupported = true
-		d.parsers[first] = p
-	}
-	return d
-}
+func NewDecoder() *Decoder { return &Decoder{} }
 
 // Decode calls fn for each fact in a frame, at most 64 times. data is the captured part of the frame from the link header
-// on; nothing of it is kept. link is its LINKTYPE number (https://www.tcpdump.org/linktypes.html). Frames of other links and
-// protocols have no facts, nor do fragments and tunnels.
+// on; nothing of it is kept. link is its LINKTYPE number (https://www.tcpdump.org/linktypes.html). Frames that are no control
+// frames (see packet.Packet.IsControl) have no facts, nor do fragments and tunnels.
 func (d *Decoder) Decode(link uint16, data []byte, fn func(Fact)) {
+	d.packet.Decode(link, data, len(data), 0)
+	if !d.packet.IsControl(data) {
+		return
+	}
 	d.fn, d.left = fn, maxFacts
-	switch link {
-	case 1: // Ethernet
-		d.decodeLayers(message{}, layers.LayerTypeEthernet, data)
-	case 113: // Linux cooked capture
-		d.decodeLayers(message{}, layers.LayerTypeLinuxSLL, data)
-	case 276: // Linux cooked capture, version 2
-		d.cooked2(data)
-	case 12, 14, 101, 228, 229: // raw IP
-		d.rawIP(data)
-	case 0, 108: // BSD loopback: the address family says no more than the IP version behind it
-		if len(data) > 4 {
-			d.rawIP(data[4:])
-		}
+	m := message{payload: data[d.packet.Offset():]}
+	m.setMACs(link, data, d.packet.Offset())
+	switch d.packet.Class {
+	case packet.ARP:
+		d.arp(&m)
+	case packet.IPv4:
+		d.ipv4(&m)
+	default:
+		d.ipv6(&m)
 	}
 	d.fn = nil
 }

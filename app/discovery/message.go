@@ -4,9 +4,6 @@ import (
 	"encoding/binary"
 	"net/netip"
 
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/layers"
-
 	"gonetmon/app/mac"
 )
 
@@ -19,112 +16,88 @@ type message struct {
 	payload   []byte
 }
 
-// extensions skips IPv6 extension headers and adds up their lengths, which the length of the payload includes.
-type extensions struct {
-	layers.IPv6ExtensionSkipper
-	bytes int
-}
+// LINKTYPE numbers of links with MAC addresses.
+const (
+	linkCooked  = 113 // Linux cooked capture, which has only the sender's
+	linkCooked2 = 276 // likewise, version 2
+)
 
-// DecodeFromBytes implements gopacket.DecodingLayer.
-func (e *extensions) DecodeFromBytes(data []byte, df gopacket.DecodeFeedback) error {
-	err := e.IPv6ExtensionSkipper.DecodeFromBytes(data, df)
-	e.bytes += len(e.Contents)
-	return err
-}
-
-// cooked2 decodes LINKTYPE_LINUX_SLL2, a header of 20 bytes that gopacket does not know.
-func (d *Decoder) cooked2(data []byte) {
-	if len(data) < 20 {
-		return
-	}
-	var m message
-	if binary.BigEndian.Uint16(data[8:]) == 1 && data[11] == 6 { // ARPHRD_ETHER
-		m.src = mac.Addr(data[12:18])
-	}
-	typ := layers.EthernetType(binary.BigEndian.Uint16(data))
-	if typ == layers.EthernetTypeARP {
-		m.payload = data[20:]
-		d.arp(&m)
-		return
-	}
-	d.decodeLayers(m, typ.LayerType(), data[20:])
-}
-
-func (d *Decoder) rawIP(data []byte) {
-	switch {
-	case len(data) == 0:
-	case data[0]>>4 == 4:
-		d.decodeLayers(message{}, layers.LayerTypeIPv4, data)
-	case data[0]>>4 == 6:
-		d.decodeLayers(message{}, layers.LayerTypeIPv6, data)
-	}
-}
-
-// decodeLayers decodes the layers of data, which begins with the layer first, and hands the message in the innermost to its
-// protocol.
-func (d *Decoder) decodeLayers(m message, first gopacket.LayerType, data []byte) {
-	p := d.parsers[first]
-	d.extensions.bytes = 0
-	if p == nil || p.DecodeLayers(data, &d.found) != nil {
-		return
-	}
-	var typ layers.EthernetType // of what follows the link header and its tags
-	packets := 0
-	for _, layer := range d.found {
-		switch layer {
-		case layers.LayerTypeEthernet:
-			m.src, m.dst = mac.Addr(d.ethernet.SrcMAC), mac.Addr(d.ethernet.DstMAC)
-			typ, m.payload = d.ethernet.EthernetType, d.ethernet.Payload
-		case layers.LayerTypeLinuxSLL:
-			if d.cooked.AddrType == 1 && d.cooked.AddrLen == 6 { // ARPHRD_ETHER
-				m.src = mac.Addr(d.cooked.Addr)
-			}
-			typ, m.payload = d.cooked.EthernetType, d.cooked.Payload
-		case layers.LayerTypeDot1Q: // of several tags, d.tag is the last one
-			typ, m.payload = d.tag.Type, d.tag.Payload
-		case layers.LayerTypeIPv4, layers.LayerTypeIPv6:
-			if packets++; packets > 1 {
-				return // a tunnel
-			}
-		case layers.LayerTypeIPv6Fragment:
+// setMACs takes the MAC addresses from the link header in front of the message, which begins at offset at. They are of those who
+// sent and receive the message only if its ethertype stands right before it. PPPoE and MPLS have another number there, and their
+// frames go from router to router; the last MPLS label is odd, and no ethertype of ours is.
+func (m *message) setMACs(link uint16, data []byte, at int) {
+	if link != linkCooked2 || at > 20 { // whose ethertype comes first
+		switch link {
+		case linkEthernet, linkCooked, linkCooked2:
+		default:
+			return
+		}
+		switch binary.BigEndian.Uint16(data[at-2:]) {
+		case 0x0800, 0x0806, 0x86dd:
+		default:
 			return
 		}
 	}
-	if packets == 0 {
-		if typ == layers.EthernetTypeARP {
-			d.arp(&m)
+	const hardwareEthernet = 1 // ARPHRD_ETHER
+	switch link {
+	case linkEthernet:
+		m.dst, m.src = mac.Addr(data[:6]), mac.Addr(data[6:12])
+	case linkCooked:
+		if binary.BigEndian.Uint16(data[2:]) == hardwareEthernet && binary.BigEndian.Uint16(data[4:]) == 6 {
+			m.src = mac.Addr(data[6:12])
 		}
-		return
-	}
-	for _, layer := range d.found {
-		switch layer {
-		case layers.LayerTypeIPv4:
-			ip := &d.ip4
-			if ip.Version != 4 || ip.FragOffset != 0 || ip.Flags&layers.IPv4MoreFragments != 0 {
-				return
-			}
-			m.from, m.to, m.hops = netip.AddrFrom4([4]byte(ip.SrcIP)), netip.AddrFrom4([4]byte(ip.DstIP)), ip.TTL
-		case layers.LayerTypeIPv6:
-			ip := &d.ip6
-			if ip.Version != 6 {
-				return
-			}
-			m.from, m.to, m.hops = netip.AddrFrom16([16]byte(ip.SrcIP)), netip.AddrFrom16([16]byte(ip.DstIP)), ip.HopLimit
+	case linkCooked2:
+		if binary.BigEndian.Uint16(data[8:]) == hardwareEthernet && data[11] == 6 {
+			m.src = mac.Addr(data[12:18])
 		}
-	}
-	switch d.found[len(d.found)-1] {
-	case layers.LayerTypeUDP:
-		m.payload = d.udp.Payload
-		d.datagram(&m)
-	case layers.LayerTypeIPv4:
-	default:
-		d.icmp6(&m)
 	}
 }
 
-// datagram hands a message to the protocol of its ports. Of DHCP only the destination port is fixed.
+// ipv4 hands the datagram in an IPv4 packet to its protocol, unless it is the first fragment of one.
+func (d *Decoder) ipv4(m *message) {
+	h := m.payload
+	const moreFragments = 0x20
+	if h[6]&moreFragments != 0 {
+		return
+	}
+	m.from, m.to, m.hops = netip.AddrFrom4([4]byte(h[12:16])), netip.AddrFrom4([4]byte(h[16:20])), h[8]
+	m.payload = d.trim(h)[int(h[0]&15)*4:]
+	d.datagram(m)
+}
+
+// ipv6 hands the message in an IPv6 packet to its protocol.
+func (d *Decoder) ipv6(m *message) {
+	h := m.payload
+	m.from, m.to, m.hops = netip.AddrFrom16([16]byte(h[8:24])), netip.AddrFrom16([16]byte(h[24:40])), h[7]
+	if h[6] == 17 { // UDP
+		m.payload = d.trim(h)[40:]
+		d.datagram(m)
+		return
+	}
+	size := int(binary.BigEndian.Uint16(h[4:]))
+	m.payload, m.truncated = h[40:], size > len(h)-40
+	m.payload = m.payload[:min(size, len(m.payload))]
+	d.ndp(m)
+}
+
+// trim removes what follows an IP packet in its frame.
+func (d *Decoder) trim(ip []byte) []byte { return ip[:min(uint64(len(ip)), d.packet.Bytes)] }
+
+// datagram hands a UDP datagram to the protocol of its ports. Of DHCP only the destination port is fixed.
 func (d *Decoder) datagram(m *message) {
-	switch from, to := d.udp.SrcPort, d.udp.DstPort; {
+	b := m.payload
+	if len(b) < 8 {
+		return
+	}
+	from, to, size := binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:]), int(binary.BigEndian.Uint16(b[4:]))
+	switch {
+	case size == 0: // a jumbogram (RFC 2675)
+		size = len(b)
+	case size < 8:
+		return
+	}
+	m.payload = b[8:min(size, len(b))]
+	switch {
 	case m.from.Is4() && (to == 67 || to == 68):
 		d.dhcp4(m)
 	case m.from.Is6() && (to == 546 || to == 547):
@@ -132,24 +105,4 @@ func (d *Decoder) datagram(m *message) {
 	case from == 5353 || to == 5353:
 		d.mdns(m, from == 5353)
 	}
-}
-
-// icmp6 finds ICMPv6 behind the IPv6 header and its extensions. It computes the end of the payload itself: gopacket puts it
-// too far behind if there is a hop-by-hop header.
-func (d *Decoder) icmp6(m *message) {
-	next, size := d.ip6.NextHeader, int(d.ip6.Length)-d.extensions.bytes
-	m.payload = d.ip6.Payload
-	if d.ip6.HopByHop != nil {
-		next = d.ip6.HopByHop.NextHeader
-		size -= d.ip6.HopByHop.ActualLength
-	}
-	if d.extensions.bytes > 0 {
-		next, m.payload = d.extensions.NextHeader, d.extensions.Payload
-	}
-	if next != layers.IPProtocolICMPv6 || size < 0 {
-		return
-	}
-	m.truncated = size > len(m.payload)
-	m.payload = m.payload[:min(size, len(m.payload))]
-	d.ndp(m)
 }

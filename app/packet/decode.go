@@ -184,6 +184,7 @@ func (p *Packet) ethertype(d []byte, wire, off int, typ uint32) {
 			return
 		}
 		if typ > maxLength {
+			p.offset = off
 			p.other(ReasonEthertype, typ)
 			return
 		}

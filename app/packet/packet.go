@@ -55,9 +55,13 @@ type Packet struct {
 	Frames    uint64 // frames on the wire: 1, or more after Resegment
 	Wire      uint64 // length of the frame or frames on the wire, with link headers
 	Broadcast bool   // sent to the broadcast address of the link layer
-	offset    int    // of the IP header in the captured bytes
+	offset    int    // see Offset
 	tag       int    // size of a VLAN tag that is not in the captured bytes
 }
+
+// Offset returns where in the captured bytes the IP header begins, or the ARP message. It is only valid for the classes IPv4, IPv6
+// and ARP.
+func (p *Packet) Offset() int { return p.offset }
 
 // Key returns the reason as in the JSON of `gonetmon replay`: "short", "llc", "0x0806", "family:7", "arphrd:803", "linktype:127",
 // "empty", "version", "header length", "total length"; or "" if there is an IP packet.

@@ -5,7 +5,6 @@ import (
 
 	"gonetmon/app/capture"
 	"gonetmon/app/discovery"
-	"gonetmon/app/packet"
 )
 
 // A controlTap lends the frames of a file to a meter, and learns from each control frame before the meter counts it:
@@ -48,9 +47,6 @@ func (c *controlTap) update() {
 // learnFrom learns from a frame if it is a control frame.
 func (c *controlTap) learnFrom(now time.Time, frame *capture.Frame) {
 	c.add(frame)
-	if frame.Link == packet.LinkEthernet && !c.packet.IsControl(frame.Data) {
-		return
-	}
 	c.facts = c.facts[:0]
 	c.decoder.Decode(frame.Link, frame.Data, func(fact discovery.Fact) { c.facts = append(c.facts, fact) })
 	if len(c.facts) > 0 {
