@@ -23,7 +23,6 @@ const (
 type connLimiter struct {
 	net.Listener
 	limit   int
-	slow    time.Duration // slowResponse, or less in tests
 	log     *slog.Logger
 	close   sync.Once
 	closed  chan struct{}
@@ -42,7 +41,7 @@ type connState struct {
 
 func newConnLimiter(l net.Listener, limit int, log *slog.Logger) *connLimiter {
 	return &connLimiter{
-		Listener: l, limit: limit, slow: slowResponse, log: log,
+		Listener: l, limit: limit, log: log,
 		closed: make(chan struct{}), changed: make(chan struct{}, 1), conns: make(map[net.Conn]connState),
 	}
 }
@@ -117,7 +116,7 @@ func (l *connLimiter) evictable(now time.Time) (net.Conn, time.Duration) {
 		return nil, idleGrace
 	}
 	slowest := slices.MinFunc(busy, longestFirst)
-	if wait := l.slow - now.Sub(l.conns[slowest].since); wait > 0 {
+	if wait := slowResponse - now.Sub(l.conns[slowest].since); wait > 0 {
 		return nil, wait
 	}
 	return slowest, 0

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -9,12 +10,12 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"gonetmon/test/testnet"
@@ -22,351 +23,363 @@ import (
 
 func TestMain(m *testing.M) { testnet.Main(m) }
 
-const pageSize = 1000
+// A listener accepts connections in memory, so that tests can run in a synctest bubble.
+type listener struct {
+	conns  chan net.Conn // not accepted yet
+	closed context.Context
+	close  context.CancelFunc
+}
+
+func newListener(conns chan net.Conn) *listener {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &listener{conns, ctx, cancel}
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.closed.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *listener) Close() error {
+	l.close()
+	return nil
+}
+
+func (l *listener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080} }
+
+// connect opens a connection and sends something. The test closes it.
+func (l *listener) connect(t *testing.T, send string) net.Conn {
+	client, server := net.Pipe()
+	t.Cleanup(func() { _ = client.Close() })
+	l.conns <- server
+	go func() { _, _ = io.WriteString(client, send) }()
+	return client
+}
 
 // page answers with so many bytes.
 func page(size int) http.Handler {
-	body := []byte(strings.Repeat("0123456789", size/10+1)[:size])
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) })
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bytes.Repeat([]byte("0"), size)) })
 }
 
-// serve runs a server on a port of its own until the test ends, and checks that it leaves nothing behind.
-func serve(t testing.TB, cfg Config, change func(*Server)) *Server {
+// bubble runs a test with a server in a synctest bubble, which also checks that no goroutine is left.
+func bubble(t *testing.T, cfg Config, test func(t *testing.T, l *listener)) {
 	t.Helper()
-	before := runtime.NumGoroutine()
-	if cfg.Addr == "" {
-		cfg.Addr = "127.0.0.1:0"
-	}
-	if cfg.Metrics == nil {
-		cfg.Metrics = page(pageSize)
-	}
-	if cfg.Web == nil {
-		cfg.Web = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<p>hello") })
-	}
-	s := NewServer(cfg)
-	if err := s.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	if change != nil {
-		change(s)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Run: %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		l := newListener(make(chan net.Conn, 100))
+		cfg := cfg
+		cfg.Listener = l
+		if cfg.Metrics == nil {
+			cfg.Metrics = page(1000)
 		}
-		for range 200 {
-			if runtime.NumGoroutine() <= before {
-				return
+		if cfg.Web == nil {
+			cfg.Web = page(10)
+		}
+		s := NewServer(cfg)
+		if err := s.Listen(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- s.Run(ctx) }()
+		t.Cleanup(func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Errorf("Run: %v", err)
 			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		stacks := make([]byte, 1<<16)
-		t.Errorf("%d goroutines before, %d after\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
+		})
+		test(t, l)
 	})
-	return s
+}
+
+const wholeRequest = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+// statuses returns those of all answers until the server closes the connection, if need be because it is idle.
+func statuses(conn net.Conn) (all []int) {
+	for r := bufio.NewReader(conn); ; {
+		answer, err := http.ReadResponse(r, nil)
+		if err != nil {
+			return all
+		}
+		_, _ = io.Copy(io.Discard, answer.Body)
+		all = append(all, answer.StatusCode)
+	}
 }
 
 func TestServer_Routes(t *testing.T) {
 	sick := errors.New("eth1: no such interface")
-	s := serve(t, Config{Ready: func() error { return sick }}, nil)
-	for _, c := range []struct {
-		name, method, path string
-		status             int
-		body               string // or its beginning
-	}{
-		{"page", "GET", "", 200, "<p>hello"},
-		{"page head", "HEAD", "", 200, ""},
-		{"page with query", "GET", "?sort=now", 200, "<p>hello"},
-		{"metrics", "GET", "metrics", 200, "0123456789"},
-		{"healthy", "GET", "healthz", 200, "ok\n"},
-		{"not ready", "GET", "readyz", 503, "eth1: no such interface\n"},
-		{"not ready head", "HEAD", "readyz", 503, ""},
-		{"unknown", "GET", "favicon.ico", 404, "404"},
-		{"below metrics", "GET", "metrics/x", 404, "404"},
-		{"profiles", "GET", "debug/pprof/", 404, "404"},
-		{"post page", "POST", "", 405, "Method"},
-		{"post metrics", "POST", "metrics", 405, "Method"},
-		{"delete health", "DELETE", "healthz", 405, "Method"},
-		{"post unknown", "POST", "unknown", 404, "404"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			r, err := http.NewRequest(c.method, s.URL()+c.path, nil)
+	bubble(t, Config{Ready: func() error { return sick }}, func(t *testing.T, l *listener) {
+		for _, c := range []struct {
+			request string
+			status  int
+			body    string // or its beginning
+		}{
+			{"GET /", 200, "0000000000"},
+			{"HEAD /", 200, ""},
+			{"GET /?sort=now", 200, "0000000000"},
+			{"GET /metrics", 200, "00000000000"},
+			{"GET /healthz", 200, "ok\n"},
+			{"GET /readyz", 503, "eth1: no such interface\n"},
+			{"HEAD /readyz", 503, ""},
+			{"GET /favicon.ico", 404, "404"},
+			{"GET /metrics/x", 404, "404"},
+			{"GET /debug/pprof/", 404, "404"},
+			{"POST /", 405, "Method"},
+			{"POST /metrics", 405, "Method"},
+			{"DELETE /healthz", 405, "Method"},
+			{"POST /unknown", 404, "404"},
+		} {
+			method, _, _ := strings.Cut(c.request, " ")
+			conn := l.connect(t, c.request+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			got, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("%s: %v", c.request, err)
 			}
-			got, err := http.DefaultClient.Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = got.Body.Close() }()
 			body, _ := io.ReadAll(got.Body)
 			if got.StatusCode != c.status || !strings.HasPrefix(string(body), c.body) || c.body == "" && len(body) > 0 {
-				t.Errorf("%s %.80q, want %d %q", got.Status, body, c.status, c.body)
+				t.Errorf("%s: %s %.80q, want %d %q", c.request, got.Status, body, c.status, c.body)
 			}
 			if h := got.Header; h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" ||
 				h.Get("X-Frame-Options") != "DENY" ||
 				!strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'; ") {
-				t.Errorf("headers: %v", got.Header)
+				t.Errorf("%s: headers %v", c.request, got.Header)
 			}
-		})
-	}
+		}
+	})
 }
 
-// Two servers can't have one port, and main can tell.
-func TestServer_ListenReportsUsedPort(t *testing.T) {
-	first := serve(t, Config{}, nil)
-	second := NewServer(Config{Addr: first.limiter.Addr().String(), Web: http.NotFoundHandler(), Metrics: http.NotFoundHandler()})
-	if err := second.Listen(); !errors.Is(err, syscall.EADDRINUSE) {
-		t.Errorf("error %v", err)
-	}
-}
-
-func TestServer_URL(t *testing.T) {
-	for addr, want := range map[string]string{
-		"127.0.0.1:8080": "http://127.0.0.1:8080/", "0.0.0.0:8080": "http://127.0.0.1:8080/", "[::]:8080": "http://[::1]:8080/",
-		":8080": "http://127.0.0.1:8080/", "192.168.1.5:80": "http://192.168.1.5:80/", "[fe80::1%eth0]:80": "http://[fe80::1%25eth0]:80/",
-		"localhost:8080": "http://localhost:8080/",
+// A request that we do not want gets the right status, and the server goes on.
+func TestServer_AnswersHostileRequests(t *testing.T) {
+	const host = "\r\nHost: localhost\r\n"
+	for _, c := range []struct {
+		name, send string
+		want       []int
+	}{
+		{"CONNECT", "CONNECT localhost:443 HTTP/1.1" + host + "\r\n", []int{405}},
+		{"CONNECT to a stranger", "CONNECT evil.example:443 HTTP/1.1" + host + "\r\n", []int{421}},
+		{"OPTIONS", "OPTIONS / HTTP/1.1" + host + "\r\n", []int{405}},
+		{"OPTIONS *", "OPTIONS * HTTP/1.1" + host + "\r\n", []int{400}},
+		{"path traversal, redirected first",
+			"GET /../../etc/passwd HTTP/1.1" + host + "\r\nGET /etc/passwd HTTP/1.1" + host + "\r\n", []int{307, 404}},
+		{"path traversal, escaped", "GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1" + host + "\r\n", []int{404}},
+		{"another site's URL", "GET http://evil.example/metrics HTTP/1.1" + host + "\r\n", []int{421}},
+		{"huge header", "GET / HTTP/1.1" + host + "X: " + strings.Repeat("a", 100_000) + "\r\n\r\n", []int{431}},
+		{"HTTP/1.0", "GET /healthz HTTP/1.0\r\n\r\n", []int{200}},
+		{"no Host", "GET / HTTP/1.1\r\n\r\n", []int{400}},
+		{"HTTP/2 upgrade", "GET /healthz HTTP/1.1" + host + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n" +
+			"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n", []int{200}},
+		{"pipelining", strings.Repeat(wholeRequest, 1000), slices.Repeat([]int{200}, 1000)},
+		{"request inside a body",
+			"GET /healthz HTTP/1.1" + host + "Content-Length: 44\r\n\r\nGET /metrics HTTP/1.1" + host + "\r\n", []int{200}},
+		{"length and chunks", "GET /healthz HTTP/1.1" + host + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" +
+			wholeRequest, []int{200}},
+		{"expectation", "GET /healthz HTTP/1.1" + host + "Expect: 100-continue\r\nContent-Length: 5\r\n\r\nhello", []int{200}},
 	} {
-		s := NewServer(Config{Addr: addr, Web: http.NotFoundHandler(), Metrics: http.NotFoundHandler()})
-		if got := s.URL(); got != want {
-			t.Errorf("%s: %s, want %s", addr, got, want)
-		}
-	}
-	for _, addr := range []string{"0.0.0.0:0", ":0", "127.0.0.1:0"} {
-		s := serve(t, Config{Addr: addr}, nil)
-		if !strings.HasPrefix(s.URL(), "http://127.0.0.1:") {
-			t.Errorf("listening on %s: %s", addr, s.URL())
-		}
-		r, err := http.Get(s.URL() + "healthz")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = r.Body.Close()
-	}
-}
-
-// A listener that is given is served on, whatever the address says.
-func TestServer_UsesInheritedListener(t *testing.T) {
-	for _, network := range []string{"tcp", "unix"} {
-		addr, want := "127.0.0.1:0", ""
-		if network == "unix" {
-			addr = filepath.Join(t.TempDir(), "page")
-			want = "unix:" + addr
-		}
-		l, err := net.Listen(network, addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if network == "tcp" {
-			want = "http://" + l.Addr().String() + "/"
-		}
-		s := serve(t, Config{Addr: "192.0.2.1:1", Listener: l}, nil)
-		if got := s.URL(); got != want {
-			t.Errorf("%s: page at %s, want %s", network, got, want)
-		}
-		conn, err := net.Dial(network, l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.WriteString(conn, "GET /healthz HTTP/1.0\r\n\r\n")
-		if answer, err := io.ReadAll(conn); err != nil || !bytes.HasSuffix(answer, []byte("\r\n\r\nok\n")) {
-			t.Errorf("%s: answer %q, error %v", network, answer, err)
-		}
-		_ = conn.Close()
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, Config{}, func(t *testing.T, l *listener) {
+				for _, x := range []struct {
+					send string
+					want []int
+				}{{c.send, c.want}, {wholeRequest, []int{200}}} {
+					if got := statuses(l.connect(t, x.send)); !slices.Equal(got, x.want) {
+						t.Errorf("%.80q: statuses %v, want %v", x.send, got, x.want)
+					}
+				}
+			})
+		})
 	}
 }
 
 // A client that sends nothing, or not all, or does not read, is cut off.
 func TestServer_TimesOutSlowClients(t *testing.T) {
-	large := page(12 << 20) // larger than the socket buffers
-	for name, c := range map[string]struct {
-		say  string
-		read bool
+	for _, c := range []struct {
+		name, send string
+		after      time.Duration
 	}{
-		"silent":  {"", true},
-		"headers": {"GET /metrics HTTP/1.1\r\nHost: x\r\n", true},
-		"body":    {"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n", true},
-		"idle":    {"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", true},
-		"deaf":    {"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", false},
+		{"silent", "", readHeaderTimeout},
+		{"half a header", "GET /metrics HTTP/1.1\r\nHost: x\r\n", readHeaderTimeout},
+		{"no body", "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n", 0},
+		{"idle", wholeRequest, idleTimeout},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, Config{}, func(t *testing.T, l *listener) {
+				begin := time.Now()
+				_, _ = io.Copy(io.Discard, l.connect(t, c.send))
+				if took := time.Since(begin); took < c.after || took > c.after+time.Second {
+					t.Errorf("closed after %v, want %v", took, c.after)
+				}
+			})
+		})
+	}
+	var gone time.Time
+	bubble(t, Config{Metrics: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page(1<<20).ServeHTTP(w, r)
+		gone = time.Now()
+	})}, func(t *testing.T, l *listener) {
+		begin := time.Now()
+		l.connect(t, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n") // and nothing is read
+		time.Sleep(2 * writeTimeout)
+		synctest.Wait()
+		if took := gone.Sub(begin); took != writeTimeout {
+			t.Errorf("served for %v, want %v", took, writeTimeout)
+		}
+	})
+}
+
+// A request whose body does not come is answered at once, and does not keep its place.
+func TestServer_DoesNotWaitForBody(t *testing.T) {
+	for name, send := range map[string]string{
+		"none":       "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n",
+		"half chunk": "GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+		"half of it": "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n\r\n" + strings.Repeat("x", 100_000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			gone := make(chan struct{})
-			metrics := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				defer close(gone)
-				large.ServeHTTP(w, r)
-			})
-			s := serve(t, Config{Metrics: metrics}, func(s *Server) {
-				h := &s.http
-				for _, limit := range []*time.Duration{&h.ReadHeaderTimeout, &h.ReadTimeout, &h.WriteTimeout, &h.IdleTimeout} {
-					if *limit == 0 {
-						t.Error("a time without limit")
+			bubble(t, Config{Connections: 2}, func(t *testing.T, l *listener) {
+				begin := time.Now()
+				for _, send := range []string{send, send, wholeRequest} {
+					if _, err := bufio.NewReader(l.connect(t, send)).ReadString('\n'); err != nil {
+						t.Error(err)
 					}
-					*limit = 300 * time.Millisecond
+				}
+				if took := time.Since(begin); took > time.Second { // net/http waits a little before it closes
+					t.Errorf("answered after %v", took)
 				}
 			})
-			conn, err := net.Dial("tcp", s.limiter.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = conn.Close() }()
-			_, _ = io.WriteString(conn, c.say)
-			if !c.read {
-				select {
-				case <-gone:
-				case <-time.After(patience):
-					t.Error("still served after the time allowed")
-				}
-				return
-			}
-			_ = conn.SetReadDeadline(time.Now().Add(patience))
-			if _, err := io.Copy(io.Discard, conn); errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
-				t.Error("still connected after the time allowed")
-			}
 		})
 	}
 }
 
-func isTimeout(err error) bool {
-	var n net.Error
-	return errors.As(err, &n) && n.Timeout()
-}
-
-// A request that is being answered at shutdown gets its answer; one that takes too long does not delay the end.
+// A request that is being answered at shutdown gets its answer. One that takes too long does not delay the end, nor does an idle
+// connection.
 func TestServer_ShutdownAnswersRequests(t *testing.T) {
-	for name, takes := range map[string]time.Duration{"answer": 200 * time.Millisecond, "hung": 2500 * time.Millisecond} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			asked := make(chan struct{})
-			s := NewServer(Config{Addr: "127.0.0.1:0", Metrics: http.NotFoundHandler(),
-				Web: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-					close(asked)
-					time.Sleep(takes)
-					_, _ = io.WriteString(w, "late")
-				})})
+	for takes, want := range map[time.Duration][]int{shutdownTimeout - time.Second: {200}, shutdownTimeout + time.Second: nil} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newListener(make(chan net.Conn, 2))
+			s := NewServer(Config{Listener: l, Metrics: page(1),
+				Web: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(takes) })})
 			if err := s.Listen(); err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithCancel(t.Context())
-			ended := make(chan error)
-			go func() { ended <- s.Run(ctx) }()
-			answer := make(chan string)
-			go func() {
-				r, err := http.Get(s.URL())
-				if err != nil {
-					answer <- "none"
-					return
-				}
-				defer func() { _ = r.Body.Close() }()
-				body, _ := io.ReadAll(r.Body)
-				answer <- string(body)
-			}()
-			<-asked
-			cancel()
-			began := time.Now()
-			if err := <-ended; err != nil {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			answers := make(chan []int)
+			go func() { answers <- statuses(l.connect(t, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")) }()
+			go func() { statuses(l.connect(t, wholeRequest)) }()
+			begin := time.Now()
+			if err := s.Run(ctx); err != nil {
 				t.Errorf("Run: %v", err)
 			}
-			if took := time.Since(began); took > 3*time.Second {
-				t.Errorf("Run took %v to end", took)
+			if took, longest := time.Since(begin), min(takes, shutdownTimeout)+10*time.Millisecond; took > longest {
+				t.Errorf("Run took %v to end, want %v", took, longest)
 			}
-			want := "late"
-			if takes > shutdownTimeout {
-				want = "none"
+			if got := <-answers; !slices.Equal(got, want) {
+				t.Errorf("a request that takes %v: answers %v, want %v", takes, got, want)
 			}
-			if got := <-answer; got != want {
-				t.Errorf("answer %q, want %q", got, want)
-			}
+			time.Sleep(takes) // until the handler has ended
 		})
 	}
 }
 
 // Servers take turns on one socket, and each request is answered.
 func TestServer_HandsOverListener(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	synctest.Test(t, func(t *testing.T) {
+		conns := make(chan net.Conn, 100)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var clients sync.WaitGroup
+		for range 4 {
+			clients.Go(func() {
+				for l := newListener(conns); ctx.Err() == nil; time.Sleep(time.Millisecond) {
+					send := "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+					if got := statuses(l.connect(t, send)); !slices.Equal(got, []int{200}) {
+						t.Errorf("answers %v", got)
+						return
+					}
+				}
+			})
+		}
+		go func() {
+			clients.Wait()
+			cancel()
+		}()
+		for turn := 0; ctx.Err() == nil || len(conns) > 0; turn++ {
+			s := NewServer(Config{Listener: newListener(conns), Web: page(1), Metrics: page(1)})
+			if err := s.Listen(); err != nil {
+				t.Fatal(err)
+			}
+			now, end := context.WithTimeout(t.Context(), time.Duration(turn%40)*time.Millisecond)
+			if err := s.Run(now); err != nil {
+				t.Error(err)
+			}
+			end()
+		}
+	})
+}
+
+func TestServer_ReportsListenerErrors(t *testing.T) {
+	used, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	ctx, done := context.WithCancel(t.Context())
-	var over atomic.Bool
-	var clients sync.WaitGroup
-	for range 4 {
-		clients.Go(func() {
-			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-			for !over.Load() {
-				r, err := client.Get("http://" + l.Addr().String() + "/healthz")
-				if err != nil {
-					t.Error(err)
-					break
-				}
-				_ = r.Body.Close()
-			}
-		})
+	s := NewServer(Config{Addr: used.Addr().String(), Web: page(1), Metrics: page(1)})
+	if err := s.Listen(); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("Listen on a port in use: %v", err)
 	}
-	for i := range 30 {
-		f, err := l.(*net.TCPListener).File()
-		if err != nil {
-			t.Fatal(err)
-		}
-		inherited, err := net.FileListener(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = f.Close()
-		s := NewServer(Config{Listener: inherited, Web: http.NotFoundHandler(), Metrics: http.NotFoundHandler()})
-		if err := s.Listen(); err != nil {
-			t.Fatal(err)
-		}
-		turn, cancel := context.WithTimeout(ctx, 30*time.Millisecond)
-		if i == 29 { // the last one answers the requests that still wait
-			turn, cancel = context.WithCancel(ctx)
-			over.Store(true)
-			go func() {
-				clients.Wait()
-				done()
-			}()
-		}
-		if err := s.Run(turn); err != nil {
-			t.Error(err)
-		}
-		cancel()
-	}
-	done()
-}
-
-func TestServer_RunReportsListenerError(t *testing.T) {
-	s := NewServer(Config{Addr: "127.0.0.1:0", Web: http.NotFoundHandler(), Metrics: http.NotFoundHandler()})
+	_ = used.Close()
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}
 	_ = s.limiter.Close()
 	if err := s.Run(t.Context()); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("error %v", err)
+		t.Errorf("Run with a closed listener: %v", err)
+	}
+}
+
+func TestServer_URL(t *testing.T) {
+	for addr, want := range map[string]string{
+		"127.0.0.1:8080": "http://127.0.0.1:8080/", "0.0.0.0:8080": "http://127.0.0.1:8080/", "[::]:8080": "http://[::1]:8080/",
+		":8080": "http://127.0.0.1:8080/", "192.168.1.5:80": "http://192.168.1.5:80/", "localhost:8080": "http://localhost:8080/",
+		"[fe80::1%eth0]:80": "http://[fe80::1%25eth0]:80/",
+	} {
+		if got := NewServer(Config{Addr: addr, Web: page(1), Metrics: page(1)}).URL(); got != want {
+			t.Errorf("%s: %s, want %s", addr, got, want)
+		}
+	}
+	anyPort := NewServer(Config{Addr: ":0", Web: page(1), Metrics: page(1)})
+	if err := anyPort.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	if url := anyPort.URL(); !strings.HasPrefix(url, "http://127.0.0.1:") || url == "http://127.0.0.1:0/" {
+		t.Errorf("listening on any port: %s", url)
+	}
+	_ = anyPort.limiter.Close()
+	socket := filepath.Join(t.TempDir(), "page")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for l, want := range map[net.Listener]string{l: "unix:" + socket, newListener(nil): "http://127.0.0.1:8080/"} {
+		if got := NewServer(Config{Addr: "192.0.2.1:1", Listener: l, Web: page(1), Metrics: page(1)}).URL(); got != want {
+			t.Errorf("inherited: %s, want %s", got, want)
+		}
+		_ = l.Close()
 	}
 }
 
 // What net/http has to say, such as a panic of a handler, goes to the log as one record.
 func TestServer_LogsPanic(t *testing.T) {
-	records := make(chan string, 10)
-	s := serve(t, Config{
+	var log bytes.Buffer
+	bubble(t, Config{
 		Web: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a bug") }),
-		Log: slog.New(slog.NewTextHandler(writerFunc(func(b []byte) { records <- string(b) }), nil)),
-	}, nil)
-	_, _ = io.ReadAll(dial(t, s, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
-	record := <-records
-	if !strings.Contains(record, `msg="http server"`) || !strings.Contains(record, "a bug") || len(records) > 0 {
-		t.Errorf("record %q, and %d more", record, len(records))
+		Log: slog.New(slog.NewTextHandler(&log, nil)),
+	}, func(t *testing.T, l *listener) {
+		_, _ = io.ReadAll(l.connect(t, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+	})
+	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), `msg="http server"`) ||
+		!strings.Contains(log.String(), "a bug") {
+		t.Errorf("%d records: %s", n, log.String())
 	}
-}
-
-type writerFunc func([]byte)
-
-func (f writerFunc) Write(b []byte) (int, error) {
-	f(b)
-	return len(b), nil
 }
