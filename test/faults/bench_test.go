@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -102,29 +103,22 @@ func (b *bench) start(n *testnet.Namespace, variables ...string) *daemon {
 // startBy is start by another command, wrap; prepare may change it.
 func (b *bench) startBy(n *testnet.Namespace, wrap []string, prepare func(*exec.Cmd), variables ...string) *daemon {
 	b.Helper()
-	all := defaults(variables...)
-	cmd := b.command(n, all, wrap)
+	d := b.launch(n, wrap, prepare, variables...)
+	d.watcher = newWatcher(d, variables)
+	return d
+}
+
+// launch is startBy without a watcher.
+func (b *bench) launch(n *testnet.Namespace, wrap []string, prepare func(*exec.Cmd), variables ...string) *daemon {
+	b.Helper()
+	variables = defaults(variables...)
+	cmd := b.command(n, variables, wrap)
 	if prepare != nil {
 		prepare(cmd)
 	}
-	return b.startWatched(n, cmd, all)
-}
-
-// startWatched starts a daemon that has these variables.
-func (b *bench) startWatched(n *testnet.Namespace, cmd *exec.Cmd, all []string) *daemon {
-	b.Helper()
 	d := &daemon{Daemon: testnet.LaunchDaemon(b, n, cmd), b: b, n: n}
-	d.URL = "http://127.0.0.1:" + lastValue(all, "GONETMON_PORT") + "/"
-	d.Until("it answers", func() bool {
-		select {
-		case <-d.Ended:
-			b.Fatalf("ended: %s", d.Log.String())
-		default:
-		}
-		status, _ := d.Get("healthz")
-		return status == 200
-	})
-	d.watcher = newWatcher(d, all)
+	d.URL = "http://127.0.0.1:" + lastValue(variables, "GONETMON_PORT") + "/"
+	d.waitStatus("healthz", 200, "")
 	return d
 }
 
@@ -240,12 +234,9 @@ func (d *daemon) checkIdle() (idle float64) {
 		d.b.Errorf("idle, it uses %.1f %% of a core, bound %.0f %%", 100*idle, 100*maxIdle)
 	}
 	d.pause(false)
-	status, page := d.Get("")
-	if status != 200 {
+	if status, page := d.Get(""); status != 200 {
 		d.b.Errorf("page: %d %s", status, page)
-		return idle
-	}
-	for _, err := range checkHTML(page) {
+	} else if err := checkPage(page); err != nil {
 		d.b.Errorf("page: %v", err)
 	}
 	return idle
@@ -255,10 +246,10 @@ func (d *daemon) checkIdle() (idle float64) {
 func (d *daemon) stop() final {
 	d.b.Helper()
 	took := d.terminate()
-	for _, err := range checkLog(d.Log.String()) {
+	if err := checkLog(d.Log.String()); err != nil {
 		d.b.Errorf("log: %v", err)
 	}
-	for _, err := range checkOutput(d.Out.String()) {
+	if err := checkOutput(d.Out.String()); err != nil {
 		d.b.Errorf("output: %v", err)
 	}
 	return final{
@@ -277,16 +268,6 @@ func (d *daemon) terminate() time.Duration {
 	return took
 }
 
-// kill ends the daemon at once.
-func (d *daemon) kill() {
-	d.b.Helper()
-	d.stopWatching()
-	if err := d.Cmd.Process.Kill(); err != nil {
-		d.b.Error(err)
-	}
-	<-d.Ended
-}
-
 // signal sends the daemon a signal.
 func (d *daemon) signal(s os.Signal) {
 	d.b.Helper()
@@ -295,11 +276,43 @@ func (d *daemon) signal(s os.Signal) {
 	}
 }
 
+// whileStopped calls fn while the daemon is stopped.
+func (d *daemon) whileStopped(fn func()) {
+	d.b.Helper()
+	d.pause(true)
+	d.signal(syscall.SIGSTOP)
+	fn()
+	d.signal(syscall.SIGCONT)
+	d.waitStatus("healthz", 200, "")
+	d.pause(false)
+}
+
 // waitStatus polls /healthz or /readyz until it answers with this status and reason.
 func (d *daemon) waitStatus(path string, status int, reason string) {
 	d.b.Helper()
 	d.Until(fmt.Sprintf("%s answers %d %q", path, status, reason), func() bool {
+		select {
+		case <-d.Ended:
+			d.b.Fatalf("ended: %s", d.Log.String())
+		default:
+		}
 		got, body := d.Get(path)
 		return got == status && strings.Contains(body, reason)
 	})
+}
+
+// percentile returns the value that p of 100 do not exceed; 0 if there are none.
+func percentile(p int, all []time.Duration) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	return slices.Sorted(slices.Values(all))[(len(all)*p-1)/100]
+}
+
+// ms formats a time for the table.
+func ms(d time.Duration) string {
+	if d >= time.Second {
+		return fmt.Sprintf("%.3g s", d.Seconds())
+	}
+	return fmt.Sprintf("%.3g ms", float64(d)/1e6)
 }

@@ -8,9 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,18 +22,17 @@ var (
 
 // A row is one fault.
 type row struct {
-	name     string // picks the row: -run TestFaults/NAME
+	name     string // picks the row: make faults RUN=NAME
 	fault    string
 	expected string
 	run      func(b *bench) (measured string)
-	parallel bool // it waits more than it works: other rows may run at the same time
+	alone    bool // it measures times, or loads the machine: no other row runs at the same time
 }
 
-// rows returns all faults, in the order of the table.
-func rows() []row {
-	return slices.Concat(captureRows(), interfaceRows(), processRows(), floodRows(), wireRows(), dnsRows(), nameRows(), httpRows(),
-		limitRows(), clockRows(), changeRows(), configRows(), privilegeRows(), soakRows())
-}
+// An outcome is the result of a row, empty if -run leaves it out.
+type outcome struct{ verdict, measured string }
+
+func TestMain(m *testing.M) { testnet.Main(m) }
 
 // TestFaults runs the rows and prints the table.
 func TestFaults(t *testing.T) {
@@ -49,25 +46,45 @@ func TestFaults(t *testing.T) {
 	}
 	testnet.NeedKernel(t)
 	if os.Getenv("TEST_CAPTURES") == "" {
-		t.Log("TEST_CAPTURES is not set: rows with captures are skipped, the soak runs without them, and no document is written")
+		t.Log("TEST_CAPTURES is not set: the row with captures is skipped, the soak runs without them, and no document is written")
 	}
+	begin := time.Now()
 	if *seed == 0 {
-		*seed = uint64(time.Now().UnixNano())
+		*seed = uint64(begin.UnixNano())
 	}
-	res := &results{form: form, seed: *seed, begin: time.Now()}
-	t.Cleanup(func() { res.finish(t) })
 	binary := build(t)
-	for _, r := range rows() {
-		res.total++
+	outcomes := make([]outcome, len(rows))
+	t.Cleanup(func() {
+		table, complete := table(outcomes)
+		table += fmt.Sprintf("%s form, seed %d, %s.\n", form, *seed, time.Since(begin).Round(time.Second))
+		fmt.Print("\n", table)
+		switch {
+		case *write == "":
+		case !complete:
+			t.Error("-write: not all rows have run")
+		default:
+			if err := os.WriteFile(*write, []byte(document(begin, table)), 0o644); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for i, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
-			if r.parallel {
+			if !r.alone {
 				t.Parallel()
 			}
-			o := res.add(r)
-			begin := time.Now()
-			t.Cleanup(func() { o.failed, o.skipped, o.took = t.Failed(), t.Skipped(), time.Since(begin) })
-			o.measured = r.run(&bench{T: t, long: form == "long", seed: *seed, binary: binary})
-			t.Log(o.measured)
+			measured := "aborted"
+			t.Cleanup(func() {
+				verdict := "pass"
+				if t.Skipped() {
+					verdict, measured = "skipped", "the log above says why"
+				} else if t.Failed() {
+					verdict = "**FAIL**"
+				}
+				outcomes[i] = outcome{verdict, measured}
+			})
+			measured = r.run(&bench{T: t, long: form == "long", seed: *seed, binary: binary})
+			t.Log(measured)
 		})
 	}
 }
@@ -84,92 +101,24 @@ func build(t *testing.T) string {
 	return binary
 }
 
-// An outcome is the result of one row.
-type outcome struct {
-	row
-	measured        string
-	failed, skipped bool
-	took            time.Duration
-}
-
-// results collects outcomes for the table.
-type results struct {
-	form  string
-	seed  uint64
-	begin time.Time
-	total int // rows started, those that -run leaves out included
-
-	mu       sync.Mutex // guards outcomes
-	outcomes []*outcome
-}
-
-func (r *results) add(row row) *outcome {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	o := &outcome{row: row}
-	r.outcomes = append(r.outcomes, o)
-	return o
-}
-
-// finish prints the table, and writes the document if that was asked for and no row was left out.
-func (r *results) finish(t *testing.T) {
-	table := r.table()
-	fmt.Print("\n", table)
-	if *write == "" {
-		return
-	}
-	if n := len(r.outcomes) - r.count(func(o *outcome) bool { return o.skipped }); n < r.total {
-		t.Errorf("-write: only %d of %d rows have run", n, r.total)
-		return
-	}
-	if err := os.WriteFile(*write, []byte(r.document(table)), 0o644); err != nil {
-		t.Error(err)
-	}
-}
-
-func (r *results) count(is func(*outcome) bool) (n int) {
-	for _, o := range r.outcomes {
-		if is(o) {
-			n++
-		}
-	}
-	return n
-}
-
-func (r *results) table() string {
+// table returns the results as a table, and whether all rows have run.
+func table(outcomes []outcome) (text string, complete bool) {
 	var b strings.Builder
 	b.WriteString("| Fault | Expected | Measured | Result |\n|---|---|---|---|\n")
-	for _, row := range rows() {
-		for _, o := range r.outcomes {
-			if o.name != row.name {
-				continue
-			}
-			verdict := "pass"
-			switch {
-			case o.skipped:
-				verdict, o.measured = "skipped", "the log above says why"
-			case o.failed:
-				verdict = "**FAIL**"
-			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", o.fault, o.expected, tableCell(o.measured), verdict)
+	verdicts := map[string]int{}
+	for i, o := range outcomes {
+		verdicts[o.verdict]++
+		if o.verdict != "" {
+			measured := strings.NewReplacer("|", `\|`, "\n", " ").Replace(o.measured)
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", rows[i].fault, rows[i].expected, measured, o.verdict)
 		}
 	}
-	fmt.Fprintf(&b, "\n%d rows, %d failed, %d skipped; %s form, seed %d, %s.\n", len(r.outcomes),
-		r.count(func(o *outcome) bool { return o.failed }), r.count(func(o *outcome) bool { return o.skipped }),
-		r.form, r.seed, time.Since(r.begin).Round(time.Second))
-	return b.String()
-}
-
-// tableCell escapes text for a cell of the table.
-func tableCell(text string) string {
-	if text == "" {
-		return "aborted"
-	}
-	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(text)
+	fmt.Fprintf(&b, "\n%d rows, %d failed, %d skipped; ", len(rows)-verdicts[""], verdicts["**FAIL**"], verdicts["skipped"])
+	return b.String(), verdicts[""]+verdicts["skipped"] == 0
 }
 
 // document returns the page for people, docs/faults.md.
-func (r *results) document(table string) string {
+func document(begin time.Time, table string) string {
 	return fmt.Sprintf(`# Fault-injection results
 
 Each row injects one kind of fault into a running gonetmon. `+"`make faults`"+` repeats all of them on any
@@ -180,13 +129,14 @@ During every row a watcher polls /metrics, /healthz and /readyz, up to five time
 - No counter decreases, and no series appears twice.
 - Device counters plus the overflow, pending and expired counters add up to the network total.
 - Memory stays below the ring buffer plus 64 MiB. Goroutines and file descriptors stay bounded.
-- /healthz and /readyz agree with the metrics.
+- /healthz and /readyz agree with the metrics, and no capability is left.
 
 At the end of every row, left alone, gonetmon uses less than 1 %% of a core (5 %% while it resolves
-names). Its page is valid HTML, every log line is complete, and it exits within three seconds.
+names). Its page is complete and runs no script, every log line is complete, and it exits within
+three seconds.
 Frames read plus frames dropped equal the frames sent (the identity error is the difference).
 
 Last run: %s, %s.
 
-%s`, r.begin.UTC().Format(time.DateOnly), machine(), table)
+%s`, begin.UTC().Format(time.DateOnly), machine(), table)
 }

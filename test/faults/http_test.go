@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,67 +18,22 @@ import (
 	"gonetmon/test/testnet"
 )
 
-func httpRows() []row {
-	return []row{
-		{name: "scrapers", run: scrapers, fault: "ten scrapers, each once a second, 4,096 hosts, 20,000 frames/s",
-			expected: "no frame dropped; p99 of a scrape at most 250 ms"},
-		{name: "slow-clients", run: slowClients,
-			fault: "1,000 idle connections, 1,000 with half a request, 64 readers at 1 byte/s of the metrics of 4,096 hosts",
-			expected: "other clients get current metrics, /healthz within 1 s; memory, goroutines and descriptors " +
-				"bounded, and given back; counts exact"},
-		{name: "requests", run: hostileRequests, parallel: true,
-			fault:    "random bytes, headers of 1 MiB, 10,000 headers, methods other than GET, path traversal, debug paths",
-			expected: "refused, nothing of it in the log, no file of the machine; counts exact"},
-		{name: "host-header", run: hostHeaders, parallel: true, fault: "Host headers: none, two, foreign ones (DNS rebinding)",
-			expected: "400 or 421 for them, 200 for its own; counts exact"},
-	}
-}
-
 const manyHosts = 4096 // the default of GONETMON_MAX_HOSTS
 
-// startWithHosts starts a daemon that has as many devices as it may have, and returns a frame of each.
-func (b *bench) startWithHosts() (d *daemon, s *testnet.Sender, frames [][]byte) {
+// startWithHosts starts a daemon that has as many devices as it may have, and returns a frame of each, which were sent.
+func (b *bench) startWithHosts() (d *daemon, there *testnet.Namespace, frames [][]byte) {
 	b.Helper()
 	here, there := testnet.NewPair(b)
 	d = b.start(here, "GONETMON_CIDR=192.168.0.0/16", "GONETMON_REPORT_INTERVAL=0")
-	s = testnet.NewSender(there, "in0")
 	for host := 1; host <= manyHosts; host++ {
 		frames = append(frames, testnet.UDP(netip.AddrFrom4([4]byte{192, 168, byte(host >> 8), byte(host)}), away, 72))
 	}
-	s.SendAll(frames, 50000)
-	d.waitCounted(s.Sent)
+	testnet.NewSender(there, "in0").SendAll(frames, 50000)
 	d.Until("all hosts are on the page", func() bool {
 		_, body := d.Get("metrics")
 		return strings.Count(body, "\nnode_bytes_total{") == manyHosts
 	})
-	return d, s, frames
-}
-
-// sendSteadily sends the frames again and again until the returned func is called.
-func (b *bench) sendSteadily(s *testnet.Sender, frames [][]byte, rate int) (stop func()) {
-	stopping, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		testnet.PinCPU(b)
-		begin := time.Now()
-		for i := 0; ; i++ {
-			select {
-			case <-stopping:
-				return
-			default:
-			}
-			if ahead := time.Duration(i)*time.Second/time.Duration(rate) - time.Since(begin); ahead > 0 {
-				time.Sleep(max(ahead, time.Millisecond))
-			}
-			s.Send(frames[i%len(frames)])
-		}
-	}()
-	stop = sync.OnceFunc(func() {
-		close(stopping)
-		<-done
-	})
-	b.Cleanup(stop)
-	return stop
+	return d, there, frames
 }
 
 // scrape reads the metrics gzipped, as Prometheus does, and returns how long it took and the bytes transferred.
@@ -104,11 +60,13 @@ func (d *daemon) scrape(client *http.Client) (took time.Duration, size int64) {
 
 func scrapers(b *bench) string {
 	const clients, interval = 10, time.Second
-	d, s, frames := b.startWithHosts()
+	d, there, frames := b.startWithHosts()
 	_, before := d.captured()
 	d.connections.Add(clients)
 	d.pause(true) // parsing such a page takes the watcher longer than a scrape
-	stop := b.sendSteadily(s, frames, 20000)
+	l := b.newLoad(nil, 20000)
+	l.next = func(n uint64) []byte { return frames[n%manyHosts] }
+	l.begin(there, 0)
 	var mu sync.Mutex // guards took and size
 	var took []time.Duration
 	var size int64
@@ -118,7 +76,8 @@ func scrapers(b *bench) string {
 	rounds := b.of(10, 120)
 	for i := range clients {
 		dial := d.Client.Transport.(*http.Transport).DialContext
-		client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: dial, DisableCompression: true}}
+		transport := &http.Transport{DialContext: dial, DisableCompression: true}
+		client := &http.Client{Timeout: 30 * time.Second, Transport: transport}
 		b.Cleanup(client.CloseIdleConnections)
 		all.Go(func() {
 			for round := range rounds { // spread over the second, as Prometheus does
@@ -133,19 +92,20 @@ func scrapers(b *bench) string {
 		})
 	}
 	all.Wait()
-	stop()
+	l.end()
 	d.pause(false)
 	if _, after := d.captured(); after != before {
 		b.Errorf("%d frames dropped", after-before)
 	}
-	p := p99(took)
-	if p > 250*time.Millisecond {
-		b.Errorf("p99 of a scrape: %v", p)
+	p99 := percentile(99, took)
+	if p99 > 250*time.Millisecond {
+		b.Errorf("p99 of a scrape: %v", p99)
 	}
 	d.connections.Add(-clients)
-	return fmt.Sprintf("%d scrapes of %d kB gzipped: %s (median), %s (p99), %s (max); all ten at the same moment: %s (max); %s; at most %s",
-		len(took), size/1000, ms(median(took)), ms(p), ms(took[len(took)-1]), ms(p99(append(together,
-			0))), d.finish(s.Sent), d.usedBesideRing())
+	f := d.finish(manyHosts + l.sent.Load())
+	return fmt.Sprintf("%d scrapes of %d kB gzipped: %s (median), %s (p99), %s (max); all ten at the same moment: %s (max); %s; "+
+		"at most %s", len(took), size/1000, ms(percentile(50, took)), ms(p99), ms(slices.Max(took)), ms(slices.Max(together)), f,
+		d.usedBesideRing())
 }
 
 // dial opens connections to the daemon, which have small receive buffers; each must succeed.
@@ -184,7 +144,9 @@ func hangUp(all []net.Conn) {
 
 func slowClients(b *bench) string {
 	const idle, half, slow = 1000, 1000, 64
-	d, s, _ := b.startWithHosts()
+	d, there, _ := b.startWithHosts()
+	s := testnet.NewSender(there, "in0")
+	s.Sent = manyHosts
 	before, _ := usageOf(d.Cmd.Process.Pid)
 	d.connections.Add(idle + half + slow)
 	conns := d.dial(idle)
@@ -263,45 +225,6 @@ func (d *daemon) checkServed(s *testnet.Sender, long time.Duration) (slowest tim
 	return slowest
 }
 
-// A request as it is sent, and the answers that it may get.
-type request struct {
-	text string
-	ok   func(status int, body string) bool
-}
-
-// refused reports whether a request was not served; status 0 is a connection closed without an answer.
-func refused(status int, body string) bool {
-	leaked := strings.Contains(body, "root:") || strings.Contains(body, "PATH=") || strings.Contains(body, "goroutine")
-	return (status == 0 || status >= 400 || status == http.StatusTemporaryRedirect) && !leaked
-}
-
-func anyStatus(int, string) bool { return true }
-
-// exchange sends requests among frames that must be counted, and checks the answers.
-func (b *bench) exchange(requests []request) string {
-	b.Helper()
-	here, there := testnet.NewPair(b)
-	d := b.start(here)
-	s := testnet.NewSender(there, "in0")
-	d.connections.Add(8)
-	frames := testnet.Conversation(1000)
-	answers := map[string]int{}
-	for i, r := range requests {
-		s.Send(frames[i%len(frames)])
-		status, body := d.ask(r.text)
-		answers[fmt.Sprint(status)]++
-		if !r.ok(status, body) {
-			b.Errorf("%.100q was answered with %d %.100q", r.text, status, body)
-		}
-	}
-	d.connections.Add(-8)
-	lines := strings.Count(d.Log.String(), "\n")
-	if lines > 12 { // complaints of the HTTP server are limited to one line in ten seconds
-		b.Errorf("%d lines of log", lines)
-	}
-	return fmt.Sprintf("%d requests, answers by status %v; %d lines of log; %s", len(requests), answers, lines, d.finish(s.Sent))
-}
-
 // ask sends a request as it is, and returns the status and the body; 0 if the connection was closed without an answer.
 func (d *daemon) ask(request string) (status int, body string) {
 	d.b.Helper()
@@ -322,72 +245,64 @@ func (d *daemon) ask(request string) (status int, body string) {
 	return answer.StatusCode, string(text)
 }
 
-func hostileRequests(b *bench) string {
+// hostileRequests are what others than browsers and Prometheus may send.
+func (b *bench) hostileRequests() (all []string) {
+	const host, end = "Host: " + address + "\r\n", "\r\n\r\n"
+	const head = "GET /metrics HTTP/1.1\r\n" + host
 	random := b.random()
-	var all []request
-	add := func(ok func(int, string) bool, texts ...string) {
-		for _, text := range texts {
-			all = append(all, request{text, ok})
-		}
-	}
-	const host = "Host: " + address + "\r\n"
-	starts := []string{"", "GET ", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\n" + host, "PRI * HTTP/2.0\r\n\r\n", "\x16\x03\x01"}
+	starts := []string{"", "GET ", "GET / HTTP/1.1\r\n", head, "PRI * HTTP/2.0" + end, "\x16\x03\x01"}
 	for i := range b.of(200, 5000) {
-		bytes := make([]byte, 1+random.IntN(1<<random.IntN(15))) // the first is 0: none of them is a request
-		for i := range bytes[1:] {
-			bytes[1+i] = byte(random.Uint32())
+		garbage := make([]byte, random.IntN(1<<random.IntN(15)))
+		for i := range garbage {
+			garbage[i] = byte(random.Uint32())
 		}
-		add(refused, starts[i%len(starts)]+string(bytes)+"\r\n\r\n")
+		all = append(all, starts[i%len(starts)]+"\x00"+string(garbage)+end)
 	}
-	const head, end = "GET /metrics HTTP/1.1\r\n" + host, "\r\n\r\n"
 	big := func(text string) string { return strings.Repeat(text, 1<<20/len(text)) }
-	add(refused, head+"X-A: "+big("a")+end, head+strings.Repeat("X-A: b\r\n", 10000)+"\r\n", head+big("a"), big("A"),
-		"GET /"+big("a")+" HTTP/1.1\r\n"+host+"\r\n", head+"Cookie: "+big("a=b;")+end, head+"Accept-Encoding: "+big("gzip,")+end,
-		head+"Content-Length: -1"+end, head+"Content-Length: 1\r\nContent-Length: 2"+end+"a")
-	add(anyStatus, head+"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\nGET") // what follows is another request
-	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "get",
-		"GE T", "G\x00T", "\u0262ET", strings.Repeat("G", 10000), ""} {
-		for _, path := range []string{"/", "/metrics", "/healthz", "/readyz"} {
-			add(refused, fmt.Sprintf("%s %s HTTP/1.1\r\n%sContent-Length: 3\r\n\r\na=b", method, path, host))
-		}
+	all = append(all, head+big("a"), big("A"), "GET /"+big("a")+" HTTP/1.1\r\n"+host+end)
+	for _, header := range []string{"X-A: " + big("a"), strings.Repeat("X-A: b\r\n", 10000), "Cookie: " + big("a=b;"),
+		"Accept-Encoding: " + big("gzip,"), "Content-Length: -1", "Content-Length: 1\r\nContent-Length: 2"} {
+		all = append(all, head+header+end)
+	}
+	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "get", "GE T",
+		"G\x00T", "\u0262ET", strings.Repeat("G", 10000), ""} {
+		all = append(all, method+" /metrics HTTP/1.1\r\n"+host+"Content-Length: 3\r\n\r\na=b")
 	}
 	for _, version := range []string{"HTTP/9.9", "HTTP/1", "FTP/1.0", "http/1.1", "HTTP/0.9"} {
-		add(refused, "GET / "+version+"\r\n"+host+"\r\n")
+		all = append(all, "GET / "+version+"\r\n"+host+end)
 	}
-	for _, path := range []string{
-		"/../../../../etc/passwd", "/..%2f..%2f..%2fetc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd",
-		"/metrics/../../../etc/passwd",
-		"/.%00/etc/passwd", "/etc/passwd%00.html", "/....//....//etc/passwd", `/..\..\etc\passwd`, "/proc/self/environ",
-		"/debug/pprof/",
-		"/debug/vars", "/.git/config", "/.env", "file:///etc/passwd", "http://evil.example/", "*", "/%zz", "/;/etc/passwd",
-	} {
-		add(refused, "GET "+path+" HTTP/1.1\r\n"+host+"Connection: close\r\n\r\n")
+	for _, path := range []string{"/../../../../etc/passwd", "/..%2f..%2f..%2fetc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
+		"//etc/passwd", "/metrics/../../../etc/passwd", "/.%00/etc/passwd", "/etc/passwd%00.html", "/....//....//etc/passwd", `/..\..\etc\passwd`,
+		"/proc/self/environ", "/debug/pprof/", "/debug/vars", "/.git/config", "/.env", "file:///etc/passwd", "http://evil.example/",
+		"*", "/%zz", "/;/etc/passwd"} {
+		all = append(all, "GET "+path+" HTTP/1.1\r\n"+host+"Connection: close"+end)
 	}
-	return b.exchange(all)
+	for _, hosts := range []string{"", host + "Host: evil.example\r\n", "Host: evil.example\r\n", "Host: a b\r\n"} {
+		all = append(all, "GET /metrics HTTP/1.1\r\n"+hosts+"\r\n")
+	}
+	return all
 }
 
-func hostHeaders(b *bench) string {
-	var all []request
-	add := func(ok func(int, string) bool, hosts ...string) {
-		text := "GET /metrics HTTP/1.1\r\n"
-		for _, h := range hosts {
-			text += "Host: " + h + "\r\n"
+// requests sends hostile requests among frames that must be counted.
+func requests(b *bench) string {
+	here, there := testnet.NewPair(b)
+	d := b.start(here)
+	s := testnet.NewSender(there, "in0")
+	d.connections.Add(8)
+	answers := map[int]int{}
+	for _, request := range b.hostileRequests() {
+		s.Send(testnet.UDP(known4, away, 72))
+		status, body := d.ask(request)
+		answers[status]++
+		refused := status == 0 || status >= 400 || status == http.StatusTemporaryRedirect
+		if !refused || strings.Contains(body, "root:") || strings.Contains(body, "PATH=") || strings.Contains(body, "goroutine ") {
+			b.Errorf("%.100q was answered with %d %.100q", request, status, body)
 		}
-		all = append(all, request{text + "Connection: close\r\n\r\n", ok})
 	}
-	foreign := func(status int, _ string) bool {
-		return status == http.StatusBadRequest || status == http.StatusMisdirectedRequest
+	d.connections.Add(-8)
+	lines := strings.Count(d.Log.String(), "\n")
+	if lines > 12 { // complaints of the HTTP server are limited to one line in ten seconds
+		b.Errorf("%d lines of log", lines)
 	}
-	add(foreign)
-	add(foreign, address, "evil.example")
-	for _, h := range []string{
-		"evil.example", "evil.example:" + port, "127.0.0.1.evil.example", "localhost.evil.example", "evil.example@127.0.0.1", "a b",
-		"\"><script>", strings.Repeat("a", 300),
-	} {
-		add(foreign, h)
-	}
-	for _, h := range []string{address, "127.0.0.1", "localhost:" + port, "localhost", "[::1]:" + port} {
-		add(func(status int, _ string) bool { return status == http.StatusOK }, h)
-	}
-	return b.exchange(all)
+	return fmt.Sprintf("answers by status %v; %d lines of log; %s", answers, lines, d.finish(s.Sent))
 }

@@ -16,26 +16,6 @@ import (
 	"gonetmon/test/testnet"
 )
 
-func limitRows() []row {
-	return []row{
-		{name: "memory", run: memoryLimits, parallel: true,
-			fault: "a memory limit of 64 MiB (cgroup), and of 32 MiB with GONETMON_MAX_HOSTS=1024; forged senders, " +
-				"the page polled all the time",
-			expected: "it survives, counts exact"},
-		{name: "descriptors", run: descriptors, parallel: true, fault: "64 descriptors, and 200 connections",
-			expected: "counts exact, at most twelve log lines about connections, and one a minute; served again when " +
-				"they are gone"},
-		{name: "output", run: brokenOutput, parallel: true,
-			fault:    "the disk for log and output is full, each write fails, or the reader has gone",
-			expected: "counts exact, healthy, exits cleanly"},
-		{name: "log-flood", run: logFlood, parallel: true,
-			fault: "everything that makes it log, as fast as possible: forged routers, flapping DNS and interface, " +
-				"bad hosts files, garbage on HTTP",
-			expected: "at most 2 lines/s beside three for each change of the interface, 32 for prefixes and twelve " +
-				"for each bad hosts file"},
-	}
-}
-
 var cgroups atomic.Int64
 
 // limitMemory makes a control group with a memory limit (cgroup-v2 and cgroup-v1/memory in Linux's documentation).
@@ -82,7 +62,7 @@ func (b *bench) limited(limit int, variables ...string) string {
 	}, append(variables, "GONETMON_CIDR=192.168.0.0/16", "GONETMON_REPORT_INTERVAL=0")...)
 	s := testnet.NewSender(there, "in0")
 	random, forge := b.random(), forge4()
-	for begin := time.Now(); time.Since(begin) < b.seconds(8, 60); time.Sleep(10 * time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < b.seconds(6, 60); time.Sleep(10 * time.Millisecond) {
 		for range 500 {
 			s.Send(forge(random))
 		}

@@ -15,8 +15,9 @@ import (
 // that the bytes of some of them tell which ones they were.
 type load struct {
 	b    *bench
-	rate int // frames a second
-	from atomic.Uint32
+	rate int                   // frames a second
+	next func(n uint64) []byte // the nth frame, valid until the next call
+	from atomic.Uint32         // the last byte of the address
 	sent atomic.Uint64
 	end  func() // ends the sending
 	done sync.WaitGroup
@@ -56,6 +57,12 @@ func templates() [][]byte {
 func (b *bench) newLoad(here *testnet.Namespace, rate int) *load {
 	b.Helper()
 	l := &load{b: b, rate: rate, arrived: map[uint32]*arrivals{}}
+	frames := templates()
+	l.next = func(n uint64) []byte {
+		f := frames[length(n)]
+		f[29] = byte(l.from.Load())
+		return f
+	}
 	if here != nil {
 		testnet.Tap(here, "", l.record)
 	}
@@ -93,7 +100,7 @@ func (l *load) begin(there *testnet.Namespace, n int) {
 	l.b.Helper()
 	s := testnet.NewSender(there, "in0")
 	l.from.Store(uint32(n))
-	stop, frames := make(chan struct{}), templates()
+	stop := make(chan struct{})
 	l.end = sync.OnceFunc(func() {
 		close(stop)
 		l.done.Wait()
@@ -113,9 +120,7 @@ func (l *load) begin(there *testnet.Namespace, n int) {
 				time.Sleep(time.Millisecond)
 				continue
 			}
-			f := frames[length(l.sent.Load())]
-			f[29] = byte(l.from.Load())
-			if ok, _ := s.TrySend(f); ok {
+			if ok, _ := s.TrySend(l.next(l.sent.Load())); ok {
 				l.sent.Add(1)
 			} else {
 				time.Sleep(time.Millisecond)

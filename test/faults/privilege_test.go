@@ -1,62 +1,20 @@
 package faults
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
-	"time"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"gonetmon/test/testnet"
 )
-
-func privilegeRows() []row {
-	return []row{
-		{name: "privileges", run: privileges, parallel: true, fault: "started as root",
-			expected: "uid 65534, no capability, no new privileges, seccomp; GONETMON_KEEP_PRIVILEGES keeps them, and " +
-				"the log warns"},
-		{name: "no-privileges", run: noPrivileges, parallel: true, fault: "no capabilities, or only those that do not help",
-			expected: "one line that says what is missing and how to grant it, status 2"},
-		{name: "net-raw", run: netRawOnly, parallel: true,
-			fault:    "CAP_NET_RAW and nothing else, as root and as an ordinary user",
-			expected: "counts exact; an interface that is down is reported"},
-		{name: "rootless", run: rootless, parallel: true, fault: "an ordinary user, root only in their own user namespace",
-			expected: "counts exact"},
-	}
-}
-
-func privileges(b *bench) string {
-	here, there := testnet.NewPair(b)
-	d := b.start(here)
-	b.requireNoPrivileges(d)
-	status := processStatus(b, d.Cmd.Process.Pid)
-	for field, want := range map[string]string{"NoNewPrivs": "1", "Seccomp": "2", "Groups": ""} {
-		if got := statusField(status, field); got != want {
-			b.Errorf("%s is %q, want %q", field, got, want)
-		}
-	}
-	s := testnet.NewSender(there, "in0")
-	s.SendAll(testnet.Conversation(1000), 20000)
-	d.finish(s.Sent)
-
-	cmd := b.command(here, defaults("GONETMON_KEEP_PRIVILEGES=true"), nil)
-	kept := testnet.LaunchDaemon(b, here, cmd)
-	kept.URL = d.URL
-	if !testnet.Within(5*time.Second, func() bool { status, _ := kept.Get("healthz"); return status == 200 }) {
-		b.Errorf("GONETMON_KEEP_PRIVILEGES=true: %s", kept.Log.String())
-		return "not kept"
-	}
-	if caps := statusField(processStatus(b, cmd.Process.Pid), "CapEff"); caps == "0000000000000000" {
-		b.Error("GONETMON_KEEP_PRIVILEGES=true keeps nothing")
-	}
-	if !testnet.Within(5*time.Second, func() bool {
-		log := kept.Log.String()
-		return strings.Contains(log, "level=WARN") && strings.Contains(log, "GONETMON_KEEP_PRIVILEGES")
-	}) {
-		b.Errorf("no warning that privileges are kept:\n%s", kept.Log.String())
-	}
-	return "all dropped; kept when asked to"
-}
 
 // asUser returns the command that runs another as an ordinary user with these capabilities, as systemd does.
 func asUser(capabilities ...string) []string {
@@ -68,60 +26,138 @@ func asUser(capabilities ...string) []string {
 		"--ambient-caps=" + sets, "--bounding-set=" + sets}
 }
 
-func noPrivileges(b *bench) string {
-	n := testnet.NewNamespace(b)
-	cases := [][]string{asUser(), asUser("net_admin"), asUser("net_bind_service", "setuid", "setgid"),
-		{"setpriv", "--bounding-set=-all", "--inh-caps=-all"}}
-	for _, wrap := range cases {
-		status, out, log := testnet.Run(b, b.command(n, defaults("GONETMON_INTERFACE=lo"), wrap))
-		b.requireComplaint(2, status, log, "CAP_NET_RAW is missing")
-		if out != "" || !strings.Contains(log, "setcap") || !strings.Contains(log, "cap_add") {
-			b.Errorf("output %q, log %q", out, log)
-		}
-	}
-	return fmt.Sprintf("%d cases", len(cases))
+// asRoot returns the command that runs another as root with these capabilities at most.
+func asRoot(capabilities string) []string {
+	return []string{"setpriv", "--bounding-set=-all" + capabilities, "--inh-caps=-all"}
 }
 
-func netRawOnly(b *bench) string {
-	frames := testnet.Conversation(5000)
-	cases, missing := 0, int64(0)
-	for name, wrap := range map[string][]string{
-		"ordinary user":    asUser("net_raw"),
-		"root":             {"setpriv", "--bounding-set=-all,+net_raw", "--inh-caps=-all"},
-		"root, as compose": {"setpriv", "--bounding-set=-all,+net_raw,+net_admin,+setuid,+setgid", "--inh-caps=-all"},
-	} {
+const dropped = `msg="privileges dropped" uid=%s gid=%[1]s capabilities=none seccomp=%s`
+
+// privilegeCases are ways to start gonetmon.
+var privilegeCases = []struct {
+	name string
+	wrap []string
+	uid  string // afterwards
+	log  string // a part of it
+	run  func(b *bench, here *testnet.Namespace, wrap []string) *daemon
+}{
+	{name: "root", uid: "65534", log: fmt.Sprintf(dropped, "65534", "true")},
+	{name: "root, as compose", wrap: asRoot(",+net_raw,+net_admin,+setuid,+setgid"), uid: "65534",
+		log: fmt.Sprintf(dropped, "65534", "true")},
+	{name: "root, CAP_NET_RAW", wrap: asRoot(",+net_raw"), uid: "0", log: `level=WARN msg="still uid 0`},
+	{name: "user, CAP_NET_RAW", wrap: asUser("net_raw"), uid: "1234", log: fmt.Sprintf(dropped, "1234", "true")},
+	{name: "program, CAP_NET_RAW", uid: "1234", log: fmt.Sprintf(dropped, "1234", "true"),
+		wrap: []string{"setpriv", "--reuid=1234", "--regid=1234", "--clear-groups"},
+		run: func(b *bench, here *testnet.Namespace, wrap []string) *daemon {
+			b.useCapableProgram()
+			return b.startBy(here, wrap, nil)
+		}},
+	{name: "no seccomp", uid: "65534", log: fmt.Sprintf(dropped, "65534", "false"),
+		run: func(b *bench, here *testnet.Namespace, _ []string) (d *daemon) {
+			testnet.WithSyscallError(b, unix.SYS_SECCOMP, unix.ENOSYS, func() { d = b.start(here) })
+			return d
+		}},
+	{name: "interface down", wrap: asUser("net_raw"), uid: "1234", log: "CAP_NET_ADMIN",
+		run: func(b *bench, here *testnet.Namespace, wrap []string) *daemon {
+			here.IP("link set mon0 down")
+			d := b.startBy(here, wrap, nil)
+			d.waitStatus("readyz", 503, "mon0: interface is down")
+			d.disturb(true)
+			here.IP("link set mon0 up")
+			d.waitStatus("readyz", 200, "")
+			d.disturb(false)
+			return d
+		}},
+}
+
+// useCapableProgram makes the bench start a copy of the program that has CAP_NET_RAW whoever starts it.
+func (b *bench) useCapableProgram() {
+	b.Helper()
+	program, err := os.ReadFile(b.binary)
+	b.binary = filepath.Join(testnet.PublicDir(b), "capable")
+	if err = errors.Join(err, os.WriteFile(b.binary, program, 0o755)); err != nil {
+		b.Fatal(err)
+	}
+	testnet.SetCapabilities(b, b.binary, 1<<unix.CAP_NET_RAW)
+}
+
+func privileges(b *bench) string {
+	names := []string{"kept"}
+	for _, c := range privilegeCases {
+		names = append(names, c.name)
+	}
+	return b.each(names, func(b *bench, i int) string {
 		here, there := testnet.NewPair(b)
-		d := b.startBy(here, wrap, nil)
+		if i == 0 {
+			return b.keepPrivileges(here)
+		}
+		c := privilegeCases[i-1]
+		var d *daemon
+		if c.run != nil {
+			d = c.run(b, here, c.wrap)
+		} else {
+			d = b.startBy(here, c.wrap, nil)
+		}
 		d.waitStatus("readyz", 200, "")
 		s := testnet.NewSender(there, "in0")
-		s.SendAll(frames, 20000)
+		s.SendAll(testnet.Conversation(5000), 20000)
 		d.waitCounted(s.Sent)
 		if here.Promiscuity("mon0") == 0 {
-			b.Errorf("%s: not promiscuous", name)
+			b.Error("not promiscuous")
 		}
-		missing += d.finish(s.Sent).missing
-		cases++
+		if !strings.Contains(d.Log.String(), c.log) {
+			b.Errorf("the log lacks %s:\n%s", c.log, d.Log.String())
+		}
+		want := map[string]string{"Uid": strings.Join([]string{c.uid, c.uid, c.uid, c.uid}, " "), "Groups": "", "NoNewPrivs": "1"}
+		for _, set := range []string{"CapEff", "CapPrm", "CapInh", "CapAmb"} {
+			want[set] = "0000000000000000"
+		}
+		if c.name != "no seccomp" {
+			want["Seccomp"] = "2"
+		}
+		for _, status := range d.threads() {
+			for field, value := range want {
+				if got := statusField(status, field); got != value {
+					b.Errorf("thread %s: %s is %q, want %q", statusField(status, "Pid"), field, got, value)
+				}
+			}
+		}
+		return d.finish(s.Sent).String()
+	})
+}
+
+// threads returns what the kernel says of each thread of the daemon (proc_pid_status(5)).
+func (d *daemon) threads() (all []string) {
+	d.b.Helper()
+	names, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", d.Cmd.Process.Pid))
+	for _, name := range names {
+		if text, err := os.ReadFile(name); err == nil { // else it has ended
+			all = append(all, string(text))
+		}
 	}
-	here, there := testnet.NewPair(b)
-	here.IP("link set mon0 down")
-	d := b.startBy(here, asUser("net_raw"), nil)
-	d.waitStatus("readyz", 503, "mon0: interface is down")
-	if log := d.Log.String(); !strings.Contains(log, "CAP_NET_ADMIN") {
-		b.Errorf("the log does not say which capability is missing:\n%s", log)
+	if len(all) == 0 {
+		d.b.Fatal("no threads")
 	}
-	d.disturb(true)
-	here.IP("link set mon0 up")
-	d.waitStatus("readyz", 200, "")
-	d.disturb(false)
-	s := testnet.NewSender(there, "in0")
-	s.SendAll(frames, 20000)
-	missing += d.finish(s.Sent).missing
-	return fmt.Sprintf("%d cases, and an interface that is down; identity error %d", cases, missing)
+	return all
+}
+
+func (b *bench) keepPrivileges(here *testnet.Namespace) string {
+	b.Helper()
+	d := b.launch(here, nil, nil, "GONETMON_KEEP_PRIVILEGES=true")
+	for _, status := range d.threads() {
+		if statusField(status, "CapEff") == "0000000000000000" {
+			b.Errorf("thread %s has no capability", statusField(status, "Pid"))
+		}
+	}
+	d.Until("it warns", func() bool {
+		log := d.Log.String()
+		return strings.Contains(log, "level=WARN") && strings.Contains(log, "GONETMON_KEEP_PRIVILEGES")
+	})
+	return "and said so"
 }
 
 func rootless(b *bench) string {
-	holder := exec.Command(asUser()[0], append(asUser()[1:], "unshare", "--user", "--map-root-user", "--net", "sleep",
-		"infinity")...)
+	holder := exec.Command("setpriv", append(asUser()[1:], "unshare", "--user", "--map-root-user", "--net", "sleep", "infinity")...)
 	if err := holder.Start(); err != nil {
 		b.Fatal(err)
 	}
@@ -140,25 +176,68 @@ func rootless(b *bench) string {
 	n.IP("link add in0 type veth peer name mon0")
 	n.IP("link set in0 up")
 	n.IP("link set mon0 up")
-	all := defaults()
-	d := b.startWatched(n, b.command(nil, all, append(asUser(), "nsenter", fmt.Sprintf("--target=%d", pid), "--user",
-		"--net", "--preserve-credentials")), all)
+	enter := []string{"nsenter", fmt.Sprintf("--target=%d", pid), "--user", "--net", "--preserve-credentials"}
+	d := b.startBy(n, append(asUser(), enter...), nil)
 	d.waitStatus("readyz", 200, "")
 	s := testnet.NewSender(n, "in0")
 	s.SendAll(testnet.Conversation(b.of(10000, 100000)), 20000)
 	return d.finish(s.Sent).String()
 }
 
-// requireNoPrivileges checks that the daemon has no privilege left, and reports that.
-func (b *bench) requireNoPrivileges(d *daemon) {
-	b.Helper()
-	status := processStatus(b, d.Cmd.Process.Pid)
-	for _, set := range []string{"CapEff", "CapPrm", "CapInh", "CapAmb"} {
-		if field := statusField(status, set); field != "0000000000000000" {
-			b.Errorf("%s is %s", set, field)
+func refusals(b *bench) string {
+	n := testnet.NewNamespace(b)
+	n.Sysctl("net/ipv4/ip_unprivileged_port_start", "1024")
+	dir := testnet.PublicDir(b)
+	pipe, secret := filepath.Join(dir, "pipe"), filepath.Join(dir, "secret")
+	if err := errors.Join(unix.Mkfifo(pipe, 0o644), os.WriteFile(secret, nil, 0)); err != nil {
+		b.Fatal(err)
+	}
+	var taken net.Listener
+	n.Do(func() { taken, _ = net.Listen("tcp", address) })
+	if taken == nil {
+		b.Fatal("no listener")
+	}
+	defer func() { _ = taken.Close() }()
+	const maybeLater, noNetRaw = 1, "CAP_NET_RAW is missing"
+	all := []struct {
+		want   string
+		fix    string
+		status int // 0: 2
+		wrap   []string
+		set    []string
+	}{
+		{want: "GONETMON_PORT=" + port, set: []string{"GONETMON_PORT=" + port}},
+		{want: "GONETMON_PORT=80", wrap: asUser("net_raw"), set: []string{"GONETMON_PORT=80"}},
+		{want: "GONETMON_ADDR=192.0.2.1", set: []string{"GONETMON_ADDR=192.0.2.1"}, status: maybeLater},
+		{want: "GONETMON_INTERFACE=auto", set: []string{"GONETMON_INTERFACE="}, status: maybeLater},
+		{want: "GONETMON_NAMES_FILE=/does/not/exist", set: []string{"GONETMON_NAMES_FILE=/does/not/exist"}},
+		{want: "GONETMON_NAMES_FILE=" + dir, set: []string{"GONETMON_NAMES_FILE=" + dir}},
+		{want: "GONETMON_NAMES_FILE=" + pipe, set: []string{"GONETMON_NAMES_FILE=" + pipe}},
+		{want: "GONETMON_NAMES_FILE=" + secret, wrap: asUser("net_raw"), set: []string{"GONETMON_NAMES_FILE=" + secret},
+			fix: "must be able to read it"},
+		{want: noNetRaw, fix: "setcap", wrap: asUser()},
+		{want: noNetRaw, fix: "setcap", wrap: asUser("net_admin")},
+		{want: noNetRaw, fix: "cap_add", wrap: asUser("net_bind_service", "setuid", "setgid")},
+		{want: noNetRaw, fix: "cap_add", wrap: asRoot("")},
+	}
+	check := func(cmd *exec.Cmd, wantStatus int, want, fix string) {
+		status, out, log := testnet.Run(b, cmd)
+		at := strings.LastIndex(strings.TrimSuffix(log, "\n"), "\n") + 1 // log records may come before the complaint
+		line := log[at:]
+		if status != wantStatus || out != "" || !strings.HasPrefix(line, "gonetmon: ") || !strings.Contains(line, want) ||
+			!strings.Contains(line, fix) || plain(line) != nil || checkLog(log[:at]) != nil {
+			b.Errorf("%s: status %d, output %q, log %.600q", want, status, out, log)
 		}
 	}
-	if uid := statusField(status, "Uid"); uid != "65534 65534 65534 65534" {
-		b.Errorf("uid %s", uid)
+	for _, c := range all {
+		variables := defaults(append([]string{"GONETMON_INTERFACE=lo", "GONETMON_PORT=8081"}, c.set...)...)
+		check(b.command(n, variables, c.wrap), cmp.Or(c.status, 2), c.want, cmp.Or(c.fix, "example GONETMON_"))
 	}
+	b.useCapableProgram()
+	cmd := b.command(nil, defaults("GONETMON_INTERFACE=lo", "GONETMON_PORT=0"), nil)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1234, Gid: 1234}}
+	testnet.WithSyscallError(b, unix.SYS_CAPSET, unix.EPERM, func() {
+		check(cmd, 2, "capset: operation not permitted", "GONETMON_KEEP_PRIVILEGES=true")
+	})
+	return fmt.Sprintf("%d cases", len(all)+1)
 }

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -12,18 +13,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"gonetmon/test/testnet"
 )
-
-func soakRows() []row {
-	return []row{{
-		name: "soak", fault: "all of it at random", run: soak,
-		expected: "everything that the watcher checks; frames read + dropped = sent; memory bounded, and not growing",
-	}}
-}
 
 const (
 	soakFrames = 60000
@@ -85,70 +78,41 @@ func soak(b *bench) string {
 func (b *bench) oddFrames() (frames [][]byte) {
 	b.Helper()
 	if os.Getenv("TEST_CAPTURES") != "" {
-		for _, some := range b.samples(50) {
-			for _, f := range some {
-				if deliverable(f.Data) {
-					frames = append(frames, f.Data)
-				}
-			}
-		}
+		frames = b.samples(50)
 	}
-	for _, craft := range []func() []crafted{vlan, qinq, pppoe, mpls, fragments, extensions, jumbo} {
-		for _, f := range craft() {
-			frames = append(frames, f.data)
-		}
+	for _, f := range slices.Concat(encapsulated(), unusual()) {
+		frames = append(frames, f.data)
 	}
-	slices.SortFunc(frames, slices.Compare) // samples come in the random order of a map, and the seed should determine everything
 	return frames
 }
 
 // measureMemory samples the memory of the daemon over the second half. The func that it returns reports the slope of the line
 // through the samples, and fails the row if it is too steep.
 func (k *soaker) measureMemory(long time.Duration) func() string {
-	var hours, mibs []float64
-	begin, stop, done := time.Now(), make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(time.Second):
-			}
+	if !k.b.long {
+		return func() string { return "not measured in so short a time" }
+	}
+	var n, sx, sy, sxx, sxy float64 // of a least-squares line through hours and MiB
+	begin := time.Now()
+	ctx, stop := context.WithCancel(k.b.Context())
+	var sampling sync.WaitGroup
+	sampling.Go(func() {
+		for ; ctx.Err() == nil; time.Sleep(time.Second) {
 			if u, err := usageOf(k.d.Cmd.Process.Pid); err == nil && time.Since(begin) > long/2 {
-				hours, mibs = append(hours, time.Since(begin).Hours()), append(mibs, mib(u.memory))
+				x, y := time.Since(begin).Hours(), mib(u.memory)
+				n, sx, sy, sxx, sxy = n+1, sx+x, sy+y, sxx+x*x, sxy+x*y
 			}
 		}
-	}()
-	end := sync.OnceFunc(func() {
-		close(stop)
-		<-done
 	})
-	k.b.Cleanup(end)
 	return func() string {
-		end()
-		slope := slopeOf(hours, mibs)
-		if !k.b.long {
-			return "not measured in so short a time"
-		}
+		stop()
+		sampling.Wait()
+		slope := (n*sxy - sx*sy) / (n*sxx - sx*sx)
 		if slope > maxSlope {
 			k.b.Errorf("memory grows by %.1f MiB/h", slope)
 		}
 		return fmt.Sprintf("%+.1f MiB/h over the last %s", slope, long/2)
 	}
-}
-
-// slopeOf returns the slope of the least-squares line.
-func slopeOf(x, y []float64) float64 {
-	var sx, sy, sxx, sxy float64
-	for i := range x {
-		sx, sy, sxx, sxy = sx+x[i], sy+y[i], sxx+x[i]*x[i], sxy+x[i]*y[i]
-	}
-	n := float64(len(x))
-	if d := n*sxx - sx*sx; d > 0 {
-		return (n*sxy - sx*sy) / d
-	}
-	return 0
 }
 
 // An event is one thing that a soaker does.
@@ -173,12 +137,20 @@ func (k *soaker) onTheWire() []event {
 	return []event{
 		{"traffic", k.traffic}, {"traffic", k.traffic}, {"forged IPv4", k.forged(forge4())},
 		{"forged IPv6", k.forged(forge6())}, {"odd frames", k.sendOdd}, {"control frames", k.control}, {"hostile names", k.names},
-		{"quiet", func(random *rand.Rand) { time.Sleep(time.Duration(random.IntN(1000)) * time.Millisecond) }},
+		{"quiet", func(random *rand.Rand) { k.sleep(random, 1000) }},
 		{"down", k.disturbance(func() { k.here.IP("link set mon0 down") }, func() { k.here.IP("link set mon0 up") })},
 		{"carrier", k.disturbance(func() { k.there.IP("link set in0 down") }, func() { k.there.IP("link set in0 up") })},
 		{"renamed", k.disturbance(func() { k.here.IP("link set mon0 name mon7") }, func() { k.here.IP("link set mon7 name mon0") })},
 		{"MTU", k.disturbance(func() { k.here.IP("link set mon0 mtu 1500") }, func() { k.here.IP("link set mon0 mtu 65535") })},
-		{"recreated", k.recreate},
+		{"recreated", k.disturbance(func() {
+			k.here.IP("link delete mon0")
+			k.sent += k.s.Sent
+			k.s.Close()
+			k.s.Sent = 0
+		}, func() {
+			testnet.Veth(k.there, "in0", k.here, "mon0")
+			k.s = testnet.NewSender(k.there, "in0")
+		})},
 		{"SIGSTOP", k.sigstop},
 	}
 }
@@ -208,8 +180,8 @@ func (k *soaker) sendOdd(random *rand.Rand) {
 
 func (k *soaker) station(random *rand.Rand) (mac [6]byte, four, six netip.Addr) {
 	n := byte(random.IntN(250) + 1)
-	return [6]byte{2, 0, 0, 0, 1, byte(random.IntN(250))}, netip.AddrFrom4([4]byte{192, 168, 2,
-		n}), netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 2, 15: n})
+	six = netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 2, 15: n})
+	return [6]byte{2, 0, 0, 0, 1, byte(random.IntN(250))}, netip.AddrFrom4([4]byte{192, 168, 2, n}), six
 }
 
 func (k *soaker) control(random *rand.Rand) {
@@ -229,7 +201,7 @@ func (k *soaker) control(random *rand.Rand) {
 }
 
 func (k *soaker) names(random *rand.Rand) {
-	for _, name := range hostileNames() {
+	for _, name := range badNames() {
 		mac, four, _ := k.station(random)
 		k.s.SendAll([][]byte{testnet.DHCP{Type: testnet.Request, MAC: mac, Name: name, Asked: four}.Frame(),
 			testnet.UDP(four, away, 72)}, 0)
@@ -252,35 +224,18 @@ func (k *soaker) disturbance(do, undo func()) func(*rand.Rand) {
 		k.quiesce()
 		k.d.disturb(true)
 		do()
-		time.Sleep(time.Duration(random.IntN(1500)) * time.Millisecond)
+		k.sleep(random, 1500)
 		undo()
 		k.d.waitStatus("readyz", 200, "")
 		k.d.disturb(false)
 	}
 }
 
-func (k *soaker) recreate(random *rand.Rand) {
-	k.quiesce()
-	k.d.disturb(true)
-	k.here.IP("link delete mon0")
-	k.sent += k.s.Sent
-	k.s.Close()
-	time.Sleep(time.Duration(random.IntN(1500)) * time.Millisecond)
-	testnet.Veth(k.there, "in0", k.here, "mon0")
-	k.s = testnet.NewSender(k.there, "in0")
-	k.d.waitStatus("readyz", 200, "")
-	k.d.disturb(false)
-}
-
 func (k *soaker) sigstop(random *rand.Rand) {
-	k.d.pause(true)
-	k.d.signal(syscall.SIGSTOP)
-	begin := time.Now()
-	k.traffic(random)
-	time.Sleep(max(0, time.Duration(random.IntN(2000))*time.Millisecond-time.Since(begin)))
-	k.d.signal(syscall.SIGCONT)
-	k.d.waitStatus("healthz", 200, "")
-	k.d.pause(false)
+	k.d.whileStopped(func() {
+		k.traffic(random)
+		k.sleep(random, 1000)
+	})
 }
 
 // around returns the events that frames do not depend on.
@@ -291,15 +246,15 @@ func (k *soaker) around() []event {
 	hosts := []string{"192.168.2.7 tv\n192.168.2.8 radio\n", "02:00:00:00:01:07 phone\n", "\xff\x00 garbage\n<script> x\n", ""}
 	servers := []string{"nameserver 127.0.0.1\n", "nameserver 127.0.0.1\n", "", "nameserver 192.0.2.1\n", "garbage\n"}
 	times := []time.Duration{0, time.Hour, -time.Hour, 365 * 24 * time.Hour, -365 * 24 * time.Hour}
-	return []event{
+	const get = "GET /metrics HTTP/1.1\r\nHost: " + address + "\r\n"
+	events := []event{
 		{"DNS", func(random *rand.Rand) {
 			k.server.SetAll(&testnet.Answer{Mode: modes[random.IntN(len(modes))], Names: []string{"some.lan."}, TTL: 60})
-			k.rest(random)
 		}},
-		{"hosts file", func(random *rand.Rand) { k.writeHosts(hosts[random.IntN(len(hosts))]); k.rest(random) }},
-		{"hosts file gone", func(random *rand.Rand) { _ = os.Remove(k.hosts); k.rest(random) }},
-		{"resolv.conf", func(random *rand.Rand) { k.here.Etc("resolv.conf", servers[random.IntN(len(servers))]); k.rest(random) }},
-		{"clock", func(random *rand.Rand) { k.clock.set(times[random.IntN(len(times))]); k.rest(random) }},
+		{"hosts file", func(random *rand.Rand) { k.writeHosts(hosts[random.IntN(len(hosts))]) }},
+		{"hosts file gone", func(*rand.Rand) { _ = os.Remove(k.hosts) }},
+		{"resolv.conf", func(random *rand.Rand) { k.here.Etc("resolv.conf", servers[random.IntN(len(servers))]) }},
+		{"clock", func(random *rand.Rand) { k.clock.set(times[random.IntN(len(times))]) }},
 		{"garbage on HTTP", k.connected(20, func(random *rand.Rand, c net.Conn) {
 			bytes := make([]byte, random.IntN(5000))
 			for i := range bytes {
@@ -308,23 +263,28 @@ func (k *soaker) around() []event {
 			_, _ = c.Write(bytes)
 		})},
 		{"idle connections", k.connected(100, func(*rand.Rand, net.Conn) {})},
-		{"half requests", k.connected(100, func(_ *rand.Rand, c net.Conn) {
-			_,
-				_ = io.WriteString(c, "GET /metrics HTTP/1.1\r\nHost:")
-		})},
+		{"half requests", k.connected(100, func(_ *rand.Rand, c net.Conn) { _, _ = io.WriteString(c, get) })},
 		{"slow readers", k.connected(16, func(_ *rand.Rand, c net.Conn) {
-			_, _ = fmt.Fprintf(c, "GET /metrics HTTP/1.1\r\nHost: %s\r\n\r\n", address)
+			_, _ = io.WriteString(c, get+"\r\n")
 			_, _ = c.Read(make([]byte, 1))
 		})},
 		{"scrapers", k.connected(16, func(_ *rand.Rand, c net.Conn) {
-			_, _ = fmt.Fprintf(c, "GET /metrics HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", address)
+			_, _ = io.WriteString(c, get+"Connection: close\r\n\r\n")
 			_, _ = io.Copy(io.Discard, c)
 		})},
 	}
+	for i, e := range events {
+		events[i].do = func(random *rand.Rand) {
+			e.do(random)
+			k.sleep(random, 3000)
+		}
+	}
+	return events
 }
 
-func (k *soaker) rest(random *rand.Rand) {
-	time.Sleep(time.Duration(random.IntN(3000)) * time.Millisecond)
+// sleep sleeps up to so many milliseconds.
+func (k *soaker) sleep(random *rand.Rand, limit int) {
+	time.Sleep(time.Duration(random.IntN(limit)) * time.Millisecond)
 }
 
 // writeHosts writes the hosts file.
@@ -343,7 +303,7 @@ func (k *soaker) connected(count int, do func(random *rand.Rand, c net.Conn)) fu
 			_ = c.SetDeadline(time.Now().Add(5 * time.Second))
 			do(random, c)
 		}
-		k.rest(random)
+		k.sleep(random, 3000)
 		hangUp(conns)
 		time.Sleep(1500 * time.Millisecond) // until the daemon has noticed
 		k.d.connections.Add(int64(-count))

@@ -245,13 +245,3 @@ func statusField(status, name string) string {
 	line, _, _ := strings.Cut(rest, "\n")
 	return strings.Join(strings.Fields(line), " ")
 }
-
-// processStatus returns /proc/PID/status.
-func processStatus(b *bench, pid int) string {
-	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		b.Fatal(err)
-	}
-	return string(text)
-}

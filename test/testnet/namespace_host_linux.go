@@ -3,13 +3,11 @@ package testnet
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"net"
 	"net/netip"
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,8 +18,6 @@ func (n *Namespace) MAC(iface string) (mac [6]byte) {
 	copy(mac[:], n.iface(iface).HardwareAddr)
 	return mac
 }
-
-func (n *Namespace) index(iface string) int { return n.iface(iface).Index }
 
 func (n *Namespace) iface(name string) *net.Interface {
 	n.tb.Helper()
@@ -76,7 +72,7 @@ func (n *Namespace) SendUDP(iface string, from, to netip.Addr, port uint16, coun
 	n.tb.Helper()
 	udp := func(a netip.Addr, port uint16) *net.UDPAddr {
 		if a.Is6() && a.IsLinkLocalUnicast() {
-			a = a.WithZone(strconv.Itoa(n.index(iface)))
+			a = a.WithZone(strconv.Itoa(n.iface(iface).Index))
 		}
 		return net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, port))
 	}
@@ -99,39 +95,14 @@ func (n *Namespace) SendUDP(iface string, from, to netip.Addr, port uint16, coun
 	}
 }
 
-// DiscardUDP reads datagrams to a port of the namespace until the test ends, so that the kernel does not reject them.
+// DiscardUDP keeps a port of the namespace open until the test ends, so that the kernel does not reject datagrams to it.
 func (n *Namespace) DiscardUDP(port uint16) {
 	n.tb.Helper()
-	conn := n.listenUDP("udp", ":"+strconv.Itoa(int(port)), "", nil)
-	n.tb.Cleanup(func() { _ = conn.Close() })
-}
-
-// listenUDP opens a socket of one interface, or of all. It may share its port, and broadcast.
-func (n *Namespace) listenUDP(network, addr, iface string, also func(fd int) error) net.PacketConn {
-	n.tb.Helper()
-	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
-		var err error
-		control := raw.Control(func(fd uintptr) {
-			if err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-				return
-			}
-			if iface != "" {
-				err = unix.BindToDevice(int(fd), iface)
-			}
-			if err == nil && also != nil {
-				err = also(int(fd))
-			}
-		})
-		if err == nil {
-			err = control
-		}
-		return err
-	}}
 	var conn net.PacketConn
 	var err error
-	n.Do(func() { conn, err = config.ListenPacket(context.Background(), network, addr) })
+	n.Do(func() { conn, err = net.ListenPacket("udp", ":"+strconv.Itoa(int(port))) })
 	if err != nil {
-		n.tb.Fatalf("listen on %s %s: %v", network, addr, err)
+		n.tb.Fatal(err)
 	}
-	return conn
+	n.tb.Cleanup(func() { _ = conn.Close() })
 }

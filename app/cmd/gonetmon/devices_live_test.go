@@ -35,7 +35,6 @@ type testLAN struct {
 	bridge *testnet.Namespace
 	ports  int
 	router *machine
-	dhcp   *testnet.DHCPServer
 }
 
 // A machine is a kernel with one interface, eth0, in the LAN.
@@ -96,14 +95,13 @@ func (lan *testLAN) machine(mode int) *machine {
 	return m
 }
 
-// start turns the router on, which serves DHCP.
-func (lan *testLAN) start(pool ...netip.Addr) {
+// start turns the router on.
+func (lan *testLAN) start() {
 	lan.t.Helper()
 	r := lan.router
 	r.IP("link set eth0 up")
 	r.IP("addr add 2001:db8:2::1/64 dev eth0 nodad")
 	lan.until("the router has an address", func() bool { return r.readAddrs() == 2 })
-	lan.dhcp = testnet.ServeDHCP(r.Namespace, "eth0", router4, pool...)
 }
 
 // advertise lets the router advertise itself until ok. It is silent afterwards, so that bytes can be compared.
@@ -142,12 +140,34 @@ func (m *machine) readAddrs() int {
 	return len(m.six)
 }
 
-// lease gets the machine, which is on, an IPv4 address by DHCP.
-func (m *machine) lease(name string) {
-	m.t.Helper()
-	m.four = testnet.RequestLease(m.Namespace, "eth0", name)
-	m.IP("addr add " + m.four.String() + "/24 dev eth0")
+// lease gives the machine, which is on, an IPv4 address by DHCP: it and the router send all four messages.
+func (lan *testLAN) lease(m *machine, addr netip.Addr, name string) {
+	lan.t.Helper()
+	client, server := testnet.NewSender(m.Namespace, "eth0"), testnet.NewSender(lan.router.Namespace, "eth0")
+	all := netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	answer := testnet.DHCP{MAC: m.mac, Your: addr, Life: time.Hour,
+		Ends: testnet.Ends{SrcMAC: lan.router.mac, DstMAC: testnet.Broadcast, Src: router4, Dst: all}}
+	client.Send(testnet.DHCP{Type: testnet.Discover, MAC: m.mac, Name: name}.Frame())
+	answer.Type = testnet.Offer
+	server.Send(answer.Frame())
+	client.Send(testnet.DHCP{Type: testnet.Request, MAC: m.mac, Name: name, Asked: addr}.Frame())
+	answer.Type = testnet.Ack
+	server.Send(answer.Frame())
+	m.four = addr
+	m.IP("addr add " + addr.String() + "/24 dev eth0")
 	m.IP("route add default via " + router4.String())
+}
+
+// announce announces all addresses of the machine by mDNS, over IPv4 and IPv6.
+func (m *machine) announce(name string) {
+	m.t.Helper()
+	var records []testnet.Record
+	for _, a := range m.addrs() {
+		records = append(records, testnet.Record{Name: name, Addr: a})
+	}
+	wire := testnet.NewSender(m.Namespace, "eth0")
+	wire.Send(testnet.MDNSResponse(m.mac, m.four, 120, true, records...))
+	wire.Send(testnet.MDNSResponse(m.mac, m.six["link"], 120, true, records...))
 }
 
 // addrs returns all addresses that the machine should have, sorted.
@@ -267,8 +287,7 @@ func TestDaemon_DevicesOfKernels(t *testing.T) {
 	wire := &sniffer{bytes: map[[6]byte]uint64{}, udp: map[[6]byte]uint64{}}
 	testnet.Tap(here, "mon0", wire.count)
 	p := start(t, here)
-	first := netip.MustParseAddr("192.168.2.50")
-	lan.start(first, first.Next(), first.Next().Next(), netip.MustParseAddr("192.168.2.99"))
+	lan.start()
 	lan.advertise("the prefix of the router is in the log", func() bool {
 		return strings.Contains(p.Log.String(), `msg="local prefixes changed" local=192.168.2.0/24,fe80::/10,2001:db8:2::/64`)
 	})
@@ -279,12 +298,13 @@ func TestDaemon_DevicesOfKernels(t *testing.T) {
 	for _, m := range newcomers {
 		m.IP("link set eth0 up")
 	}
-	alexa.lease("AlexaKitchen")
-	roku.lease("Roku-TV")
-	printer.lease("")
+	first := netip.MustParseAddr("192.168.2.50")
+	lan.lease(alexa, first, "AlexaKitchen")
+	lan.lease(roku, first.Next(), "Roku-TV")
+	lan.lease(printer, first.Next().Next(), "")
 	lan.advertiseTo(newcomers...)
-	testnet.AnnounceMDNS(alexa.Namespace, "eth0", "alexakitchen.local", alexa.addrs()...)
-	testnet.AnnounceMDNS(printer.Namespace, "eth0", "Printer.local", printer.addrs()...)
+	alexa.announce("alexakitchen.local")
+	printer.announce("Printer.local")
 	lan.talk(newcomers...)
 	lan.requireShown(p, wire, machines)
 
@@ -295,21 +315,16 @@ func TestDaemon_DevicesOfKernels(t *testing.T) {
 		}
 	}
 	alexa.IP("link set eth0 down")
-	gone := alexa.four
 	alexa.four = netip.Addr{}
-	lan.dhcp.Expire(gone)
 	laptop := lan.machine(0)
 	machines["laptop"] = laptop
 	laptop.IP("link set eth0 up")
-	laptop.lease("Laptop")
-	if laptop.four != gone {
-		t.Fatalf("the laptop got %s", laptop.four)
-	}
+	lan.lease(laptop, first, "Laptop")
 	lan.advertiseTo(laptop)
 	// Each address of the laptop is announced before the traffic; the router asks again whose the old one is.
 	p.Until("the address is the laptop's", func() bool {
 		all, _ := devicesOf(t, p)
-		return all["laptop"] != nil && slices.Contains(all["laptop"].addrs, gone)
+		return all["laptop"] != nil && slices.Contains(all["laptop"].addrs, first)
 	})
 	lan.router.IP("neigh flush dev eth0")
 	lan.talk(laptop)

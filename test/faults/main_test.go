@@ -1,9 +1,0 @@
-package faults
-
-import (
-	"testing"
-
-	"gonetmon/test/testnet"
-)
-
-func TestMain(m *testing.M) { testnet.Main(m) }

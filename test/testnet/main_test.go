@@ -1,5 +1,0 @@
-package testnet
-
-import "testing"
-
-func TestMain(m *testing.M) { Main(m) }
