@@ -14,10 +14,11 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// The ring follows an interface that is absent at first, goes down and up, loses its carrier, is renamed and recreated. Waiting
-// for it costs little.
+// The ring captures on the interface that it is told, and on no other: on none, on a recreated one, on one that went away and came
+// back under the same index, on another one. It repeats the reason that it is told. Waiting for an interface costs little.
 func TestRing_FollowsInterface(t *testing.T) {
-	l := &link{here: testnet.NewNamespace(t), there: testnet.NewNamespace(t)}
+	l := newLink(t)
+	testnet.Veth(l.there, "in1", l.here, "mon1")
 	r := l.open(t, "mon0", 1<<20)
 	var wg sync.WaitGroup
 	wg.Go(func() { read(t, r, nil) })
@@ -27,60 +28,57 @@ func TestRing_FollowsInterface(t *testing.T) {
 		t.Helper()
 		until(t, fmt.Sprintf("reason %q", want), func() bool { return r.Stats().Reason == want })
 	}
-	var s *testnet.Sender
-	captures := func(what string) {
+	captures := func(what, in, mon string) {
 		t.Helper()
 		before := r.Stats().Frames
-		s.SendAll(testnet.Conversation(10), 0)
+		testnet.NewSender(l.there, in).SendAll(testnet.Conversation(10), 0)
 		until(t, what+": frames captured", func() bool { return r.Stats().Frames >= before+10 })
-	}
-	promiscuous := func() {
-		t.Helper()
-		if p := l.here.Promiscuity("mon0"); p != 1 {
-			t.Errorf("promiscuity %d, want 1", p)
+		if p := l.here.Promiscuity(mon); p != 1 {
+			t.Errorf("%s: promiscuity %d, want 1", what, p)
 		}
 	}
-	reason(capture.ReasonNoInterface)
-	testnet.Veth(l.there, "in0", l.here, "mon0")
 	reason("")
-	s = testnet.NewSender(l.there, "in0")
-	captures("after it appeared")
-	promiscuous()
-	l.here.IP("link set mon0 down")
-	reason(capture.ReasonDown)
+	captures("at first", "in0", "mon0")
+
+	iface := l.iface(t, "mon0")
+	iface.Reason = "a reason"
+	r.Follow(iface)
+	reason("a reason")
+	captures("in spite of a reason", "in0", "mon0")
+	empty := testnet.NewNamespace(t)
+	l.here.IP("link set mon0 netns " + empty.Name)
+	empty.IP("link set mon0 netns " + l.here.Name)
 	l.here.IP("link set mon0 up")
-	reason("")
-	captures("after down and up")
-	l.there.IP("link set in0 down")
-	reason(capture.ReasonNoCarrier)
-	l.there.IP("link set in0 up")
-	reason("")
-	captures("after the carrier was lost")
-	l.here.IP("link set mon0 name mon1")
-	time.Sleep(1200 * time.Millisecond) // at least one periodic check
-	captures("after it was renamed")
-	l.here.IP("link set mon1 name mon0")
-	captures("after it was renamed back")
-	if a := r.Stats().Attached; a != 1 {
-		t.Errorf("attached %d times, want once so far", a)
+	iface.Reason = ""
+	r.Follow(iface)
+	until(t, "attached again", func() bool { return r.Stats().Attached == 2 })
+	captures("after it was away", "in0", "mon0")
+
+	r.Follow(l.iface(t, "mon1"))
+	until(t, "attached to the other", func() bool { return r.Stats().Attached == 3 })
+	captures("on another interface", "in1", "mon1")
+	if p := l.here.Promiscuity("mon0"); p != 0 {
+		t.Errorf("promiscuity %d of the interface that was left, want 0", p)
 	}
-	l.here.IP("link delete mon0")
-	reason(capture.ReasonNoInterface)
-	l.there.IP("link add in0 mtu 65535 type veth peer name mon0 mtu 65535 netns " + l.here.Name) // down: the ring brings it up
-	l.there.IP("link set in0 up")
-	reason("")
-	s = testnet.NewSender(l.there, "in0")
-	captures("after it was recreated")
-	promiscuous()
-	if a := r.Stats().Attached; a != 2 {
-		t.Errorf("attached %d times, want twice", a)
-	}
-	l.here.IP("link delete mon0")
+	r.Follow(capture.Interface{Name: "mon1", Reason: "none"})
+	reason("none")
+	before := r.Stats().Frames
+	testnet.NewSender(l.there, "in1").SendAll(testnet.Conversation(10), 0)
 	used := cpu(t)
 	time.Sleep(2 * time.Second)
 	if spent := cpu(t) - used; spent > 200*time.Millisecond {
-		t.Errorf("%v of CPU time in 2 s without the interface", spent)
+		t.Errorf("%v of CPU time in 2 s without an interface", spent)
 	}
+	if n := r.Stats().Frames - before; n > 0 {
+		t.Errorf("%d frames of no interface", n)
+	}
+	l.here.IP("link delete mon1")
+	testnet.Veth(l.there, "in1", l.here, "mon1")
+	r.Follow(l.iface(t, "mon1"))
+	reason("")
+	captures("after it was recreated", "in1", "mon1")
+	r.Follow(capture.Interface{Name: "mon2", Index: 1 << 20})
+	until(t, "an error of bind", func() bool { return strings.Contains(r.Stats().Reason, "bind: ") })
 }
 
 // Each frame has the link type that the interface had when it arrived, although the type changes in place.
@@ -88,6 +86,7 @@ func TestRing_FollowsLinkType(t *testing.T) {
 	l := &link{here: testnet.NewNamespace(t)}
 	tap := openTun(t, l.here, "wlan0", unix.IFF_TAP)
 	l.here.Sysctl("net/ipv6/conf/wlan0/disable_ipv6", "1")
+	l.here.IP("link set wlan0 up")
 	r := l.open(t, "wlan0", 0)
 	const radiotap, none = 803, 65535
 	want := map[uint16]int{}
@@ -124,6 +123,7 @@ func TestRing_FollowsLinkType(t *testing.T) {
 func TestRing_SaysWhatItCannotRead(t *testing.T) {
 	l := &link{here: testnet.NewNamespace(t)}
 	tap := openTun(t, l.here, "wlan0", unix.IFF_TAP)
+	l.here.IP("link set wlan0 up")
 	r := l.open(t, "wlan0", 0)
 	var wg sync.WaitGroup
 	wg.Go(func() { read(t, r, nil) })
@@ -135,6 +135,7 @@ func TestRing_SaysWhatItCannotRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.here.IP("link set wlan0 up")
+		r.Follow(l.iface(t, "wlan0"))
 		until(t, "the reason says "+reason, func() bool {
 			s := r.Stats()
 			return strings.Contains(s.Reason, reason) && s.Up == (reason == "")

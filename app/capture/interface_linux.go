@@ -2,32 +2,27 @@ package capture
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"net"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-var errNoInterface = errors.New("no such interface")
-
-// A nic is the state of an interface at one moment.
-type nic struct {
-	index    int
-	flags    uint16
-	hardware uint16 // ARPHRD_*
-	tagging  string // tags of a switch chip in front of each frame (DSA); "": none
+// An Interface says where a Ring captures.
+type Interface struct {
+	Name     string // for people
+	Index    int    // as of rtnetlink(7); 0: there is none
+	Hardware uint16 // ARPHRD_*, netdevice(7)
+	Conduit  bool   // a switch chip puts tags in front of each frame (DSA, Documentation/networking/dsa/dsa.rst)
+	Loopback bool
+	Reason   string // why no frames come although the ring is bound, for Stats; "" if there is none
 }
 
 // link returns the LINKTYPE of the frames that a SOCK_RAW packet socket reads from the interface.
-func (n nic) link() uint16 {
-	if n.tagging != "" {
+func (i Interface) link() uint16 {
+	if i.Conduit {
 		return linkUnknown
 	}
-	return linkOf(n.hardware)
+	return linkOf(i.Hardware)
 }
 
 // linkOf returns the LINKTYPE for an ARPHRD type (linux/if_arp.h), or linkUnknown. Interfaces that carry bare IP have no link
@@ -60,72 +55,14 @@ var hardwareNames = map[uint16]string{
 }
 
 // notRead returns why the frames of the interface cannot be read, as a Reason of Stats, or "" if they can.
-func (n nic) notRead() string {
+func (i Interface) notRead() string {
 	switch {
-	case n.tagging != "":
-		return fmt.Sprintf("%s: the tags of a switch chip come first (DSA conduit, %s)", ReasonNotRead, n.tagging)
-	case n.link() == linkUnknown:
-		return fmt.Sprintf("%s (%s, ARPHRD %d)", ReasonNotRead, cmp.Or(hardwareNames[n.hardware], "unknown kind"), n.hardware)
+	case i.Index == 0:
+		return ""
+	case i.Conduit:
+		return ReasonNotRead + ": the tags of a switch chip come first (DSA conduit)"
+	case i.link() == linkUnknown:
+		return fmt.Sprintf("%s (%s, ARPHRD %d)", ReasonNotRead, cmp.Or(hardwareNames[i.Hardware], "unknown kind"), i.Hardware)
 	}
 	return ""
-}
-
-// switchTagging returns the kind of the tags that a switch chip puts in front of each frame of an interface (DSA, Documentation/
-// networking/dsa/configuration.rst), or "". The interface is then the conduit of the ports of the switch. classNet is /sys/class/net.
-func switchTagging(classNet, name string) string {
-	b, err := os.ReadFile(filepath.Join(classNet, name, "dsa", "tagging"))
-	tagging := strings.TrimSpace(string(b))
-	if err != nil || tagging == "none" {
-		return ""
-	}
-	return tagging
-}
-
-// lookUp finds an interface by name (netdevice(7)); fd may be any socket. It returns errNoInterface if there is none.
-func lookUp(fd int, name string) (n nic, err error) {
-	var ifr *unix.Ifreq
-	for _, request := range []uint{unix.SIOCGIFINDEX, unix.SIOCGIFFLAGS, unix.SIOCGIFHWADDR} {
-		if ifr, err = unix.NewIfreq(name); err != nil {
-			return n, fmt.Errorf("interface %q: name: %w", name, err)
-		}
-		if err = unix.IoctlIfreq(fd, request, ifr); err != nil {
-			if errors.Is(err, unix.ENODEV) {
-				err = errNoInterface
-			}
-			return n, err
-		}
-		switch request {
-		case unix.SIOCGIFINDEX:
-			n.index = int(ifr.Uint32())
-		case unix.SIOCGIFFLAGS:
-			n.flags = ifr.Uint16()
-		default:
-			n.hardware = ifr.Uint16()
-		}
-	}
-	n.tagging = switchTagging("/sys/class/net", name)
-	return n, nil
-}
-
-// bringUp sets IFF_UP, which needs CAP_NET_ADMIN.
-func bringUp(fd int, name string, flags uint16) error {
-	ifr, err := unix.NewIfreq(name)
-	if err != nil {
-		return err
-	}
-	ifr.SetUint16(flags | unix.IFF_UP)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr)
-}
-
-// existingInterfaces returns the names of the interfaces that exist now.
-func existingInterfaces() []string {
-	all, err := net.Interfaces()
-	if err != nil {
-		return nil
-	}
-	names := make([]string, len(all))
-	for i := range all {
-		names[i] = all[i].Name
-	}
-	return names
 }

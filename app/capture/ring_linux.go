@@ -15,9 +15,8 @@ import (
 
 // RingConfig configures a Ring.
 type RingConfig struct {
-	Interface string // name of the interface; it need not exist yet
-	Size      int    // size of the ring in bytes of kernel memory; rounded to eight blocks of whole pages
-	Log       *slog.Logger
+	Size int // size of the ring in bytes of kernel memory; rounded to eight blocks of whole pages
+	Log  *slog.Logger
 }
 
 const (
@@ -30,13 +29,12 @@ const (
 )
 
 // A Ring reads frames from an interface through a ring that it shares with the kernel: an AF_PACKET socket with TPACKET_V3
-// (packet(7), Documentation/networking/packet_mmap.rst). Opening it needs CAP_NET_RAW. Bringing up an interface that is down
-// needs CAP_NET_ADMIN as well.
+// (packet(7), Documentation/networking/packet_mmap.rst). Opening it needs CAP_NET_RAW.
 //
-// A ring follows its interface, which may be absent at first, go down and up, be renamed, deleted and recreated. It never reads
-// frames of other interfaces. Every frame that reaches the socket is returned by Next or counted as a drop.
+// A ring captures on the interface that Follow names, by its index, and never reads frames of others. It knows nothing of names
+// and states. Every frame that reaches the socket is returned by Next or counted as a drop.
 //
-// Open, Next and Close must be called by one goroutine. Stop and Stats may be called by any.
+// Open, Next and Close must be called by one goroutine. Stop, Stats, and after Open Follow may be called by any.
 type Ring struct {
 	cfg    RingConfig
 	fd     int      // the packet socket
@@ -44,7 +42,6 @@ type Ring struct {
 	conn   syscall.RawConn
 	wake   func(uintptr) bool // shouldWake as a func value, so that sleep does not allocate
 	polled bool               // shouldWake was called in this sleep
-	links  *linkEvents        // nil if they are not available
 
 	memory    []byte
 	blockSize int
@@ -54,15 +51,15 @@ type Ring struct {
 	whole     uint64 // frames of the current block that are whole, so far
 	headroom  int    // size of the virtio header in front of each frame; 0: the kernel does not provide it
 
-	bound      nic    // index 0: not bound
-	bringUpErr error  // why the interface could not be brought up, if it was down
-	hardware   uint16 // ARPHRD_* of the bound interface, as of the last check
-	linkType   uint16 // LINKTYPE of its frames
-	checked    time.Time
-	rejecting  time.Time // when the stop began; zero before
+	bound     Interface // Index 0: not bound
+	hardware  uint16    // ARPHRD_* of the bound interface, as of the last check
+	linkType  uint16    // LINKTYPE of its frames
+	checked   time.Time
+	rejecting time.Time // when the stop began; zero before
 
 	stopping atomic.Bool
-	changed  atomic.Bool   // an interface has changed
+	follow   atomic.Pointer[Interface]
+	changed  atomic.Bool   // follow has changed, or the bound interface
 	frames   atomic.Uint64 // returned by Next, or about to be
 	packets  atomic.Uint64 // that reached the socket according to the kernel, drops included
 	drops    atomic.Uint64 // according to the kernel
@@ -80,15 +77,30 @@ func NewRing(cfg RingConfig) *Ring {
 	r := &Ring{cfg: cfg, fd: -1, epoch: time.Now()}
 	r.wake = r.shouldWake
 	r.reason.Store(&notOpened)
+	r.follow.Store(&Interface{})
 	return r
 }
 
-// Open opens the socket and maps the ring. It is not an error if the interface does not exist: the ring waits for it. The error
-// wraps EPERM if the capability is missing.
+// Follow makes the ring capture on the interface from now on, or on none if its Index is 0.
+func (r *Ring) Follow(i Interface) {
+	if *r.follow.Swap(&i) == i || r.file == nil {
+		return
+	}
+	r.changed.Store(true)
+	r.interrupt()
+}
+
+// Interface returns what the ring follows.
+func (r *Ring) Interface() Interface { return *r.follow.Load() }
+
+func (r *Ring) log() *slog.Logger { return r.cfg.Log.With("interface", r.Interface().Name) }
+
+// Open opens the socket and maps the ring. It is not an error if there is no interface yet. The error wraps EPERM if the
+// capability is missing.
 func (r *Ring) Open() (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("open ring on %s: %w", r.cfg.Interface, err)
+			err = fmt.Errorf("open ring on %s: %w", r.Interface().Name, err)
 			_ = r.Close()
 		}
 	}()
@@ -100,11 +112,6 @@ func (r *Ring) Open() (err error) {
 	if r.conn, err = r.file.SyscallConn(); err != nil {
 		return fmt.Errorf("socket: %w", err)
 	}
-	// Without link events the periodic check has to do.
-	r.links, _ = openLinkEvents(func() {
-		r.changed.Store(true)
-		r.interrupt()
-	})
 	if err := unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
 		return fmt.Errorf("TPACKET_V3: %w", err)
 	}
@@ -125,8 +132,8 @@ func (r *Ring) Open() (err error) {
 		return fmt.Errorf("ring of %d bytes: %w", r.blockSize*ringBlocks, err)
 	}
 	if r.headroom == 0 {
-		r.cfg.Log.Warn("the kernel does not say how it merges packets (Linux before 4.6); a merged frame counts as one packet",
-			"interface", r.cfg.Interface, "advice", "ethtool -K "+r.cfg.Interface+" gro off lro off")
+		r.log().Warn("the kernel does not say how it merges packets (Linux before 4.6); a merged frame counts as one packet",
+			"advice", "ethtool -K "+r.Interface().Name+" gro off lro off")
 	}
 	if r.memory, err = unix.Mmap(r.fd, 0, r.blockSize*ringBlocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
 		return fmt.Errorf("map ring of %d bytes: %w", r.blockSize*ringBlocks, err)
@@ -277,13 +284,13 @@ func (r *Ring) drain(now time.Time) (done bool, err error) {
 	r.readStatistics()
 	missing := int64(r.packets.Load()) - int64(r.drops.Load()+r.broken.Load()) - int64(r.frames.Load())
 	if missing == 0 {
-		r.setReason(stopped)
+		r.setReason("stopped")
 		return true, io.EOF
 	}
 	if now.Sub(r.rejecting) < maxStopWait {
 		return false, nil
 	}
-	return true, fmt.Errorf("stop ring on %s: %d frames that the kernel counted did not arrive", r.cfg.Interface, missing)
+	return true, fmt.Errorf("stop ring on %s: %d frames that the kernel counted did not arrive", r.Interface().Name, missing)
 }
 
 // readStatistics adds the kernel's 32-bit statistics to ours. Reading clears them, so it is the only reader.
@@ -324,10 +331,6 @@ func (r *Ring) Close() error {
 	if r.memory != nil {
 		errs = append(errs, unix.Munmap(r.memory))
 		r.memory = nil
-	}
-	if r.links != nil {
-		errs = append(errs, r.links.close())
-		r.links = nil
 	}
 	if r.file != nil {
 		errs = append(errs, r.file.Close())

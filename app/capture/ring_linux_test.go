@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -37,12 +38,13 @@ func newLink(t *testing.T) *link {
 // open opens a ring in the namespace here and closes it at the end of the test.
 func (l *link) open(t *testing.T, name string, size int) *capture.Ring {
 	t.Helper()
-	return l.openRing(t, capture.RingConfig{Interface: name, Size: size, Log: slog.New(slog.DiscardHandler)})
+	return l.openRing(t, name, capture.RingConfig{Size: size, Log: slog.New(slog.DiscardHandler)})
 }
 
-func (l *link) openRing(t *testing.T, cfg capture.RingConfig) *capture.Ring {
+func (l *link) openRing(t *testing.T, name string, cfg capture.RingConfig) *capture.Ring {
 	t.Helper()
 	r := capture.NewRing(cfg)
+	r.Follow(l.iface(t, name))
 	l.here.Do(func() {
 		if err := r.Open(); err != nil {
 			t.Error(err)
@@ -53,6 +55,40 @@ func (l *link) openRing(t *testing.T, cfg capture.RingConfig) *capture.Ring {
 	}
 	t.Cleanup(func() { _ = r.Close() })
 	return r
+}
+
+// iface returns where an interface of the namespace here is.
+func (l *link) iface(t *testing.T, name string) (i capture.Interface) {
+	t.Helper()
+	l.here.Do(func() {
+		n, err := net.InterfaceByName(name)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		i = capture.Interface{Name: name, Index: n.Index, Hardware: hardware(t, name), Loopback: n.Flags&net.FlagLoopback != 0}
+	})
+	return i
+}
+
+// hardware returns the ARPHRD_* of an interface (netdevice(7)).
+func hardware(t *testing.T, name string) uint16 {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	defer func() { _ = unix.Close(fd) }()
+	ifr, err := unix.NewIfreq(name)
+	if err == nil {
+		err = unix.IoctlIfreq(fd, unix.SIOCGIFHWADDR, ifr)
+	}
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	return ifr.Uint16()
 }
 
 // seen is a copy of a frame.
@@ -265,7 +301,8 @@ func openTun(t *testing.T, n *testnet.Namespace, name string, flags uint16) int 
 func TestRing_CapturesTunnel(t *testing.T) {
 	l := &link{here: testnet.NewNamespace(t)}
 	tun := openTun(t, l.here, "tun0", unix.IFF_TUN)
-	r := l.open(t, "tun0", 1<<20) // which brings it up
+	l.here.IP("link set tun0 up")
+	r := l.open(t, "tun0", 1<<20)
 	var packets [][]byte
 	for _, src := range []netip.Addr{home, netip.MustParseAddr("2001:db8::7")} {
 		dst := away
@@ -317,7 +354,8 @@ func TestRing_SkipsUnfinishedFrames(t *testing.T) {
 		}
 	}
 	const rounds, whole, broken = 10, 400, 100
-	r := l.open(t, "tap0", 0) // which brings it up
+	l.here.IP("link set tap0 up")
+	r := l.open(t, "tap0", 0)
 	var got uint64
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -368,6 +406,7 @@ func TestRing_DescribesMergedFrames(t *testing.T) {
 	l := &link{here: testnet.NewNamespace(t)}
 	tap := openTun(t, l.here, "tap0", unix.IFF_TAP|unix.IFF_VNET_HDR)
 	l.here.Sysctl("net/ipv6/conf/tap0/disable_ipv6", "1")
+	l.here.IP("link set tap0 up")
 	r := l.open(t, "tap0", 0)
 	const transport = 14 + 20 + 8 + 8 + 14 + 40 // IPv6 in VXLAN
 	frame := testnet.UDP(home, away, 20000)
@@ -421,7 +460,9 @@ func TestRing_NextDoesNotAllocate(t *testing.T) {
 
 func TestRing_OpenNeedsCapability(t *testing.T) {
 	testnet.WithoutCapabilities(t, func() {
-		err := capture.NewRing(capture.RingConfig{Interface: "lo", Log: slog.Default()}).Open()
+		r := capture.NewRing(capture.RingConfig{Log: slog.Default()})
+		r.Follow(capture.Interface{Name: "lo", Index: 1})
+		err := r.Open()
 		if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "open ring on lo: socket: ") {
 			t.Errorf("got %v", err)
 		}

@@ -12,11 +12,6 @@ type Stats struct {
 	LastActive time.Time // when the reading goroutine was last active; has a monotonic clock reading
 }
 
-// Reasons in Stats. There are others: errors of the kernel, as text. After ReasonNotRead follows what the frames are instead; they
-// are returned all the same, with a Link that stands for nothing.
-const (
-	ReasonNoInterface = "no such interface"
-	ReasonDown        = "interface is down"
-	ReasonNotRead     = "its frames are neither Ethernet nor IP"
-	ReasonNoCarrier   = "interface has no carrier (is the cable plugged in?)"
-)
+// ReasonNotRead begins a Reason of Stats. What the frames are instead follows; they are returned all the same, with a Link that
+// stands for nothing. Other reasons are those of the Interface and errors of the kernel, as text.
+const ReasonNotRead = "its frames are neither Ethernet nor IP"

@@ -82,7 +82,7 @@ func TestLoad(t *testing.T) {
 // A value that cannot be used is refused in one line that names the variable, the value and an example.
 func TestLoad_Refuses(t *testing.T) {
 	for variable, values := range map[string][]string{
-		"INTERFACE": {"averylonginterface", "eth1,#eth2", "eth0:1", "../eth0", ",", "auto,eth1", "eth1,eth1"},
+		"INTERFACE": {strings.Repeat("a", 128), "eth1,#eth2", "eth0:1", "../eth0", ",", "auto,eth1", "eth1,eth1"},
 		"CIDR":      {"192.168.2.1", "192.168.2.0/33", "::ffff:192.168.2.0/120", "192.168.2.0/24,auto", "192.168.2.1/24,192.168.2.0/24"},
 		"ADDR": {
 			"localhost", "224.0.0.1", "255.255.255.255", "::ffff:224.0.0.1", `"127.0.0.1`, "192.168.2.0/24",

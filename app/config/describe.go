@@ -16,11 +16,13 @@ type variable struct {
 
 // descriptions are the meanings of the variables, by field.
 var descriptions = map[string]string{
-	"Interface": "Interfaces to capture on (a list). auto: the default-route interface. gonetmon waits for an interface " +
-		"that does not exist yet.",
+	"Interface": "Interfaces to capture on (a list), by any of their names. gonetmon waits for one that does not exist yet. auto: " +
+		"the interface of the default route, also when it changes; gonetmon waits for one. A tunnel (WireGuard, PPP) " +
+		"is chosen only if no other interface has a default route.",
 	"CIDR": "Local prefixes (IPv4 and IPv6, a list): addresses in them are your devices. auto: the prefixes of the " +
-		"interface or, if it has no address (a mirror port), those of the default-route interface. If the list " +
-		"has no IPv6 prefix, fe80::/10 and the prefixes that routers announce are local too. For replay, auto " +
+		"interface, of the bridge that it is a port of and of its VLANs or, if they have no address (a mirror port), those " +
+		"of the default-route interface. If the list has no IPv6 prefix but fe80::/10, then fe80::/10, the IPv6 prefixes " +
+		"of these interfaces and those that routers announce are local too. For replay, auto " +
 		"means the private ranges and the prefixes that routers announce, and a list is used exactly as it is.",
 	"Addr": "Address of the web page and the metrics. Everyone who can reach it can read them.",
 	"Port": "Port of the web page and the metrics. 0: any free port.",

@@ -58,8 +58,8 @@ type interfaces []string
 
 func (v *interfaces) Decode(value string) (err error) {
 	*v, _, err = parseList(value, []string{auto}, func(part string) (string, error) {
-		if len(part) > 15 || strings.ContainsAny(part, "/:") || part[0] == '#' || part == "." || part == ".." {
-			return "", fmt.Errorf("%q is not an interface name (at most 15 characters, no / or :, no # at the beginning)", part)
+		if len(part) > 127 || strings.ContainsAny(part, "/:") || part[0] == '#' || part == "." || part == ".." {
+			return "", fmt.Errorf("%q is not an interface name (at most 127 characters, no / or :, no # at the beginning)", part)
 		}
 		return part, nil
 	})

@@ -54,6 +54,7 @@ type Daemon struct {
 	cfg        Config
 	log        *slog.Logger
 	taps       []*tap
+	netlink    *localnet.Netlink
 	lan        *localnet.Tracker
 	resolver   *rdns.Resolver   // nil: no lookups
 	resolvFile *rdns.ResolvFile // whose servers it asks; nil: those of the configuration
@@ -111,7 +112,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 		})
 		meters.Go(func() {
 			if err := t.watcher.Run(metering); err != nil {
-				d.log.Warn("neighbor discovery stopped", "interface", t.name, "error", err)
+				d.log.Warn("neighbor discovery stopped", "interface", t.name(), "error", err)
 			}
 		})
 	}
@@ -197,8 +198,11 @@ func (d *Daemon) logTotals() {
 func (d *Daemon) close() {
 	for _, t := range d.taps {
 		if err := t.ring.Close(); err != nil {
-			d.log.Warn("close ring", "interface", t.name, "error", err)
+			d.log.Warn("close ring", "interface", t.name(), "error", err)
 		}
+	}
+	if d.netlink != nil {
+		_ = d.netlink.Close()
 	}
 	if d.process != nil {
 		_ = d.process.Close()

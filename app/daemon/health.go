@@ -25,8 +25,8 @@ func (d *Daemon) healthy() error {
 func (d *Daemon) loops() []loop {
 	all := make([]loop, 0, 2*len(d.taps)+1)
 	for _, t := range d.taps {
-		all = append(all, loop{"capture on " + t.name, t.ring.Stats().LastActive},
-			loop{"capture of control frames on " + t.name, t.control.Stats().LastActive})
+		all = append(all, loop{"capture on " + t.name(), t.ring.Stats().LastActive},
+			loop{"capture of control frames on " + t.name(), t.control.Stats().LastActive})
 	}
 	return append(all, loop{"counting", d.registry.LastUpdate()})
 }

@@ -26,9 +26,9 @@ import (
 // Descriptors that are not available to clients.
 const (
 	// Standard input, output and error, the two of the runtime, the listener, a connection that is being accepted, 8
-	// DNS queries, files that are read, sockets to ask for interfaces and addresses; and some to spare.
+	// DNS queries, files that are read, two netlink sockets; and some to spare.
 	ownDescriptors = 32
-	tapDescriptors = 2 // the ring and its netlink socket
+	tapDescriptors = 1 // the ring
 )
 
 // open makes all parts, and opens what needs privileges or may be refused.
@@ -64,23 +64,16 @@ func (d *Daemon) open() error {
 }
 
 // openLAN finds out where to capture and which addresses are ours.
-func (d *Daemon) openLAN() error {
-	interfaces := d.cfg.Interfaces
-	if len(interfaces) == 0 {
-		name, err := localnet.ChooseInterface()
-		if err != nil { // there may be one at the next start
-			return fmt.Errorf("GONETMON_INTERFACE=auto: %w; name one, for example GONETMON_INTERFACE=eth1", err)
-		}
-		interfaces = []string{name}
+func (d *Daemon) openLAN() (err error) {
+	if d.netlink, err = localnet.OpenNetlink(); err != nil {
+		return err
 	}
-	lan := localnet.Config{Prefixes: d.cfg.Prefixes, Changed: d.setPrefixes, Log: d.log}
-	lan.Announced = !slices.ContainsFunc(lan.Prefixes, func(p netip.Prefix) bool { return p.Addr().Is6() })
-	if len(lan.Prefixes) == 0 {
-		lan.Interfaces = interfaces
-	}
-	d.lan = localnet.NewTracker(lan)
-	for _, name := range interfaces {
-		d.taps = append(d.taps, d.newTap(name))
+	d.lan = localnet.NewTracker(localnet.Config{
+		Prefixes: d.cfg.Prefixes, Interfaces: d.cfg.Interfaces, Announced: localnet.LearnsIPv6(d.cfg.Prefixes), Kernel: d.netlink,
+		PrefixesChanged: d.setPrefixes, InterfacesChanged: d.setInterfaces, Log: d.log,
+	})
+	for _, i := range d.lan.Interfaces() {
+		d.taps = append(d.taps, d.newTap(i))
 	}
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 
 // A tap is one interface: all frames of its ring are counted, and facts are learned from its control frames.
 type tap struct {
-	name    string
 	ring    *capture.Ring
 	table   *traffic.Table
 	meter   *meter.Meter
@@ -21,14 +20,25 @@ type tap struct {
 	watcher *discovery.Watcher
 }
 
-func (d *Daemon) newTap(name string) *tap {
-	t := &tap{name: name, table: traffic.NewTable(d.lan.Current(), d.cfg.MaxHosts), decoder: discovery.NewDecoder()}
-	t.ring = capture.NewRing(capture.RingConfig{Interface: name, Size: d.cfg.RingSize, Log: d.log})
+func (d *Daemon) newTap(i capture.Interface) *tap {
+	t := &tap{table: traffic.NewTable(d.lan.Current(), d.cfg.MaxHosts), decoder: discovery.NewDecoder()}
+	t.ring = capture.NewRing(capture.RingConfig{Size: d.cfg.RingSize, Log: d.log})
+	t.ring.Follow(i)
 	t.meter = meter.New(t.ring, t.table)
 	t.control = discovery.NewQueue()
 	t.meter.OnControl = t.control.Put
 	t.watcher = discovery.NewWatcher(t.control, t.decoder, d.learn)
 	return t
+}
+
+// name returns the interface as it was configured or, with auto, as it is called now.
+func (t *tap) name() string { return t.ring.Interface().Name }
+
+// setInterfaces passes on where to capture.
+func (d *Daemon) setInterfaces(all []capture.Interface) {
+	for i, t := range d.taps {
+		t.ring.Follow(all[i])
+	}
 }
 
 // learn takes the facts of a control frame.
@@ -45,7 +55,7 @@ func (d *Daemon) learn(facts []discovery.Fact) {
 func (d *Daemon) status() []meter.Status {
 	all := make([]meter.Status, len(d.taps))
 	for i, t := range d.taps {
-		all[i] = meter.Status{Interface: t.name, Stats: t.ring.Stats(), Classes: t.meter.Classes()}
+		all[i] = meter.Status{Interface: t.name(), Stats: t.ring.Stats(), Classes: t.meter.Classes()}
 	}
 	return all
 }
@@ -55,7 +65,7 @@ func (d *Daemon) facts() (f metrics.ControlStats) {
 	for _, t := range d.taps {
 		f.Add(t.decoder.Stats())
 		s := t.control.Stats()
-		f.Taps = append(f.Taps, metrics.ControlTap{Interface: t.name, Frames: s.Frames, Drops: s.Drops})
+		f.Taps = append(f.Taps, metrics.ControlTap{Interface: t.name(), Frames: s.Frames, Drops: s.Drops})
 	}
 	return f
 }
@@ -70,7 +80,7 @@ func (d *Daemon) controlDrops() (n uint64) {
 func (d *Daemon) interfaces() []string {
 	all := make([]string, len(d.taps))
 	for i, t := range d.taps {
-		all[i] = t.name
+		all[i] = t.name()
 	}
 	return all
 }

@@ -1,6 +1,7 @@
-// Package localnet keeps which addresses are ours: configured prefixes, those of interfaces, and those that routers
-// announce. It knows neither frames nor devices. Announcements carry the caller's time: that of the machine, or that
-// of a capture file.
+// Package localnet keeps where the local network is: which interface each configured name means, whether frames can come from
+// it, which interface has the default route, and which addresses are ours. These are in configured prefixes, in those of
+// interfaces, and in those that routers announce. It knows neither frames nor devices. Announcements carry the caller's time:
+// that of the machine, or that of a capture file.
 package localnet
 
 import (
@@ -14,18 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gonetmon/app/capture"
 	"gonetmon/app/traffic"
-)
-
-const (
-	maxAnnounced = 32 // prefixes that routers announce: a home has few
-
-	// keptLifetime is how long a prefix stays local although a router withdraws it, as anybody could (RFC 4862, 5.5.3).
-	keptLifetime = 2 * time.Hour
-
-	// minLifetime is the shortest time an announced prefix stays local. It bounds how often forged router
-	// advertisements can make us rebuild and log the prefix list.
-	minLifetime = 10 * time.Minute
 )
 
 var linkLocal = netip.MustParsePrefix("fe80::/10")
@@ -37,35 +28,79 @@ var Private = []netip.Prefix{
 	netip.MustParsePrefix("fc00::/7"), linkLocal,
 }
 
+const (
+	pollInterval = 2 * time.Second       // how often to ask the kernel when it reports no change
+	pollPause    = 50 * time.Millisecond // how long to collect changes before asking it again
+)
+
 // Config says what a Tracker follows.
 type Config struct {
-	Prefixes   []netip.Prefix          // ours in any case
-	Interfaces []string                // whose prefixes are ours too
-	Announced  bool                    // fe80::/10 and the prefixes that routers announce are ours too
-	Changed    func(*traffic.Prefixes) // called with each change, one at a time; may be nil
-	Log        *slog.Logger            // may be nil
+	Prefixes   []netip.Prefix // ours in any case; none: those of the interfaces
+	Interfaces []string       // to capture on; none: the one of the default route
+	Announced  bool           // fe80::/10, the interfaces' IPv6 prefixes and those that routers announce are ours too
+	Kernel     Kernel         // nil: there are no interfaces, the frames come from a file
+
+	// Each is called with each change after the first state, one call at a time; may be nil.
+	PrefixesChanged   func(*traffic.Prefixes)
+	InterfacesChanged func([]capture.Interface)
+
+	Log *slog.Logger // may be nil
 }
 
-// A Tracker keeps the prefixes that are ours. All methods may be called at the same time.
+// A Kernel tells what this machine's network is: a Netlink.
+type Kernel interface {
+	Snapshot() (*Snapshot, error)
+	BringUp(index int) error  // needs CAP_NET_ADMIN
+	Changes() <-chan struct{} // a change may have happened
+}
+
+// LearnsIPv6 reports whether configured prefixes leave open which IPv6 addresses are ours: they have none but fe80::/10.
+func LearnsIPv6(configured []netip.Prefix) bool {
+	return !slices.ContainsFunc(configured, func(p netip.Prefix) bool { return p.Addr().Is6() && p != linkLocal })
+}
+
+// A Tracker keeps where the local network is. All methods may be called at the same time.
 type Tracker struct {
-	cfg     Config
-	current atomic.Pointer[traffic.Prefixes]
+	cfg        Config
+	current    atomic.Pointer[traffic.Prefixes]
+	interfaces atomic.Pointer[[]capture.Interface]
 
-	mu        sync.Mutex // guards what is below; held while Changed is called
-	base      []netip.Prefix
-	announced map[netip.Prefix]time.Time // until when each is ours
+	mu        sync.Mutex // guards what is below; held while functions of the Config are called
+	bindings  []binding
+	base      []netip.Prefix // all but the announced ones
+	announced announced
+	broken    bool // the kernel did not answer last time
+	full      bool // a full list of announced prefixes has been logged
+	vpn       string
 }
 
-// NewTracker returns a tracker that has read the interfaces once.
+// NewTracker returns a tracker that has asked the kernel once.
 func NewTracker(cfg Config) *Tracker {
-	t := &Tracker{cfg: cfg, announced: map[netip.Prefix]time.Time{}}
-	t.base = slices.Concat(cfg.Prefixes, interfacePrefixes(cfg.Interfaces))
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	t := &Tracker{cfg: cfg, announced: announced{prefixes: map[netip.Prefix]announcement{}}, base: cfg.Prefixes}
+	for _, name := range cfg.Interfaces {
+		t.bindings = append(t.bindings, binding{name: name})
+	}
+	if len(cfg.Interfaces) == 0 && cfg.Kernel != nil {
+		t.bindings = []binding{{auto: true}}
+	}
+	unknown := make([]capture.Interface, len(t.bindings))
+	for i, b := range t.bindings {
+		unknown[i] = capture.Interface{Name: cmp.Or(b.name, auto), Reason: "unknown"}
+	}
+	t.interfaces.Store(&unknown)
+	t.look(time.Time{})
 	t.current.Store(t.join())
 	return t
 }
 
 // Current returns the prefixes that are ours now.
 func (t *Tracker) Current() *traffic.Prefixes { return t.current.Load() }
+
+// Interfaces returns where to capture now: one for each configured interface, in their order.
+func (t *Tracker) Interfaces() []capture.Interface { return *t.interfaces.Load() }
 
 // Known reports whether anything but link-local addresses is ours.
 func (t *Tracker) Known() bool {
@@ -86,74 +121,174 @@ func (t *Tracker) String() string {
 func (t *Tracker) Announce(now time.Time, p netip.Prefix, lifetime time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	until, known := t.announced[p]
-	switch {
-	case !t.cfg.Announced, !known && (lifetime == 0 || len(t.announced) >= maxAnnounced):
+	if !t.cfg.Announced {
 		return
-	case lifetime < keptLifetime && known:
-		lifetime = max(lifetime, min(keptLifetime, until.Sub(now)))
-	default:
-		lifetime = max(lifetime, minLifetime)
 	}
-	t.announced[p] = now.Add(lifetime)
-	t.update()
+	t.announced.add(now, p, lifetime)
+	if t.announced.full && !t.full {
+		t.full = true
+		t.cfg.Log.Warn("routers announce more IPv6 prefixes than are kept; the one not heard of for the longest time makes room",
+			"kept", maxAnnounced, "advice", "set GONETMON_CIDR with your IPv6 prefixes, for example 192.168.2.0/24,2001:db8:1::/64")
+	}
+	t.publish()
 }
 
-// Run refreshes the tracker every two seconds until ctx ends.
+// Run refreshes the tracker with each change, and every two seconds, until ctx ends.
 func (t *Tracker) Run(ctx context.Context) error {
-	tick := time.NewTicker(2 * time.Second)
+	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-t.cfg.Kernel.Changes():
+			t.Refresh(time.Now())
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(pollPause):
+			}
 		case now := <-tick.C:
 			t.Refresh(now)
 		}
 	}
 }
 
-// Refresh reads the interfaces again, and ends announced prefixes that have expired.
+// Refresh asks the kernel again, and ends announced prefixes that have expired.
 func (t *Tracker) Refresh(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	// No prefix at all means that the interface is gone for a while: its devices are still ours.
-	if p := interfacePrefixes(t.cfg.Interfaces); len(p) > 0 {
-		t.base = slices.Concat(t.cfg.Prefixes, p)
-	}
-	for p, until := range t.announced {
-		if now.After(until) {
-			delete(t.announced, p)
-		}
-	}
-	t.update()
+	t.look(now)
+	t.announced.expire(now)
+	t.publish()
 }
 
-// update publishes the prefixes if they have changed.
-func (t *Tracker) update() {
+// look asks the kernel, and follows the interfaces. At the start now is zero.
+func (t *Tracker) look(now time.Time) {
+	if t.cfg.Kernel == nil {
+		return
+	}
+	s, err := t.cfg.Kernel.Snapshot()
+	if err != nil {
+		if !t.broken {
+			t.cfg.Log.Warn("cannot list interfaces, addresses and routes; trying again", "error", err)
+		}
+		t.broken = true
+		return
+	}
+	t.broken = false
+	next := make([]capture.Interface, len(t.bindings))
+	base := slices.Clone(t.cfg.Prefixes)
+	for i := range t.bindings {
+		b := &t.bindings[i]
+		before := *b
+		b.follow(s, now)
+		if b.link.Index != before.link.Index && b.link.Index != 0 && b.link.reason() == ReasonDown {
+			t.bringUp(b)
+		}
+		next[i] = b.iface(s)
+		if next[i].Index != 0 && slices.ContainsFunc(next[:i], func(o capture.Interface) bool { return o.Index == next[i].Index }) {
+			next[i].Index, next[i].Reason = 0, ReasonSame
+		}
+		t.logInterface(s, &before, b, next[i])
+		for _, p := range b.prefixes(s) {
+			if len(t.cfg.Prefixes) == 0 || t.cfg.Announced && p.Addr().Is6() {
+				base = append(base, p)
+			}
+		}
+	}
+	t.warnOfVPN(s, next)
+	t.base = base
+	if slices.Equal(next, t.Interfaces()) {
+		return
+	}
+	t.interfaces.Store(&next)
+	if t.cfg.InterfacesChanged != nil && !now.IsZero() {
+		t.cfg.InterfacesChanged(next)
+	}
+}
+
+// bringUp sets the link of a binding up.
+func (t *Tracker) bringUp(b *binding) {
+	if b.bringUpErr = t.cfg.Kernel.BringUp(b.link.Index); b.bringUpErr != nil {
+		return
+	}
+	t.cfg.Log.Info("interface brought up", "interface", b.link.Name)
+	if s, err := t.cfg.Kernel.Snapshot(); err == nil {
+		if l := s.link(b.link.Index); l != nil {
+			b.link = *l
+		}
+	}
+}
+
+// logInterface logs what has changed with an interface, except that the ring logs when it listens.
+func (t *Tracker) logInterface(s *Snapshot, before, after *binding, now capture.Interface) {
+	log := t.cfg.Log.With("interface", now.Name)
+	switch {
+	case after.auto && after.name != before.name:
+		log.Info("interface of the default route")
+	case after.link.Index != 0 && after.link.Name != before.link.Name && !after.link.has(after.name):
+		log.Warn("the interface has another name now and is still captured", "name", after.link.Name,
+			"advice", "set GONETMON_INTERFACE="+after.link.Name)
+	case before.link.Index != 0 && after.link.Index == 0 && s.link(before.link.Index) != nil:
+		log.Warn("the interface had this name for a moment only and is not captured", "name", s.link(before.link.Index).Name)
+	}
+	old := t.reasonOf(now.Name)
+	switch {
+	case now.Reason == "" || now.Reason == old:
+	case now.Reason == ReasonNoInterface:
+		log.Warn("interface does not exist, waiting for it", "existing", s.existing())
+	case now.Reason == ReasonDown && after.bringUpErr != nil:
+		log.Warn("not listening", "reason", now.Reason, "error", after.bringUpErr, "advice", "gonetmon can bring an interface up only "+
+			"at its start and with CAP_NET_ADMIN; run: ip link set "+after.link.Name+" up")
+	default:
+		log.Warn("not listening", "reason", now.Reason)
+	}
+}
+
+// reasonOf returns the present reason of an interface.
+func (t *Tracker) reasonOf(name string) string {
+	for _, i := range t.Interfaces() {
+		if i.Name == name {
+			return i.Reason
+		}
+	}
+	return ""
+}
+
+// warnOfVPN warns once if the default route, which decides something here, leads into a tunnel or a modem.
+func (t *Tracker) warnOfVPN(s *Snapshot, listening []capture.Interface) {
+	vpn := ""
+	decides := len(t.bindings) > 0 && t.bindings[0].auto
+	if l := s.vpn(); l != nil && decides {
+		vpn = l.Name
+	}
+	if vpn != t.vpn && vpn != "" {
+		t.cfg.Log.Warn("the default route leads into a tunnel or a modem, where there is no LAN", "route", vpn,
+			"interface", listening[0].Name, "advice", "set GONETMON_INTERFACE to the interface of your LAN",
+			"existing", strings.Join(s.candidates(), " "))
+	}
+	t.vpn = vpn
+}
+
+// publish hands on the prefixes if they have changed.
+func (t *Tracker) publish() {
 	next := t.join()
 	if slices.Equal(next.List(), t.Current().List()) {
 		return
 	}
 	t.current.Store(next)
-	if t.cfg.Changed != nil {
-		t.cfg.Changed(next)
+	if t.cfg.PrefixesChanged != nil {
+		t.cfg.PrefixesChanged(next)
 	}
-	if t.cfg.Log != nil {
-		t.cfg.Log.Info("local prefixes changed", "local", t.String())
-	}
+	t.cfg.Log.Info("local prefixes changed", "local", t.String())
 }
 
-// join returns all that is ours: the announced prefixes come last, sorted.
+// join returns all that is ours: the announced prefixes come last.
 func (t *Tracker) join() *traffic.Prefixes {
 	all := slices.Clone(t.base)
 	if t.cfg.Announced {
 		all = append(all, linkLocal)
 	}
-	fixed := len(all)
-	for p := range t.announced {
-		all = append(all, p)
-	}
-	slices.SortFunc(all[fixed:], func(a, b netip.Prefix) int { return cmp.Or(a.Addr().Compare(b.Addr()), a.Bits()-b.Bits()) })
-	return traffic.NewPrefixes(all)
+	return traffic.NewPrefixes(append(all, t.announced.list()...))
 }

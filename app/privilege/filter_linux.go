@@ -106,7 +106,7 @@ func conditional(pid uint32) []call {
 		{unix.SYS_KILL, oneOf(0, pid)},
 		{unix.SYS_PRLIMIT64, oneOf(0, 0)}, // the process itself
 		{unix.SYS_PRCTL, oneOf(0, unix.PR_SET_VMA, unix.PR_SET_NAME, unix.PR_GET_NAME)},
-		{unix.SYS_IOCTL, oneOf(1, unix.SIOCGIFINDEX, unix.SIOCGIFFLAGS, unix.SIOCGIFHWADDR, unix.SIOCINQ, unix.TCGETS)},
+		{unix.SYS_IOCTL, oneOf(1, unix.SIOCINQ, unix.TCGETS)},
 	}, archConditional...)
 }
 

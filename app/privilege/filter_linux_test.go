@@ -86,7 +86,7 @@ func TestFilter_Verdicts(t *testing.T) {
 		{"send signals to another process", unix.SYS_FCNTL, []uint32{0, unix.F_SETOWN}, refuse},
 		{"name memory", unix.SYS_PRCTL, []uint32{unix.PR_SET_VMA}, allow},
 		{"become dumpable", unix.SYS_PRCTL, []uint32{unix.PR_SET_DUMPABLE, 1}, refuse},
-		{"index of an interface", unix.SYS_IOCTL, []uint32{0, unix.SIOCGIFINDEX}, allow},
+		{"bytes that wait in a socket", unix.SYS_IOCTL, []uint32{0, unix.SIOCINQ}, allow},
 		{"bring an interface up", unix.SYS_IOCTL, []uint32{0, unix.SIOCSIFFLAGS}, refuse},
 		{"type into a terminal", unix.SYS_IOCTL, []uint32{0, unix.TIOCSTI}, refuse},
 		{"capset", unix.SYS_CAPSET, nil, refuse},

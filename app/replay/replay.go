@@ -93,7 +93,7 @@ type replayer struct {
 
 func newReplayer(cfg Config) *replayer {
 	r := &replayer{cfg: cfg, decoder: discovery.NewDecoder()}
-	lan := localnet.Config{Prefixes: cfg.Prefixes, Changed: func(lan *traffic.Prefixes) { r.table.SetPrefixes(lan) }}
+	lan := localnet.Config{Prefixes: cfg.Prefixes, PrefixesChanged: func(lan *traffic.Prefixes) { r.table.SetPrefixes(lan) }}
 	if len(cfg.Prefixes) == 0 {
 		lan.Prefixes, lan.Announced = localnet.Private, true
 	}

@@ -9,6 +9,7 @@ import (
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
 	"gonetmon/app/discovery"
+	"gonetmon/app/localnet"
 	"gonetmon/app/meter"
 	"gonetmon/app/packet"
 	"gonetmon/app/rdns"
@@ -202,15 +203,17 @@ func (p *page) notices(s *device.Snapshot, meters []meter.Status) (all []notice)
 // remedy returns a hint for the reason in capture.Stats.
 func remedy(reason string) string {
 	switch {
-	case reason == capture.ReasonNoInterface:
+	case reason == localnet.ReasonNoInterface:
 		return "gonetmon waits for it. Check the spelling of GONETMON_INTERFACE: ip link lists the interfaces."
-	case reason == capture.ReasonDown:
+	case reason == localnet.ReasonDown:
 		return "Bring it up (ip link set … up), or let gonetmon do it: restart it with CAP_NET_ADMIN."
-	case reason == capture.ReasonNoCarrier:
+	case reason == localnet.ReasonNoCarrier:
 		return "Counting continues when the link is back."
 	case strings.HasPrefix(reason, capture.ReasonNotRead):
 		return "Its frames are only counted as other. Listen to an interface with Ethernet or IP frames, for example the one that " +
 			"has your network's address: docs/interfaces.md has a table."
+	case reason == localnet.ReasonSame:
+		return "Remove one of the two names from GONETMON_INTERFACE."
 	}
 	return ""
 }

@@ -20,6 +20,7 @@ import (
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
 	"gonetmon/app/discovery"
+	"gonetmon/app/localnet"
 	"gonetmon/app/mac"
 	"gonetmon/app/meter"
 	"gonetmon/app/names"
@@ -312,12 +313,12 @@ func TestPage_Notices(t *testing.T) {
 	}{
 		{"all well", Config{Snapshot: with(traffic.ScopeInternet), Meters: up(5), Prefixes: lan}, ""},
 		{"nothing known", Config{Snapshot: empty}, ""},
-		{"no interface", Config{Snapshot: empty, Meters: down(capture.ReasonNoInterface)},
+		{"no interface", Config{Snapshot: empty, Meters: down(localnet.ReasonNoInterface)},
 			"Nothing is captured on eth1: no such interface."},
-		{"down", Config{Snapshot: empty, Meters: down(capture.ReasonDown)}, "CAP_NET_ADMIN"},
+		{"down", Config{Snapshot: empty, Meters: down(localnet.ReasonDown)}, "CAP_NET_ADMIN"},
 		{"frames that are not read", Config{Snapshot: empty, Meters: down(capture.ReasonNotRead + " (radiotap)")},
 			"only counted as other"},
-		{"no carrier", Config{Snapshot: empty, Meters: down(capture.ReasonNoCarrier)}, "when the link is back"},
+		{"no carrier", Config{Snapshot: empty, Meters: down(localnet.ReasonNoCarrier)}, "when the link is back"},
 		{"no prefix", Config{Snapshot: with(traffic.ScopeOther), Meters: up(5), Prefixes: func() []netip.Prefix { return nil }},
 			"GONETMON_CIDR"},
 		{"no frames", Config{Snapshot: empty, Meters: up(0), Prefixes: lan}, "No traffic has been seen on eth1 yet."},

@@ -1,0 +1,107 @@
+package localnet
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gonetmon/app/capture"
+)
+
+// settleTime is how long a new link must have had a name for a rename to be followed: udev gives a card its final name at once.
+const settleTime = 3 * time.Second
+
+// Reasons why no frames come from an interface. Others begin with ReasonNoRoute.
+const (
+	ReasonNoInterface = "no such interface"
+	ReasonDown        = "interface is down"
+	ReasonNoCarrier   = "interface has no carrier (is the cable plugged in?)"
+	ReasonSame        = "the same interface is captured under another name"
+	ReasonNoRoute     = "no default route yet"
+)
+
+// auto is the name of the interface of the default route until there is one.
+const auto = "auto"
+
+// A binding is what the name of an interface means. It follows the interface by its index.
+type binding struct {
+	auto       bool              // the interface of the default route
+	name       string            // as configured, or that of the default route so far
+	link       Link              // Index 0: none
+	since      time.Time         // when the link got the name; zero if it had it at the start
+	bringUpErr error             // why the link could not be brought up, if it was down
+	kept       [2][]netip.Prefix // of IPv4 and IPv6: the last ones that were not link-local
+}
+
+// follow finds the link that is meant now.
+func (b *binding) follow(s *Snapshot, now time.Time) {
+	if b.auto {
+		if l := s.defaultLink(b.link.Index); l != nil {
+			if l.Name != b.name {
+				*b = binding{auto: true, name: l.Name}
+			}
+			b.link = *l
+			return
+		}
+	}
+	named, current := s.named(b.name), s.link(b.link.Index)
+	switch {
+	case named != nil:
+		if named.Index != b.link.Index {
+			b.since = now
+		}
+		b.link = *named
+	case current != nil && now.Sub(b.since) >= settleTime:
+		b.link = *current // it was renamed
+	default:
+		b.link = Link{}
+	}
+}
+
+// prefixes returns the prefixes of the interface. An address may go away for a while, for example when a lease ends or the cable
+// is pulled: until another one comes the devices of its prefix are still local.
+func (b *binding) prefixes(s *Snapshot) []netip.Prefix {
+	all := s.prefixes(b.link.Index)
+	for family := range b.kept {
+		foreign := func(p netip.Prefix) bool { return isLinkLocal(p) || p.Addr().Is6() != (family == 1) }
+		if now := slices.DeleteFunc(slices.Clone(all), foreign); len(now) > 0 {
+			b.kept[family] = now
+		} else {
+			all = append(all, b.kept[family]...)
+		}
+	}
+	return all
+}
+
+// iface returns where to capture.
+func (b *binding) iface(s *Snapshot) capture.Interface {
+	i := capture.Interface{
+		Name: cmp.Or(b.name, auto), Index: b.link.Index, Hardware: b.link.Hardware,
+		Conduit: s.conduit(b.link.Index), Loopback: b.link.Flags&unix.IFF_LOOPBACK != 0,
+	}
+	switch {
+	case b.link.Index != 0:
+		i.Reason = b.link.reason()
+	case b.auto:
+		i.Reason = ReasonNoRoute + ": waiting for one; or set GONETMON_INTERFACE"
+		if names := s.candidates(); len(names) > 0 {
+			i.Reason += ", for example " + names[0]
+		}
+	default:
+		i.Reason = ReasonNoInterface
+	}
+	return i
+}
+
+// existing returns the names of all links.
+func (s *Snapshot) existing() string {
+	var names []string
+	for _, l := range s.Links {
+		names = append(names, l.Name)
+	}
+	return strings.Join(names, " ")
+}
