@@ -23,7 +23,8 @@ var descriptions = map[string]string{
 		"interface, of the bridge that it is a port of and of its VLANs or, if they have no address (a mirror port), those " +
 		"of the default-route interface. If the list has no IPv6 prefix but fe80::/10, then fe80::/10, the IPv6 prefixes " +
 		"of these interfaces and those that routers announce are local too. For replay, auto " +
-		"means the private ranges and the prefixes that routers announce, and a list is used exactly as it is.",
+		"means the private ranges and the prefixes that routers announce anywhere in the files (in standard input, in its first " +
+		"32 MiB, or before the frame), and a list is used exactly as it is.",
 	"Addr": "Address of the web page and the metrics. Everyone who can reach it can read them.",
 	"Port": "Port of the web page and the metrics. 0: any free port.",
 	"HostNames": "Additional host names for the web page and the metrics (a list), for browsers, Prometheus or a reverse " +

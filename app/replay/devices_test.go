@@ -15,7 +15,6 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"gonetmon/app/capture"
 	"gonetmon/app/localnet"
 	"gonetmon/app/mac"
 	"gonetmon/app/names"
@@ -48,10 +47,10 @@ type Moved struct {
 }
 
 // replayDevices is what replay prints of a file's devices, without the packets by scope.
-func replayDevices(t *testing.T, c replay.Config, file string) []listed {
+func replayDevices(t *testing.T, c replay.Config, files ...string) []listed {
 	t.Helper()
 	c.Format = replay.DevicesJSON
-	out := output(t, c, file)
+	out := output(t, c, files...)
 	var all struct {
 		Devices []listed `json:"devices"`
 	}
@@ -126,21 +125,20 @@ var devicesOfCaptures = map[string][]known{
 
 // What changes where the local prefixes are not configured.
 var devicesWithoutCIDR = map[string]struct {
-	announced string // by a router
-	from      int    // the frame
+	announced string // by a router, somewhere in the file
 	devices   []known
 }{
-	"hue-setup.pcap": {"", 0, []known{
+	"hue-setup.pcap": {"", []known{
 		devicesOfCaptures["hue-setup.pcap"][0], devicesOfCaptures["hue-setup.pcap"][1],
 		{"philips-hue", "dhcp", "00:17:88:24:76:ff", "10.10.10.6 fdd9:fbb:a067::1 fe80::217:88ff:fe24:76ff", "as above; fdd9:fbb:a067::1: neighbor solicitation 25, AAAA in mDNS 64; it sends and receives nothing"},
 	}},
-	"camera-setup.pcap": {"", 0, []known{
+	"camera-setup.pcap": {"", []known{
 		devicesOfCaptures["camera-setup.pcap"][0], devicesOfCaptures["camera-setup.pcap"][1],
 		{"192.168.0.1", "address", "", "192.168.0.1", "only DNS 30, by way of 10.10.10.1; nobody answers ARP 9 and 13"},
 		{"dcs-935l", "dhcp", "b0:c5:54:25:5b:0e", "10.10.10.37 192.168.0.20", "as above; 192.168.0.20: mDNS 5, ARP request 9, both before DHCP 17"},
 	}},
-	"home-roku-ra.pcap": {"2601:646:8402:44b0::/64", 9, devicesOfCaptures["home-roku-ra.pcap"]}, // nobody uses the prefix
-	"ipv6.pcap": {"3ffe:507:0:1::/64", 132, []known{
+	"home-roku-ra.pcap": {"2601:646:8402:44b0::/64", devicesOfCaptures["home-roku-ra.pcap"]}, // nobody uses the prefix
+	"ipv6.pcap": {"3ffe:507:0:1::/64", []known{
 		{"3ffe:507:0:1:200:86ff:fe05:80da", "address", "00:00:86:05:80:da", "3ffe:507:0:1:200:86ff:fe05:80da fe80::200:86ff:fe05:80da", "MAC: neighbor solicitations 3, 9"},
 		{"3ffe:507:0:1:260:97ff:fe07:69ea", "address", "00:60:97:07:69:ea", "3ffe:507:0:1:260:97ff:fe07:69ea fe80::260:97ff:fe07:69ea", "MAC: neighbor solicitations 5, 11"},
 	}},
@@ -166,16 +164,10 @@ func TestDevicesOfCaptures(t *testing.T) {
 				private = append(private, p.String())
 			}
 			asked := []captures.Question{{Path: path, CIDRs: private}}
-			if auto.announced != "" { // it is ours from there on
-				before, after := split(t, path, auto.from)
-				asked = []captures.Question{{Path: before, CIDRs: private}, {Path: after, CIDRs: append(slices.Clone(private), auto.announced)}}
+			if auto.announced != "" {
+				asked[0].CIDRs = append(private, auto.announced)
 			}
-			hosts := map[netip.Addr]replay.TallyHost{}
-			for _, part := range captures.Oracle(t, dir, asked) {
-				for host, n := range part.Hosts {
-					hosts[host] = addTally(hosts[host], n)
-				}
-			}
+			hosts := captures.Oracle(t, dir, asked)[0].Hosts
 			if d := gocmp.Diff(listing(t, auto.devices, hosts), replayDevices(t, devicesConfig(), path)); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
@@ -222,30 +214,6 @@ func addTally(a, b replay.TallyHost) replay.TallyHost {
 		InBytes: a.InBytes + b.InBytes, InLANBytes: a.InLANBytes + b.InLANBytes, InPackets: a.InPackets + b.InPackets,
 		InWireBytes: a.InWireBytes + b.InWireBytes, OutBytes: a.OutBytes + b.OutBytes, OutLANBytes: a.OutLANBytes + b.OutLANBytes,
 		OutMulticastBytes: a.OutMulticastBytes + b.OutMulticastBytes, OutPackets: a.OutPackets + b.OutPackets, OutWireBytes: a.OutWireBytes + b.OutWireBytes,
-	}
-}
-
-// split copies a capture of Ethernet into two files, of which the second begins with the frame of that number.
-func split(t *testing.T, path string, number int) (before, after string) {
-	t.Helper()
-	file, err := capture.OpenFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = file.Close() }()
-	parts := [2]*tape{newTape(t), newTape(t)}
-	var frame [1]capture.Frame
-	for n := 1; ; n++ {
-		if _, err := file.Next(frame[:]); errors.Is(err, io.EOF) {
-			return parts[0].path, parts[1].path
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		p := parts[0]
-		if n >= number {
-			p = parts[1]
-		}
-		p.write(frame[0].Data, frame[0].Wire)
 	}
 }
 

@@ -147,8 +147,8 @@ func TestRun_MadeCaptures(t *testing.T) {
 				Ends: testnet.Ends{SrcMAC: mac(1), DstMAC: mac(5), Src: ip("fe80::1"), Dst: ip("fe80::5")}}.Frame())
 			p.sends("2001:db8:2::50 fe80::5")
 		}, nil, []string{"fe80::1 address - [fe80::1] 0", "printer.lan dhcp 05 [2001:db8:2::50 fe80::5] 200"}},
-		{"a prefix that a router announces is local from then on", prefix, func(c *replay.Config) { c.Prefixes = nil },
-			[]string{"192.168.2.7 address - [192.168.2.7] 100", "2001:db8:5::7 address - [2001:db8:5::7] 100", "fe80::1 address 01 [fe80::1] 0"}},
+		{"a prefix that a router announces is local in the whole file", prefix, func(c *replay.Config) { c.Prefixes = nil },
+			[]string{"192.168.2.7 address - [192.168.2.7] 100", "2001:db8:5::7 address - [2001:db8:5::7] 1100", "fe80::1 address 01 [fe80::1] 0"}},
 		{"but not if the local prefixes are configured", prefix, nil,
 			[]string{"192.168.2.7 address - [192.168.2.7] 100", "fe80::1 address 01 [fe80::1] 0"}},
 	} {

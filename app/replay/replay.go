@@ -1,5 +1,6 @@
 // Package replay counts capture files as the daemon counts an interface, and prints what they hold. What a control
-// frame says is valid from that frame on; all times are those of the files.
+// frame says is valid from that frame on, except that prefixes that routers announce are local in all files from the
+// beginning. All times are those of the files.
 package replay
 
 import (
@@ -50,8 +51,15 @@ type Config struct {
 // Run counts the files and prints what they hold. The file "-" is standard input.
 func Run(cfg Config, files []string) error {
 	r := newReplayer(cfg)
-	for _, name := range files {
-		if err := r.count(name); err != nil {
+	inputs := make([]*input, len(files))
+	for i, name := range files {
+		inputs[i] = newInput(name, cfg.In)
+		if len(cfg.Prefixes) == 0 && cfg.Format != Tallies {
+			inputs[i].searchPrefixes(r.lan)
+		}
+	}
+	for _, i := range inputs {
+		if err := r.count(i); err != nil {
 			return err
 		}
 	}
@@ -92,12 +100,7 @@ type replayer struct {
 }
 
 func newReplayer(cfg Config) *replayer {
-	r := &replayer{cfg: cfg, decoder: discovery.NewDecoder()}
-	lan := localnet.Config{Prefixes: cfg.Prefixes, PrefixesChanged: func(lan *traffic.Prefixes) { r.table.SetPrefixes(lan) }}
-	if len(cfg.Prefixes) == 0 {
-		lan.Prefixes, lan.Announced = localnet.Private, true
-	}
-	r.lan = localnet.NewTracker(lan)
+	r := &replayer{cfg: cfg, decoder: discovery.NewDecoder(), lan: newLAN(cfg.Prefixes)}
 	r.table = traffic.NewTable(r.lan.Current(), cfg.MaxHosts)
 	r.registry = device.NewRegistry(device.Config{
 		Tables: []*traffic.Table{r.table}, Order: cfg.Names, Strip: cfg.StripDomains, Limit: cfg.MaxHosts,
@@ -108,32 +111,32 @@ func newReplayer(cfg Config) *replayer {
 	return r
 }
 
+// newLAN returns a tracker of configured prefixes, or else of the private ranges and what routers announce.
+func newLAN(prefixes []netip.Prefix) *localnet.Tracker {
+	if len(prefixes) == 0 {
+		return localnet.NewTracker(localnet.Config{Prefixes: localnet.Private, Announced: true})
+	}
+	return localnet.NewTracker(localnet.Config{Prefixes: prefixes})
+}
+
 // count counts one file.
-func (r *replayer) count(name string) error {
-	file, err := r.open(name)
+func (r *replayer) count(i *input) error {
+	if r.cfg.Format == Tallies && len(r.cfg.Prefixes) == 0 { // each file by itself
+		r.lan = newLAN(nil)
+		i.searchPrefixes(r.lan)
+	}
+	r.table.SetPrefixes(r.lan.Current())
+	file, err := i.open()
 	if err != nil {
 		return usage.Errorf("%w", err)
 	}
 	defer func() { _ = file.Close() }()
-	if name == standardInput {
-		name = "standard input"
-	}
 	if r.cfg.Format == Tallies {
-		return r.tally(file, name)
+		return r.tally(file, i.name)
 	}
-	tap := &controlTap{File: file, replayer: r}
-	_, err = r.run(file, name, meter.New(tap, r.table), &tap.unread)
+	tap := &controlTap{File: file, replayer: r, prefixesKnown: i.whole}
+	_, err = r.run(file, i.name, meter.New(tap, r.table), &tap.unread)
 	return err
-}
-
-// standardInput is the name that stands for standard input instead of a file.
-const standardInput = "-"
-
-func (r *replayer) open(name string) (*capture.File, error) {
-	if name == standardInput {
-		return capture.NewFile(r.cfg.In, "standard input")
-	}
-	return capture.OpenFile(name)
 }
 
 // tally counts one file by itself, and prints its tally.
@@ -179,14 +182,4 @@ func (r *replayer) run(file *capture.File, name string, m *meter.Meter, unread *
 		r.classes[i].Bytes += n.Bytes
 	}
 	return info, nil
-}
-
-// learn takes the facts of a frame.
-func (r *replayer) learn(now time.Time, facts []discovery.Fact) {
-	for i := range facts {
-		if f := &facts[i]; f.Kind == discovery.OnLinkPrefix {
-			r.lan.Announce(now, f.Prefix, f.Lifetime)
-		}
-	}
-	r.registry.Learn(now, facts)
 }

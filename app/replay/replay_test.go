@@ -21,12 +21,12 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// output returns what replay prints of a file.
-func output(t *testing.T, c replay.Config, file string) string {
+// output returns what replay prints of files.
+func output(t *testing.T, c replay.Config, files ...string) string {
 	t.Helper()
 	var out bytes.Buffer
 	c.Out, c.Warnings = &out, io.Discard
-	if err := replay.Run(c, []string{file}); err != nil {
+	if err := replay.Run(c, files); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()

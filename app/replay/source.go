@@ -13,9 +13,10 @@ type controlTap struct {
 	*capture.File
 	*replayer
 	unread
-	facts      []discovery.Fact
-	lastUpdate time.Time
-	lastFrame  time.Time
+	prefixesKnown bool // those that routers announce in the whole file
+	facts         []discovery.Fact
+	lastUpdate    time.Time
+	lastFrame     time.Time
 }
 
 // Next lends one frame, because each has a time of its own.
@@ -51,8 +52,19 @@ func (c *controlTap) learnFrom(now time.Time, frame *capture.Frame) {
 	c.decoder.Decode(frame.Link, frame.Data, func(fact discovery.Fact) { c.facts = append(c.facts, fact) })
 	if len(c.facts) > 0 {
 		c.update()
-		c.learn(now, c.facts)
+		c.learn(now)
 	}
+}
+
+// learn takes the facts of a frame.
+func (c *controlTap) learn(now time.Time) {
+	for i := range c.facts {
+		if f := &c.facts[i]; f.Kind == discovery.OnLinkPrefix && !c.prefixesKnown {
+			c.lan.Announce(now, f.Prefix, f.Lifetime)
+			c.table.SetPrefixes(c.lan.Current())
+		}
+	}
+	c.registry.Learn(now, c.facts)
 }
 
 // A linkCounter counts the frames of a file by link type.

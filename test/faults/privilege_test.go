@@ -209,7 +209,6 @@ func refusals(b *bench) string {
 		{want: "GONETMON_PORT=" + port, set: []string{"GONETMON_PORT=" + port}},
 		{want: "GONETMON_PORT=80", wrap: asUser("net_raw"), set: []string{"GONETMON_PORT=80"}},
 		{want: "GONETMON_ADDR=192.0.2.1", set: []string{"GONETMON_ADDR=192.0.2.1"}, status: maybeLater},
-		{want: "GONETMON_INTERFACE=auto", set: []string{"GONETMON_INTERFACE="}, status: maybeLater},
 		{want: "GONETMON_NAMES_FILE=/does/not/exist", set: []string{"GONETMON_NAMES_FILE=/does/not/exist"}},
 		{want: "GONETMON_NAMES_FILE=" + dir, set: []string{"GONETMON_NAMES_FILE=" + dir}},
 		{want: "GONETMON_NAMES_FILE=" + pipe, set: []string{"GONETMON_NAMES_FILE=" + pipe}},
