@@ -4,9 +4,6 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/layers"
-
 	"gonetmon/app/mac"
 	"gonetmon/test/testnet"
 )
@@ -57,32 +54,5 @@ func TestDecoder_ARP(t *testing.T) {
 		{name: "truncated", frame: edit(0, 0)[:14+27], malformed: 1},
 		{name: "truncated early", frame: edit(0, 0)[:14+7], malformed: 1},
 		{name: "empty", frame: edit(0, 0)[:14], malformed: 1},
-	})
-}
-
-func FuzzARP(f *testing.F) {
-	f.Add(testnet.ARPReply(phone, phone4, laptop, laptop4)[14:])
-	f.Add(testnet.ARPProbe(laptop, laptop4)[14:])
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		header := testnet.ARPReply(phone, phone4, laptop, laptop4)[:14]
-		facts, _ := decode(t, 1, append(header[:14:14], payload...))
-		defer func() { _ = recover() }() // gopacket's, on some lengths
-		var arp layers.ARP
-		if arp.DecodeFromBytes(payload, gopacket.NilDecodeFeedback) != nil || arp.HwAddressSize != 6 || arp.ProtAddressSize != 4 ||
-			arp.AddrType != 1 || arp.Protocol != layers.EthernetTypeIPv4 {
-			if len(facts) > 0 {
-				t.Errorf("got %v, gopacket: %+v", facts, arp)
-			}
-			return
-		}
-		for _, fact := range facts {
-			mac, addr := string(fact.MAC[:]), string(fact.Addr.AsSlice())
-			sender := mac == string(arp.SourceHwAddress) && (addr == string(arp.SourceProtAddress) || fact.Kind == Probed &&
-				addr == string(arp.DstProtAddress))
-			target := mac == string(arp.DstHwAddress) && addr == string(arp.DstProtAddress)
-			if !sender && (!target || fact.Kind != Announced) {
-				t.Errorf("got %+v, gopacket: %+v", fact, arp)
-			}
-		}
 	})
 }

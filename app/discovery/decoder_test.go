@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"bytes"
 	"encoding/binary"
 	"maps"
 	"net/netip"
@@ -48,6 +49,9 @@ func decode(tb testing.TB, link uint16, frame []byte) ([]Fact, Stats) {
 		if why := violation(f); why != "" {
 			tb.Errorf("frame %x: %s: %+v", frame, why, f)
 		}
+		if !contains(frame, f) {
+			tb.Errorf("frame %x does not say %+v", frame, f)
+		}
 	}
 	if count != stats.Facts || len(facts) > maxFacts {
 		tb.Errorf("frame %x: %d facts, %v counted", frame, len(facts), stats.Facts)
@@ -89,6 +93,15 @@ func violation(f Fact) string {
 		return "a bad lifetime"
 	}
 	return ""
+}
+
+// contains reports whether the MAC, the address and the prefix of a fact are in the frame.
+func contains(frame []byte, f Fact) bool {
+	prefix := !f.Prefix.IsValid()
+	for i := 0; i+16 <= len(frame) && !prefix; i++ {
+		prefix = f.Prefix.Contains(netip.AddrFrom16([16]byte(frame[i:])))
+	}
+	return (f.MAC == mac.Addr{} || bytes.Contains(frame, f.MAC[:])) && bytes.Contains(frame, f.Addr.AsSlice()) && prefix
 }
 
 // A decodeTest is a row of the tables of all protocols.
@@ -313,6 +326,7 @@ func BenchmarkDecoder(b *testing.B) {
 	}
 }
 
+// FuzzDecoder decodes any frame.
 func FuzzDecoder(f *testing.F) {
 	for _, frame := range samples() {
 		f.Add(uint16(1), frame)
@@ -320,4 +334,50 @@ func FuzzDecoder(f *testing.F) {
 		f.Add(uint16(101), frame[14:])
 	}
 	f.Fuzz(func(t *testing.T, link uint16, frame []byte) { decode(t, link, frame) })
+}
+
+// FuzzMessage decodes any message of each protocol, in a frame that is right.
+func FuzzMessage(f *testing.F) {
+	const fromPhone = 42 // bytes before a message over UDP and IPv4
+	frames := [NumProtocols]func(b []byte) []byte{
+		ARP: func(b []byte) []byte { return append(testnet.ARPReply(phone, phone4, laptop, laptop4)[:14], b...) },
+		NDP: func(b []byte) []byte {
+			typ, rest := slices.Clone(b[:min(len(b), 1)]), b[min(len(b), 1):]
+			return testnet.ICMPv6(testnet.Ends{SrcMAC: phone, Src: phoneLL, Dst: ip("ff02::1")}, 255, append(typ, 0)[0], rest)
+		},
+		DHCP: func(b []byte) []byte {
+			return testnet.Datagram(testnet.Ends{SrcMAC: phone, Src: phone4, Dst: laptop4}, 68, 67, 64, b)
+		},
+		DHCPv6: func(b []byte) []byte {
+			return testnet.Datagram(testnet.Ends{SrcMAC: laptop, DstMAC: phone, Src: laptopLL, Dst: phoneLL}, 546, 547, 64, b)
+		},
+		MDNS: func(b []byte) []byte {
+			return testnet.Datagram(testnet.Ends{SrcMAC: phone, Src: phone4, Dst: ip("224.0.0.251")}, 5353, 5353, 255, b)
+		},
+	}
+	for name, frame := range samples() {
+		switch protocol, _, _ := strings.Cut(name, " "); protocol {
+		case "arp":
+			f.Add(uint8(ARP), frame[14:])
+		case "ndp":
+			f.Add(uint8(NDP), append(frame[54:55:55], frame[58:]...))
+		case "dhcp":
+			f.Add(uint8(DHCP), frame[fromPhone:])
+		case "dhcpv6":
+			f.Add(uint8(DHCPv6), frame[fromPhone+20:])
+		case "mdns":
+			f.Add(uint8(MDNS), frame[fromPhone:])
+		}
+	}
+	f.Add(uint8(DHCP), testnet.DHCP{Type: testnet.Discover, MAC: laptop, Name: "lap", Options: map[byte][]byte{52: {3}},
+		Server: []byte("\x0c\x01p\xff"), File: []byte("\x0c\x02to\xff")}.Message())
+	f.Add(uint8(MDNS), testnet.MDNSResponse(phone, phone4, 120, true,
+		testnet.Record{Name: "00000.loCAl.loCAl", Addr: phone6})[fromPhone:]) // found by fuzzing
+	f.Fuzz(func(t *testing.T, which uint8, message []byte) {
+		protocol := Protocol(which) % NumProtocols
+		facts, stats := decode(t, 1, frames[protocol](message[:min(len(message), 9100)]))
+		if int(stats.Facts[protocol]) != len(facts) || stats.Malformed[protocol] > 0 && len(facts) > 0 {
+			t.Errorf("%v %x: %v, stats %+v", protocol, message, facts, stats)
+		}
+	})
 }

@@ -2,14 +2,10 @@ package discovery
 
 import (
 	"bytes"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/layers"
 
 	"gonetmon/test/testnet"
 )
@@ -143,54 +139,5 @@ func TestDecoder_DHCP(t *testing.T) {
 		{name: "no end", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptop4, Dst: phone4}, 68, 67, 64,
 			bytes.TrimRight(request.Message(), "\xff")),
 			want: []Fact{probed}},
-	})
-}
-
-// Where gopacket finds the end of the options, so does the reader, and what it draws stands in what gopacket says.
-func FuzzDHCPv4(f *testing.F) {
-	for name, frame := range samples() {
-		if name[:5] == "dhcp " {
-			f.Add(frame[42:])
-		}
-	}
-	f.Add(testnet.DHCP{Type: testnet.Discover, MAC: laptop, Name: "lap", Options: map[byte][]byte{52: {3}},
-		Server: []byte("\x0c\x01p\xff"), File: []byte("\x0c\x02to\xff")}.Message())
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		payload = payload[:min(len(payload), 1400)]
-		facts, stats := decode(t, 1, testnet.Datagram(testnet.Ends{SrcMAC: phone, Src: phone4, Dst: laptop4}, 68, 67, 64, payload))
-		if len(facts) > 3 {
-			t.Errorf("%x: got %v", payload, facts)
-		}
-		defer func() { _ = recover() }() // gopacket's, on some options
-		var d layers.DHCPv4
-		err := d.DecodeFromBytes(payload, gopacket.NilDecodeFeedback)
-		if err != nil || stats.Malformed[DHCP] > 0 {
-			return
-		}
-		addrs := []netip.Addr{{}}
-		add := func(b []byte) {
-			if a, ok := netip.AddrFromSlice(b); ok {
-				addrs = append(addrs, a.Unmap())
-			}
-		}
-		add(d.ClientIP)
-		add(d.YourClientIP)
-		typ, overload := layers.DHCPMsgTypeUnspecified, false
-		for _, o := range d.Options {
-			switch o.Type {
-			case layers.DHCPOptRequestIP:
-				add(o.Data)
-			case layers.DHCPOptMessageType:
-				typ = layers.DHCPMsgType(o.Data[0])
-			case layers.DHCPOptExtOptions:
-				overload = true
-			}
-		}
-		for _, fact := range facts {
-			if !bytes.HasPrefix(d.ClientHWAddr, fact.MAC[:]) || !overload && (!slices.Contains(addrs, fact.Addr) || typ == 0) ||
-				fact.Kind == Leased && d.Operation != layers.DHCPOpReply {
-				t.Errorf("%x: got %+v, gopacket says %+v", payload, fact, d)
-			}
-		}
 	})
 }

@@ -6,9 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/layers"
-
 	"gonetmon/test/testnet"
 )
 
@@ -89,39 +86,5 @@ func TestDecoder_DHCPv6(t *testing.T) {
 			want: append([]Fact{announced}, repeat(63, probed)...)},
 		{name: "only IPv6", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptop4, Dst: phone4}, 546, 547, 1,
 			testnet.DHCP6{Type: testnet.Solicit6, Name: strings.Repeat("a", 9)}.Message())},
-	})
-}
-
-// Where gopacket reads the options, so does the reader, but for those within options, and it draws an address and a name
-// only where gopacket sees an option for it.
-func FuzzDHCPv6(f *testing.F) {
-	for name, frame := range samples() {
-		if strings.HasPrefix(name, "dhcpv6") {
-			f.Add(frame[62:])
-		}
-	}
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		payload = payload[:min(len(payload), 1400)]
-		facts, stats := decode(t, 1, testnet.Datagram(testnet.Ends{SrcMAC: laptop, DstMAC: phone, Src: laptopLL, Dst: phoneLL}, 546,
-			547, 64, payload))
-		defer func() { _ = recover() }() // gopacket's
-		var d layers.DHCPv6
-		if err := d.DecodeFromBytes(payload, gopacket.NilDecodeFeedback); err != nil || stats.Malformed[DHCPv6] > 0 {
-			return
-		}
-		for _, fact := range facts {
-			stands := fact.Kind == Announced && fact.Addr == laptopLL
-			for _, o := range d.Options {
-				switch o.Code {
-				case layers.DHCPv6OptIANA, layers.DHCPv6OptIATA:
-					stands = stands || fact.Addr.IsValid() && bytes.Contains(o.Data, fact.Addr.AsSlice())
-				case layers.DHCPv6OptClientFQDN:
-					stands = stands || fact.Kind == MACName
-				}
-			}
-			if !stands {
-				t.Errorf("%x: got %+v, gopacket says %+v", payload, fact, d)
-			}
-		}
 	})
 }

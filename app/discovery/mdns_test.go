@@ -119,26 +119,3 @@ func TestDecoder_MDNS(t *testing.T) {
 			append(payload[:12:12], 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 120, 0, 4, 1, 2, 3, 4)), malformed: 1},
 	})
 }
-
-func FuzzMDNS(f *testing.F) {
-	for name, frame := range samples() {
-		if name[:4] == "mdns" {
-			f.Add(frame[42:])
-		}
-	}
-	f.Add(testnet.MDNSResponse(phone, phone4, 120, true,
-		testnet.Record{Name: "00000.loCAl.loCAl", Addr: phone6})[42:]) // found by fuzzing
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		frame := testnet.Datagram(testnet.Ends{SrcMAC: phone, Src: phone4, Dst: ip("224.0.0.251")}, 5353, 5353, 255,
-			payload[:min(len(payload), 9100)])
-		facts, stats := decode(t, 1, frame)
-		if malformed := stats.Malformed[MDNS] > 0; malformed == (len(facts) > 0) {
-			t.Errorf("%x: malformed %v, got %v", payload, malformed, facts)
-		}
-		for i, fact := range facts {
-			if (fact.Kind == Announced) != (i == 0) || fact.Kind != Announced && fact.Kind != AddrName {
-				t.Errorf("%x: got %v", payload, facts)
-			}
-		}
-	})
-}

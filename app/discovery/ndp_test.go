@@ -6,9 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/layers"
-
 	"gonetmon/app/mac"
 	"gonetmon/test/testnet"
 )
@@ -122,75 +119,4 @@ func repeat(n int, f Fact) []Fact {
 		all[i] = f
 	}
 	return all
-}
-
-// Wherever both draw something from a solicitation or an advertisement, gopacket sees the same target and the same options.
-func FuzzNDP(f *testing.F) {
-	for name, frame := range samples() {
-		if name[:3] == "ndp" {
-			f.Add(frame[54], frame[58:])
-		}
-	}
-	f.Fuzz(func(t *testing.T, typ byte, body []byte) {
-		body = body[:min(len(body), 1400)]
-		frame := testnet.ICMPv6(testnet.Ends{SrcMAC: phone, Src: phoneLL, Dst: ip("ff02::1")}, 255, typ, body)
-		facts, stats := decode(t, 1, frame)
-		defer func() {
-			if recover() != nil {
-				t.Log("gopacket panics")
-			}
-		}()
-		var target netip.Addr
-		var options layers.ICMPv6Options
-		var err error
-		switch typ {
-		case 133:
-			var rs layers.ICMPv6RouterSolicitation
-			err = rs.DecodeFromBytes(body, gopacket.NilDecodeFeedback)
-			options = rs.Options
-		case 134:
-			var ra layers.ICMPv6RouterAdvertisement
-			err = ra.DecodeFromBytes(body, gopacket.NilDecodeFeedback)
-			options = ra.Options
-		case 135:
-			var ns layers.ICMPv6NeighborSolicitation
-			err = ns.DecodeFromBytes(body, gopacket.NilDecodeFeedback)
-			target, _ = netip.AddrFromSlice(ns.TargetAddress)
-			options = ns.Options
-		case 136:
-			var na layers.ICMPv6NeighborAdvertisement
-			err = na.DecodeFromBytes(body, gopacket.NilDecodeFeedback)
-			target, _ = netip.AddrFromSlice(na.TargetAddress)
-			options = na.Options
-		default:
-			if len(facts) > 0 || stats.Malformed[NDP] > 0 {
-				t.Errorf("type %d: got %v", typ, facts)
-			}
-			return
-		}
-		if malformed := err != nil || target.IsMulticast(); malformed != (stats.Malformed[NDP] > 0) {
-			t.Errorf("%x: malformed %v, gopacket says %v", body, stats.Malformed[NDP], err)
-		}
-		prefixes := 0
-		for _, o := range options {
-			if o.Type == layers.ICMPv6OptPrefixInfo && typ == 134 {
-				prefixes++
-			}
-		}
-		for _, fact := range facts {
-			if fact.Kind == OnLinkPrefix {
-				prefixes--
-			}
-			stands := fact.MAC == phone || fact.MAC == mac.Addr{}
-			for _, o := range options {
-				stands = stands || bytes.Equal(o.Data, fact.MAC[:])
-			}
-			if !stands || fact.Addr.IsValid() && fact.Addr != phoneLL && fact.Addr != target {
-				t.Errorf("%x: got %+v, gopacket says %v, %v", body, fact, target, options)
-			}
-		}
-		if prefixes < 0 {
-			t.Errorf("%x: %v, gopacket says %v", body, facts, options)
-		}
-	})
 }

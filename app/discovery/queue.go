@@ -1,7 +1,6 @@
 package discovery
 
 import (
-	"io"
 	"sync"
 	"time"
 
@@ -82,17 +81,17 @@ func (q *Queue) signal() {
 	}
 }
 
-// Next fills batch with at least one frame, or returns io.EOF after Stop, when all frames have been read. The frames are valid
-// until the next call.
-func (q *Queue) Next(batch []capture.Frame) (int, error) {
+// Next fills batch with at least one frame. It returns 0 after Stop, when all frames have been read. The frames are valid until
+// the next call.
+func (q *Queue) Next(batch []capture.Frame) int {
 	for !q.More() {
 		if !q.swap() {
-			return 0, io.EOF
+			return 0
 		}
 	}
 	n := copy(batch, q.reading.frames[q.next:])
 	q.next += n
-	return n, nil
+	return n
 }
 
 // swap begins to read the frames that were put meanwhile, or waits a while for some. It returns false after Stop, if there are none.
@@ -121,7 +120,7 @@ func (q *Queue) swap() bool {
 // More reports whether Next would return without waiting.
 func (q *Queue) More() bool { return q.next < len(q.reading.frames) }
 
-// Stop makes Next return io.EOF after the frames that were put before. It is safe for concurrent use.
+// Stop makes Next return 0 after the frames that were put before. It is safe for concurrent use.
 func (q *Queue) Stop() {
 	q.mu.Lock()
 	q.stopped = true

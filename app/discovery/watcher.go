@@ -2,23 +2,10 @@ package discovery
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"time"
 
 	"gonetmon/app/capture"
 )
-
-// A FrameSource lends frames: a Queue.
-type FrameSource interface {
-	// Next fills batch and returns the number of frames, which may be 0, or io.EOF. The frames are valid until the next call.
-	Next(batch []capture.Frame) (int, error)
-	// More reports whether Next would return without waiting.
-	More() bool
-	// Stop makes Next return io.EOF after the frames that have arrived. It is safe for concurrent use.
-	Stop()
-}
 
 const (
 	// maxRate is the number of frames a second that are decoded in the long run. A LAN has a few hundred at most. In a
@@ -39,42 +26,36 @@ const (
 
 // A Watcher decodes control frames and hands over their facts.
 type Watcher struct {
-	source  FrameSource
+	queue   *Queue
 	decoder *Decoder
 	learn   func([]Fact)
 	facts   []Fact    // not handed over yet
 	paidFor time.Time // when the frames so far would have been decoded, one after the other
 }
 
-// NewWatcher returns a Watcher of source. Run calls learn with the facts of the frames that were available together, in
+// NewWatcher returns a Watcher of a queue. Run calls learn with the facts of the frames that were available together, in
 // order, 256 at most. They are valid until learn returns.
-func NewWatcher(source FrameSource, decoder *Decoder, learn func([]Fact)) *Watcher {
-	return &Watcher{source: source, decoder: decoder, learn: learn, facts: make([]Fact, 0, maxBatch)}
+func NewWatcher(queue *Queue, decoder *Decoder, learn func([]Fact)) *Watcher {
+	return &Watcher{queue: queue, decoder: decoder, learn: learn, facts: make([]Fact, 0, maxBatch)}
 }
 
-// Run watches until the source ends, or until ctx ends: then it stops the source and decodes its last frames. It returns nil
-// unless the source fails.
+// Run watches until ctx ends: then it stops the queue, decodes its last frames, and returns nil.
 func (w *Watcher) Run(ctx context.Context) error {
-	defer context.AfterFunc(ctx, w.source.Stop)()
+	defer context.AfterFunc(ctx, w.queue.Stop)()
 	var frames [64]capture.Frame
-	add := w.add
 	for {
-		n, err := w.source.Next(frames[:])
+		n := w.queue.Next(frames[:])
+		if n == 0 {
+			return nil
+		}
 		start := time.Now()
 		for i := range frames[:n] {
-			w.decoder.Decode(frames[i].Link, frames[i].Data, add)
+			w.decoder.Decode(frames[i].Link, frames[i].Data, w.add)
 		}
-		if err != nil || !w.source.More() {
+		if !w.queue.More() {
 			w.flush()
 		}
-		switch {
-		case err == nil:
-			w.pace(ctx, n, start)
-		case errors.Is(err, io.EOF):
-			return nil
-		default:
-			return fmt.Errorf("watch control frames: %w", err)
-		}
+		w.pace(ctx, n, start)
 	}
 }
 
