@@ -61,6 +61,7 @@ type Daemon struct {
 	hosts      *names.HostsFile // nil: none
 	registry   *device.Registry
 	report     *report.Report
+	adviser    *adviser
 	process    *metrics.Process
 	server     *httpd.Server
 	notifier   *notifier
@@ -116,7 +117,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 			}
 		})
 	}
-	runs := []func(context.Context) error{d.server.Run, d.registry.Run, d.lan.Run}
+	runs := []func(context.Context) error{d.server.Run, d.registry.Run, d.lan.Run, d.adviser.Run}
 	if d.cfg.ReportInterval > 0 {
 		runs = append(runs, d.report.Run)
 	}

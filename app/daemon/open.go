@@ -72,8 +72,10 @@ func (d *Daemon) openLAN() (err error) {
 		Prefixes: d.cfg.Prefixes, Interfaces: d.cfg.Interfaces, Announced: localnet.LearnsIPv6(d.cfg.Prefixes), Kernel: d.netlink,
 		PrefixesChanged: d.setPrefixes, InterfacesChanged: d.setInterfaces, Log: d.log,
 	})
+	d.adviser = &adviser{log: d.log, snapshot: d.netlink.Snapshot, status: d.status, start: time.Now(), said: map[string]bool{}}
 	for _, i := range d.lan.Interfaces() {
-		d.taps = append(d.taps, d.newTap(i))
+		t := d.newTap(i)
+		d.taps, d.adviser.surveys = append(d.taps, t), append(d.adviser.surveys, t.meter.Survey)
 	}
 	return nil
 }
@@ -132,6 +134,7 @@ func (d *Daemon) newServer(listener net.Listener, ownNames []string) *httpd.Serv
 			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, ControlDrops: d.controlDrops, Version: d.cfg.Version,
 			Facts:    func() discovery.Stats { return d.facts().Stats },
 			Prefixes: func() []netip.Prefix { return d.lan.Current().List() },
+			Advice:   d.adviser.notices,
 		}),
 		Healthy:     d.healthy,
 		Ready:       d.ready,

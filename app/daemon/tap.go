@@ -25,6 +25,7 @@ func (d *Daemon) newTap(i capture.Interface) *tap {
 	t.ring = capture.NewRing(capture.RingConfig{Size: d.cfg.RingSize, Log: d.log})
 	t.ring.Follow(i)
 	t.meter = meter.New(t.ring, t.table)
+	t.meter.Survey = new(meter.Survey)
 	t.control = discovery.NewQueue()
 	t.meter.OnControl = t.control.Put
 	t.watcher = discovery.NewWatcher(t.control, t.decoder, d.learn)

@@ -43,6 +43,9 @@ type Meter struct {
 	// and must copy what it keeps.
 	OnControl func(f *capture.Frame)
 
+	// Survey, if set before Run, looks at the first frames, and at some of the others.
+	Survey *Survey
+
 	source  Source
 	table   *traffic.Table
 	classes [packet.NumClasses]struct{ frames, bytes atomic.Uint64 }
@@ -75,6 +78,7 @@ func (m *Meter) Run(ctx context.Context) error {
 		frames [batchSize]capture.Frame
 		p      packet.Packet
 	)
+	all := m.Survey != nil // the survey looks at all frames
 	for {
 		n, err := m.source.Next(frames[:])
 		if err == nil {
@@ -82,11 +86,17 @@ func (m *Meter) Run(ctx context.Context) error {
 			m.table.Begin()
 			m.count(&p, frames[:n], &classes)
 			for i := 1; i < maxBatches && err == nil && m.source.More(); i++ {
+				if all {
+					all = m.Survey.add(frames[:n])
+				}
 				n, err = m.source.Next(frames[:])
 				m.count(&p, frames[:n], &classes)
 			}
 			m.table.End()
 			m.publish(&classes)
+			if m.Survey != nil {
+				m.Survey.add(frames[:n])
+			}
 		}
 		switch {
 		case err == nil:

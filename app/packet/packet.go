@@ -1,7 +1,11 @@
 // Package packet decodes the outermost IP header of a frame. It knows nothing of sockets, hosts or metrics.
 package packet
 
-import "fmt"
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+)
 
 // Class is the kind of a frame. Every frame has exactly one.
 type Class uint8
@@ -57,6 +61,19 @@ type Packet struct {
 	Broadcast bool   // sent to the broadcast address of the link layer
 	offset    int    // see Offset
 	tag       int    // size of a VLAN tag that is not in the captured bytes
+}
+
+// Addrs returns source and destination of the outermost IP header, if Class is IPv4 or IPv6.
+func (p *Packet) Addrs() (src, dst netip.Addr) { return p.addr(p.Src), p.addr(p.Dst) }
+
+func (p *Packet) addr(a Addr) netip.Addr {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], a.Hi)
+	binary.BigEndian.PutUint64(b[8:], a.Lo)
+	if p.Class == IPv4 {
+		return netip.AddrFrom4([4]byte(b[12:]))
+	}
+	return netip.AddrFrom16(b)
 }
 
 // Offset returns where in the captured bytes the IP header begins, or the ARP message. It is only valid for the classes IPv4, IPv6

@@ -56,8 +56,8 @@ type item struct {
 	Count uint64
 }
 
-// A notice is a problem with a hint.
-type notice struct {
+// A Notice is a problem with a hint.
+type Notice struct {
 	Bad        bool // nothing is counted
 	Text, Hint string
 }
@@ -149,7 +149,7 @@ func newLookups(s rdns.Stats) *lookups {
 }
 
 // notices returns the problems that keep gonetmon from counting correctly, and hints on what to do.
-func (p *page) notices(s *device.Snapshot, meters []meter.Status) (all []notice) {
+func (p *page) notices(s *device.Snapshot, meters []meter.Status) (all []Notice) {
 	var up []string
 	var frames, drops uint64
 	for _, m := range meters {
@@ -160,13 +160,18 @@ func (p *page) notices(s *device.Snapshot, meters []meter.Status) (all []notice)
 			continue
 		}
 		text := "Nothing is captured on " + m.Interface + ": " + m.Reason + "."
-		all = append(all, notice{Bad: true, Text: text, Hint: remedy(m.Reason)})
+		all = append(all, Notice{Bad: true, Text: text, Hint: remedy(m.Reason)})
 	}
 	if p.cfg.Prefixes != nil && len(p.cfg.Prefixes()) == 0 {
-		all = append(all, notice{Bad: true,
+		all = append(all, Notice{Bad: true,
 			Text: "gonetmon does not know which addresses are yours, so it cannot tell your devices from the internet.",
 			Hint: "Set GONETMON_CIDR to the range of your network, for example 192.168.1.0/24, and restart gonetmon."})
 	}
+	var advice []Notice
+	if p.cfg.Advice != nil {
+		advice = p.cfg.Advice()
+	}
+	all = append(all, advice...)
 	total, other := s.Network.Total().Bytes, uint64(0)
 	for f := range s.Network {
 		other += s.Network[f][traffic.ScopeOther].Bytes
@@ -175,25 +180,26 @@ func (p *page) notices(s *device.Snapshot, meters []meter.Status) (all []notice)
 	switch {
 	case len(up) == 0:
 	case frames == 0:
-		all = append(all, notice{Text: "No traffic has been seen on " + where + " yet.",
+		all = append(all, Notice{Text: "No traffic has been seen on " + where + " yet.",
 			Hint: "Check that the cable is in the mirror port of the switch, that mirroring is turned on, and that GONETMON_INTERFACE " +
 				"is the right interface."})
+	case total == 0 && len(advice) > 0: // which says more
 	case total == 0:
-		all = append(all, notice{Text: "There is traffic on " + where + ", but none of it is IP.",
+		all = append(all, Notice{Text: "There is traffic on " + where + ", but none of it is IP.",
 			Hint: "Check that the switch mirrors the port of the router, in both directions."})
 	case other == total:
-		all = append(all, notice{Text: "There is traffic on " + where + ", but none to or from your addresses.",
+		all = append(all, Notice{Text: "There is traffic on " + where + ", but none to or from your addresses.",
 			Hint: "Check that GONETMON_CIDR contains the addresses of your devices."})
 	}
 	if drops > 0 {
-		all = append(all, notice{
+		all = append(all, Notice{
 			Text: grouped(drops) + " of " + grouped(frames+drops) + " frames were dropped (" + percent(drops, frames+drops) +
 				"): actual traffic is higher than shown.",
 			Hint: "The capture buffer was full. If the number keeps growing, increase GONETMON_RING_SIZE. If that does not help, " +
 				"the machine is too slow for this traffic."})
 	}
 	if s.Limit > 0 && s.Hosts >= s.Limit {
-		all = append(all, notice{
+		all = append(all, Notice{
 			Text: "The limit of " + grouped(s.Limit) + " addresses is reached: further addresses are only counted together.",
 			Hint: "If you have more addresses, increase GONETMON_MAX_HOSTS."})
 	}

@@ -26,6 +26,7 @@ type Config struct {
 	Facts        func() discovery.Stats // nil: no neighbor discovery
 	ControlDrops func() uint64          // control frames skipped under overload; nil: none
 	Prefixes     func() []netip.Prefix  // of the LAN; nil: unknown
+	Advice       func() []Notice        // on where to capture; nil: none
 	Version      string
 }
 

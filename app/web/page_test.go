@@ -318,6 +318,7 @@ func TestPage_Notices(t *testing.T) {
 		{"down", Config{Snapshot: empty, Meters: down(localnet.ReasonDown)}, "CAP_NET_ADMIN"},
 		{"frames that are not read", Config{Snapshot: empty, Meters: down(capture.ReasonNotRead + " (radiotap)")},
 			"only counted as other"},
+		{"advice", Config{Snapshot: empty, Advice: func() []Notice { return []Notice{{Text: "br0 and eth0", Hint: "one"}} }}, "br0 and eth0"},
 		{"no carrier", Config{Snapshot: empty, Meters: down(localnet.ReasonNoCarrier)}, "when the link is back"},
 		{"no prefix", Config{Snapshot: with(traffic.ScopeOther), Meters: up(5), Prefixes: func() []netip.Prefix { return nil }},
 			"GONETMON_CIDR"},

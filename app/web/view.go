@@ -30,7 +30,7 @@ type view struct {
 	Time        string
 	Since       string
 	Span        string
-	Notices     []notice
+	Notices     []Notice
 	In, Out     float64        // current rates
 	TopReceiver *device.Device // with the highest current rate; nil if there is no traffic
 	TopSender   *device.Device

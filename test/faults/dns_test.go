@@ -129,13 +129,9 @@ func (b *bench) flap(server *testnet.DNS) {
 	ctx := b.Context()
 	go func() {
 		answers := [2]*testnet.Answer{{Mode: testnet.BlackHole}, nil}
-		for i := 0; ; i++ {
+		for i := 0; ctx.Err() == nil; i++ {
 			server.SetAll(answers[i%2])
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(time.Second):
-			}
+			time.Sleep(time.Second)
 		}
 	}()
 }

@@ -1,7 +1,6 @@
 package testnet
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -28,30 +27,38 @@ func PinCPU(tb testing.TB) {
 	runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
 	var set unix.CPUSet
 	err := unix.SchedGetaffinity(0, &set)
-	for cpu := 0; set.Count() > 1; cpu++ {
-		set.Clear(cpu)
+	if err == nil {
+		last := 0
+		for i := range 8 * len(set) * 8 {
+			if set.IsSet(i) {
+				last = i
+			}
+		}
+		set.Zero()
+		set.Set(last)
+		err = unix.SchedSetaffinity(0, &set)
 	}
-	if err = errors.Join(err, unix.SchedSetaffinity(0, &set)); err != nil {
+	if err != nil {
 		tb.Errorf("pin a thread: %v", err)
 	}
 }
 
-// CopyProgram copies a program to where every user may execute it.
-func CopyProgram(tb testing.TB, program string) (path string) {
+// CopyBinary copies the test binary to where every user may execute it.
+func CopyBinary(tb testing.TB) (program string) {
 	tb.Helper()
-	b, err := os.ReadFile(program)
+	b, err := os.ReadFile(os.Args[0])
 	if err != nil {
 		tb.Fatal(err)
 	}
-	path = filepath.Join(PublicDir(tb), "gonetmon")
+	program = filepath.Join(PublicDir(tb), "gonetmon")
 	// No process may fork meanwhile: until it executes another program it would have this file open for writing too, and
 	// executing it would fail with "text file busy" (execve(2), go.dev/issue/22315).
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	if err := os.WriteFile(path, b, 0o755); err != nil {
+	if err := os.WriteFile(program, b, 0o755); err != nil {
 		tb.Fatal(err)
 	}
-	return path
+	return program
 }
 
 // PublicDir makes a directory that every user may enter, until the test ends.

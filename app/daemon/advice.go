@@ -1,0 +1,194 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"gonetmon/app/localnet"
+	"gonetmon/app/meter"
+	"gonetmon/app/packet"
+	"gonetmon/app/web"
+)
+
+const (
+	adviceInterval = 2 * time.Second
+
+	// firstMinutes is how long an interface may show nothing that other machines send to each other.
+	firstMinutes = time.Minute
+
+	// minOthers is the number of their packets from which on the interface is thought to show their traffic. A switch floods a few
+	// to every port, while it learns where a machine is.
+	minOthers = 10
+
+	minFrames = 10 // frames to look at before something is said of their shares
+)
+
+// An adviser finds out what keeps the counts from being those of the whole network, each packet once, though everything works: the
+// wrong interface, two interfaces with the same packets, frames of which the content is not understood. It logs each thing once.
+type adviser struct {
+	log      *slog.Logger
+	snapshot func() (*localnet.Snapshot, error)
+	status   func() []meter.Status
+	surveys  []*meter.Survey // of the interfaces of status, in that order
+	start    time.Time
+	said     map[string]bool
+	current  atomic.Pointer[[]web.Notice]
+}
+
+// notices returns what is to be said now, for the page.
+func (a *adviser) notices() []web.Notice {
+	if p := a.current.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Run looks every two seconds until ctx ends.
+func (a *adviser) Run(ctx context.Context) error {
+	tick := time.NewTicker(adviceInterval)
+	defer tick.Stop()
+	for {
+		a.look(time.Now())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *adviser) look(now time.Time) {
+	var all []web.Notice
+	s, err := a.snapshot()
+	status := a.status()
+	waited := now.Sub(a.start) >= firstMinutes
+	narrow := map[string]bool{}
+	if err == nil { // the tracker logs the error
+		own := s.Own()
+		var names []string
+		for i, m := range status {
+			a.surveys[i].SetOwn(own)
+			names = append(names, m.Interface)
+		}
+		for _, o := range s.Overlaps(names, forwards) {
+			all = append(all, aboutOverlap(o))
+		}
+		for _, name := range names {
+			if why, parent := s.Narrow(name); why != "" {
+				narrow[name] = true
+				all = append(all, aboutNarrow(name, why, parent))
+			}
+		}
+	}
+	for i, m := range status {
+		if m.Up {
+			f := a.surveys[i].Findings()
+			all = append(all, aboutFrames(m.Interface, &f, waited && !narrow[m.Interface])...)
+		}
+	}
+	a.current.Store(&all)
+	for _, n := range all {
+		if key, _, _ := strings.Cut(n.Text, ":"); !a.said[key] {
+			a.said[key] = true
+			a.log.Warn("the counts are not those of the whole network", "reason", n.Text, "advice", n.Hint)
+		}
+	}
+}
+
+// forwards reports whether the kernel routes packets of an interface (ip-sysctl.rst).
+func forwards(name string) bool {
+	for _, family := range []string{"ipv4", "ipv6"} {
+		if b, err := os.ReadFile(filepath.Join("/proc/sys/net", family, "conf", name, "forwarding")); err == nil && b[0] == '1' {
+			return true
+		}
+	}
+	return false
+}
+
+func aboutOverlap(o localnet.Overlap) web.Notice {
+	return web.Notice{
+		Text: fmt.Sprintf("%s and %s show the same packets, which count twice: %s.", o.Names[0], o.Names[1], o.Why),
+		Hint: "Listen to one of them, for example GONETMON_INTERFACE=" + o.Listen + ".",
+	}
+}
+
+func aboutNarrow(name, why, parent string) web.Notice {
+	hint := "Listen to its parent instead; in a container, use the network of the host."
+	if parent != "" {
+		hint = "Listen to its parent instead: GONETMON_INTERFACE=" + parent + "."
+	}
+	return web.Notice{Text: name + " does not show the traffic of other machines: " + why + ".", Hint: hint}
+}
+
+// aboutFrames returns what the frames of an interface tell. waited means that it had time to show traffic of others.
+func aboutFrames(name string, f *meter.Findings, waited bool) (all []web.Notice) {
+	for kind, n := range sorted(f.Mirrors) {
+		if kind.OnlyMirror() || n > f.Frames/2 && f.Frames >= minFrames {
+			all = append(all, aboutMirror(name, kind))
+		}
+	}
+	unread := uint64(0)
+	var kinds []string
+	for kind, n := range sorted(f.Unread) {
+		unread += n
+		kinds = append(kinds, kind.String())
+	}
+	switch {
+	case f.Frames < minFrames:
+	case unread > f.Frames/2:
+		all = append(all, web.Notice{
+			Text: fmt.Sprintf("Most frames on %s have no IP packet that gonetmon finds: %s.", name, strings.Join(kinds[:min(3, len(kinds))], ", ")),
+			Hint: "They are only counted as other. If a switch puts tags of its own in front of the packets, turn that off for this port.",
+		})
+	case waited && f.Others < minOthers && len(all) == 0:
+		all = append(all, web.Notice{
+			Text: name + " does not show the traffic of other machines: only this machine's own, and broadcasts and multicasts.",
+			Hint: "It is no mirror port. Set up port mirroring on the switch and plug this interface into the mirror port, or run gonetmon on " +
+				"the router: docs/interfaces.md has a table.",
+		})
+	}
+	return all
+}
+
+// aboutMirror says what to do where copies arrive in an encapsulation.
+func aboutMirror(name string, kind packet.Unread) web.Notice {
+	n := web.Notice{Text: fmt.Sprintf("Copies of a remote mirror (%s) arrive on %s: they count for the machine that sends them, "+
+		"not for the devices inside.", kind, name)}
+	const listen = " and GONETMON_INTERFACE=mirror0."
+	switch kind.Mirror {
+	case packet.MirrorERSPAN:
+		n.Hint = "Unpack them: ip link add mirror0 type erspan local THIS remote SENDER seq key SESSION erspan_ver 1," + listen
+	case packet.MirrorGRETAP:
+		n.Hint = "Unpack them: ip link add mirror0 type gretap local THIS remote SENDER," + listen
+	case packet.MirrorVXLAN:
+		n.Hint = "Unpack them: ip link add mirror0 type vxlan id VNI dstport 4789," + listen
+	case packet.MirrorGeneve:
+		n.Hint = "Unpack them: ip link add mirror0 type geneve id VNI remote SENDER," + listen
+	default:
+		n.Hint = "Linux cannot unpack them: let the switch mirror to a port of its own, or as ERSPAN or VXLAN."
+	}
+	return n
+}
+
+// sorted yields kinds of frames, the most frequent first.
+func sorted(kinds map[packet.Unread]uint64) func(yield func(packet.Unread, uint64) bool) {
+	keys := slices.SortedFunc(maps.Keys(kinds), func(a, b packet.Unread) int {
+		return cmp.Or(cmp.Compare(kinds[b], kinds[a]), cmp.Compare(a.String(), b.String()))
+	})
+	return func(yield func(packet.Unread, uint64) bool) {
+		for _, k := range keys {
+			if !yield(k, kinds[k]) {
+				return
+			}
+		}
+	}
+}
