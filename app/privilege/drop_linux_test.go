@@ -187,7 +187,7 @@ func work() error {
 // readable returns a copy of the test binary that every user may execute, and a folder where every user may write.
 func readable(t *testing.T) (binary, place string) {
 	t.Helper()
-	binary = testnet.CopyBinary(t)
+	binary = testnet.CopyProgram(t, os.Args[0])
 	place = filepath.Join(filepath.Dir(binary), "place")
 	if err := errors.Join(os.Mkdir(place, 0o700), os.Chmod(place, 0o777),
 		os.WriteFile(filepath.Join(place, "old"), []byte("old"), 0o644)); err != nil {

@@ -210,7 +210,7 @@ func (d *daemon) finishPartial(atLeast uint64) final {
 	d.b.Helper()
 	d.waitCounted(atLeast)
 	idle := d.checkIdle()
-	d.stopWatching()
+	d.watcher.close()
 	f := d.stop()
 	f.idle = idle
 	return f
@@ -285,6 +285,18 @@ func (d *daemon) whileStopped(fn func()) {
 	d.signal(syscall.SIGCONT)
 	d.waitStatus("healthz", 200, "")
 	d.pause(false)
+}
+
+// whileDisturbed calls fn, which does something to the interface and undoes it, and waits until the daemon is ready again.
+func (d *daemon) whileDisturbed(fn func()) {
+	d.b.Helper()
+	d.disturbed.Store(true)
+	fn()
+	d.waitStatus("readyz", 200, "")
+	d.disturbed.Store(false)
+	d.polling.Lock()
+	d.last.valid = false
+	d.polling.Unlock()
 }
 
 // waitStatus polls /healthz or /readyz until it answers with this status and reason.

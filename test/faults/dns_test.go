@@ -129,9 +129,13 @@ func (b *bench) flap(server *testnet.DNS) {
 	ctx := b.Context()
 	go func() {
 		answers := [2]*testnet.Answer{{Mode: testnet.BlackHole}, nil}
-		for i := 0; ctx.Err() == nil; i++ {
+		for i := 0; ; i++ {
 			server.SetAll(answers[i%2])
-			time.Sleep(time.Second)
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(time.Second):
+			}
 		}
 	}()
 }

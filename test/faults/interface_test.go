@@ -28,14 +28,14 @@ func (b *bench) disturb(rounds int, do, undo func(r *rig)) (r *rig, measured str
 	r.load.begin(there, 1)
 	for i := 1; i <= rounds; i++ {
 		r.load.waitFlowing(i)
-		r.watcher.disturb(true)
-		do(r)
-		r.load.from.Store(uint32(i + 1)) // while nothing is captured, if that is so
-		undo(r)
-		undone := time.Now()
-		r.waitStatus("readyz", 200, "")
+		var undone time.Time
+		r.whileDisturbed(func() {
+			do(r)
+			r.load.from.Store(uint32(i + 1)) // while nothing is captured, if that is so
+			undo(r)
+			undone = time.Now()
+		})
 		r.ready = append(r.ready, time.Since(undone))
-		r.watcher.disturb(false)
 		r.Until("promiscuous", func() bool { return here.Promiscuity("mon0") > 0 })
 	}
 	r.load.waitFlowing(rounds + 1)
@@ -137,11 +137,8 @@ func absent(b *bench) string {
 	if up := d.values(`gonetmon_capture_up{interface="mon0"}`)[0]; up != 0 {
 		b.Errorf("gonetmon_capture_up is %d", up)
 	}
-	d.disturb(true)
-	testnet.Veth(there, "in0", here, "mon0")
 	came := time.Now()
-	d.waitStatus("readyz", 200, "")
-	d.disturb(false)
+	d.whileDisturbed(func() { testnet.Veth(there, "in0", here, "mon0") })
 	ready := time.Since(came)
 	s := testnet.NewSender(there, "in0")
 	s.SendAll(testnet.Conversation(b.of(10000, 100000)), 50000)

@@ -8,15 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"gonetmon/test/testnet"
 )
-
-var cgroups atomic.Int64
 
 // limitMemory makes a control group with a memory limit (cgroup-v2 and cgroup-v1/memory in Linux's documentation).
 func (b *bench) limitMemory(limit int) (dir string) {
@@ -27,17 +23,13 @@ func (b *bench) limitMemory(limit int) (dir string) {
 	} else {
 		_ = os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+memory"), 0) // it may be there already
 	}
-	dir = filepath.Join(root, fmt.Sprintf("gonetmon-%d-%d", os.Getpid(), cgroups.Add(1)))
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		b.Fatalf("memory limit: %v; this needs a writable /sys/fs/cgroup", err)
+	dir, err := os.MkdirTemp(root, "gonetmon-")
+	if err == nil {
+		b.Cleanup(func() { testnet.Until(b, dir+" is removed", func() bool { return os.Remove(dir) == nil }) })
+		err = os.WriteFile(filepath.Join(dir, file), []byte(fmt.Sprint(limit)), 0)
 	}
-	b.Cleanup(func() {
-		if !testnet.Within(5*time.Second, func() bool { return os.Remove(dir) == nil }) {
-			b.Errorf("%s is left", dir)
-		}
-	})
-	if err := os.WriteFile(filepath.Join(dir, file), []byte(fmt.Sprint(limit)), 0); err != nil {
-		b.Fatalf("memory limit: %v", err)
+	if err != nil {
+		b.Fatalf("memory limit: %v; this needs a writable /sys/fs/cgroup", err)
 	}
 	return dir
 }
@@ -68,17 +60,10 @@ func (b *bench) limited(limit int, variables ...string) string {
 		}
 	}
 	d.waitCounted(s.Sent)
-	charged := "?"
-	for _, file := range []string{"memory.peak", "memory.max_usage_in_bytes"} {
-		if text, err := os.ReadFile(filepath.Join(dir, file)); err == nil {
-			n, _ := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-			charged = fmt.Sprintf("%.1f MiB", mib(n))
-		}
-	}
 	v := d.values("gonetmon_hosts", "gonetmon_overflow_bytes_total")
 	f := d.finish(s.Sent)
-	return fmt.Sprintf("%s; %d hosts, %d MB overflow, page read %d times; %.1f MiB resident, at most %s charged",
-		f, v[0], v[1]/1e6, d.page.scrapes, mib(d.peak.maxMemory), charged)
+	return fmt.Sprintf("%s; %d hosts, %d MB overflow, page read %d times; %.1f MiB resident", f, v[0], v[1]/1e6, d.page.scrapes,
+		mib(d.peak.maxMemory))
 }
 
 func descriptors(b *bench) string {
@@ -107,18 +92,16 @@ func descriptors(b *bench) string {
 	if about == 0 || about > 12+int(took.Minutes()) || lines-about > 3+int(took.Seconds()/5) {
 		b.Errorf("%d log lines in %v:\n%s", lines, took, text)
 	}
-	hangUp(conns)
-	freed := time.Now()
-	d.waitStatus("healthz", 200, "")
-	took = time.Since(freed)
-	d.pause(false)
-	s.SendAll(frames, 20000)
-	f := d.finish(s.Sent)
 	if open != maxConns {
 		b.Errorf("%d connections open, want %d", open, maxConns)
 	}
-	return fmt.Sprintf("%d connections open, %d descriptors used, %d log lines; served again after %s; %s; %d DNS queries",
-		open, used.descriptors, lines, ms(took), f, server.Queries())
+	hangUp(conns)
+	d.waitStatus("healthz", 200, "")
+	d.pause(false)
+	s.SendAll(frames, 20000)
+	f := d.finish(s.Sent)
+	return fmt.Sprintf("%d connections open, %d descriptors used, %d log lines; %s; %d DNS queries", open, used.descriptors, lines, f,
+		server.Queries())
 }
 
 // openConnections returns how many connections the daemon has open, as the kernel says (proc_net_tcp(5)).
@@ -128,11 +111,9 @@ func (d *daemon) openConnections() (n int) {
 	if err != nil {
 		d.b.Fatal(err)
 	}
-	number, _ := strconv.Atoi(port)
-	local := fmt.Sprintf(":%04X", number)
 	for line := range strings.Lines(string(text)) {
-		// 1: 0100007F:1F90 0100007F:D2A2 01 ..., with addresses and ports in hexadecimal; 01: established
-		if word := strings.Fields(line); len(word) > 3 && strings.HasSuffix(word[1], local) && word[3] == "01" {
+		// 1: 0100007F:1F90 0100007F:D2A2 01 ..., with addresses and ports in hexadecimal; 1F90: 8080, 01: established
+		if word := strings.Fields(line); len(word) > 3 && strings.HasSuffix(word[1], ":1F90") && word[3] == "01" {
 			n++
 		}
 	}
@@ -166,12 +147,11 @@ func (b *bench) mute(wrap []string, prepare func(*exec.Cmd), broken func()) stri
 	s := testnet.NewSender(there, "in0")
 	for range b.of(3, 60) {
 		s.SendAll(testnet.Conversation(5000), 10000)
-		d.disturb(true)
-		here.IP("link set mon0 down") // which is logged
-		d.waitStatus("readyz", 503, "down")
-		here.IP("link set mon0 up")
-		d.waitStatus("readyz", 200, "")
-		d.disturb(false)
+		d.whileDisturbed(func() {
+			here.IP("link set mon0 down") // which is logged
+			d.waitStatus("readyz", 503, "down")
+			here.IP("link set mon0 up")
+		})
 	}
 	d.waitCounted(s.Sent)
 	reached := d.reached()
@@ -179,7 +159,7 @@ func (b *bench) mute(wrap []string, prepare func(*exec.Cmd), broken func()) stri
 		b.Errorf("identity: %d read or dropped, %d sent", reached, s.Sent)
 	}
 	d.checkIdle()
-	d.stopWatching()
+	d.watcher.close()
 	return fmt.Sprintf("%d frames, identity error %d, stopped after %s", reached, int64(s.Sent-reached), ms(d.terminate()))
 }
 
@@ -213,12 +193,11 @@ func logFlood(b *bench) string {
 				write(strings.Repeat(fmt.Sprintf("\xff\x1b[31m%d bad\nnot an address\n", i), 100))
 			}
 			d.waitReached(s.Sent)
-			d.disturb(true)
-			here.IP("link set mon0 down")
-			here.IP("link set mon0 up")
+			d.whileDisturbed(func() {
+				here.IP("link set mon0 down")
+				here.IP("link set mon0 up")
+			})
 			changes++
-			d.waitStatus("readyz", 200, "")
-			d.disturb(false)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

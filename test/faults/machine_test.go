@@ -3,8 +3,8 @@ package faults
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -12,19 +12,12 @@ import (
 // machine describes what this runs on.
 func machine() string {
 	var u unix.Utsname
-	kernel := "?"
-	if err := unix.Uname(&u); err == nil {
-		kernel = unix.ByteSliceToString(u.Release[:])
-		kernel, _, _ = strings.Cut(kernel, "-") // the rest may name the distribution
-	}
-	model := runtime.GOARCH
-	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(b)) {
-			if key, value, _ := strings.Cut(line, ":"); strings.TrimSpace(key) == "model name" {
-				model = strings.TrimSpace(value)
-				break
-			}
-		}
+	_ = unix.Uname(&u)
+	kernel := regexp.MustCompile(`^[0-9.]*`).FindString(unix.ByteSliceToString(u.Release[:])) // the rest may name the distribution
+	model, cpus := runtime.GOARCH, []byte(nil)
+	cpus, _ = os.ReadFile("/proc/cpuinfo")
+	if m := regexp.MustCompile(`model name\s*: (.*)`).FindSubmatch(cpus); m != nil {
+		model = string(m[1])
 	}
 	return fmt.Sprintf("%d cores of %s, Linux %s, %s", runtime.NumCPU(), model, kernel, runtime.Version())
 }

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"gonetmon/test/testnet"
@@ -133,44 +134,36 @@ func linkCounters(b *bench, n *testnet.Namespace, iface string) (frames, bytes u
 	return v[0] + v[1], v[2] + v[3]
 }
 
-// transfer sends n bytes from one namespace to the other over TCP, and as many back.
+// transfer sends n bytes from one namespace to the other over HTTP, and as many back.
 func (b *bench) transfer(from, to *testnet.Namespace, addr string, n int64) {
 	b.Helper()
-	var listener net.Listener
-	var client net.Conn
-	var err error
-	to.Do(func() { listener, err = net.Listen("tcp", addr) })
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	from.Do(func() { client, err = net.DialTimeout("tcp", addr, 10*time.Second) })
-	if err != nil {
-		b.Fatal(err)
-	}
-	server, err := listener.Accept()
-	if err != nil {
-		b.Fatal(err)
-	}
 	zero, err := os.Open("/dev/zero")
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer func() { _ = zero.Close() }()
-	var all sync.WaitGroup
-	for _, c := range [][2]net.Conn{{client, server}, {server, client}} {
-		all.Go(func() {
-			if _, err := io.Copy(c[0], io.LimitReader(struct{ io.Reader }{zero}, n)); err != nil {
-				b.Error(err)
-			}
-			_ = c[0].(*net.TCPConn).CloseWrite()
-		})
-		all.Go(func() {
-			if got, err := io.Copy(io.Discard, c[1]); err != nil || got != n {
-				b.Errorf("%d of %d bytes arrived: %v", got, n, err)
-			}
-		})
+	zeros := func() io.Reader { return io.LimitReader(struct{ io.Reader }{zero}, n) }
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got, err := io.Copy(io.Discard, r.Body); err != nil || got != n {
+			b.Errorf("%d of %d bytes arrived: %v", got, n, err)
+		}
+		_, _ = io.Copy(w, zeros())
+	}))
+	_ = server.Listener.Close()
+	to.Do(func() { server.Listener, err = net.Listen("tcp", addr) })
+	if err != nil {
+		b.Fatal(err)
 	}
-	all.Wait()
-	_, _ = client.Close(), server.Close()
+	server.Start()
+	defer server.Close()
+	client := from.HTTP()
+	client.Timeout = time.Minute
+	answer, err := client.Post(server.URL, "", zeros())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if got, err := io.Copy(io.Discard, answer.Body); err != nil || got != n {
+		b.Errorf("%d of %d bytes arrived: %v", got, n, err)
+	}
 }

@@ -2,8 +2,6 @@ package faults
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 
@@ -48,16 +46,6 @@ func (p *page) read(body string) (errs []error) {
 	}
 	p.values = now
 	return errs[:min(len(errs), maxErrors)]
-}
-
-// up returns whether each interface captures.
-func (p *page) up() (up []bool) {
-	for _, series := range slices.Sorted(maps.Keys(p.values)) {
-		if strings.HasPrefix(series, "gonetmon_capture_up{") {
-			up = append(up, p.values[series] == 1)
-		}
-	}
-	return up
 }
 
 // checkFormat checks what the parser lets pass: a family stands in one place, behind HELP and TYPE unless it is the Go runtime's

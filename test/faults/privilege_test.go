@@ -62,10 +62,7 @@ var privilegeCases = []struct {
 			here.IP("link set mon0 down")
 			d := b.startBy(here, wrap, nil)
 			d.waitStatus("readyz", 503, "mon0: interface is down")
-			d.disturb(true)
-			here.IP("link set mon0 up")
-			d.waitStatus("readyz", 200, "")
-			d.disturb(false)
+			d.whileDisturbed(func() { here.IP("link set mon0 up") })
 			return d
 		}},
 }
@@ -73,11 +70,7 @@ var privilegeCases = []struct {
 // useCapableProgram makes the bench start a copy of the program that has CAP_NET_RAW whoever starts it.
 func (b *bench) useCapableProgram() {
 	b.Helper()
-	program, err := os.ReadFile(b.binary)
-	b.binary = filepath.Join(testnet.PublicDir(b), "capable")
-	if err = errors.Join(err, os.WriteFile(b.binary, program, 0o755)); err != nil {
-		b.Fatal(err)
-	}
+	b.binary = testnet.CopyProgram(b, b.binary)
 	testnet.SetCapabilities(b, b.binary, 1<<unix.CAP_NET_RAW)
 }
 

@@ -22,7 +22,7 @@ func sigterm(b *bench) string {
 		l := b.newLoad(nil, processRate)
 		l.begin(there, 1)
 		time.Sleep(time.Duration(20+random.IntN(150)) * time.Millisecond)
-		d.stopWatching()
+		d.watcher.close()
 		before := l.sent.Load()
 		f := d.stop()
 		l.end()
@@ -56,7 +56,7 @@ func kill(b *bench) string {
 		l := b.newLoad(nil, processRate)
 		l.begin(there, 1)
 		time.Sleep(100 * time.Millisecond)
-		d.stopWatching()
+		d.watcher.close()
 		d.signal(syscall.SIGKILL)
 		<-d.Ended
 		l.end()
@@ -72,7 +72,7 @@ func kill(b *bench) string {
 		s := testnet.NewSender(there, "in0")
 		s.SendAll(testnet.Conversation(1000), processRate)
 		d.waitReached(s.Sent)
-		d.stopWatching()
+		d.watcher.close()
 		f := d.stop()
 		if f.frames+f.drops != s.Sent {
 			b.Errorf("after a restart: %d read + %d dropped, %d sent", f.frames, f.drops, s.Sent)

@@ -222,12 +222,11 @@ func (k *soaker) quiesce() {
 func (k *soaker) disturbance(do, undo func()) func(*rand.Rand) {
 	return func(random *rand.Rand) {
 		k.quiesce()
-		k.d.disturb(true)
-		do()
-		k.sleep(random, 1500)
-		undo()
-		k.d.waitStatus("readyz", 200, "")
-		k.d.disturb(false)
+		k.d.whileDisturbed(func() {
+			do()
+			k.sleep(random, 1500)
+			undo()
+		})
 	}
 }
 

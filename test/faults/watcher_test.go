@@ -1,9 +1,8 @@
 package faults
 
 import (
+	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -16,12 +15,11 @@ const (
 	watchInterval = 200 * time.Millisecond
 	watchRest     = 8 // times as long as a poll takes the watcher rests at least: it must not be the load
 
-	maxMemory         = 64 << 20 // beside the ring
-	maxGoroutines     = 64       // without connections
-	maxDescriptors    = 64
-	perConnection     = 4 // goroutines and descriptors
-	maxErrors         = 5 // of one kind that are reported
-	watchReplyTimeout = 10 * time.Second
+	maxMemory      = 64 << 20 // beside the ring
+	maxGoroutines  = 64       // without connections
+	maxDescriptors = 64
+	perConnection  = 4 // goroutines and descriptors
+	maxErrors      = 5 // that are reported
 )
 
 // A watcher polls a daemon all the time and reports what does not hold.
@@ -30,11 +28,8 @@ type watcher struct {
 	memory      int64        // bound
 	connections atomic.Int64 // that the row has open
 	paused      atomic.Bool  // the row keeps the daemon from answering
-	unsteady    atomic.Bool  // the row does something to the interface
-	client      *http.Client
-	stopping    chan struct{}
-	closeOnce   sync.Once
-	done        chan struct{}
+	disturbed   atomic.Bool  // the row does something to the interface: readiness may change at any time
+	close       func()       // ends the watching
 
 	polling  sync.Mutex // held during a poll, guards all below
 	page     *page
@@ -51,12 +46,12 @@ type usage struct {
 	goroutines  int
 }
 
-// A readiness is what one poll said of whether the interfaces capture.
+// A readiness is what one poll said of whether the interface captures.
 type readiness struct {
-	up     []bool
+	valid  bool
+	up     bool
 	status int
 	reason string
-	valid  bool
 }
 
 // newWatcher starts to watch a daemon that has these variables.
@@ -66,27 +61,26 @@ func newWatcher(d *daemon, variables []string) *watcher {
 		n, _ := strconv.ParseInt(text, 10, 64)
 		ring = n << 20
 	}
-	w := &watcher{
-		d: d, page: newPage(), stopping: make(chan struct{}), done: make(chan struct{}), memory: ring + maxMemory,
-		client: &http.Client{Timeout: watchReplyTimeout, Transport: d.Client.Transport},
-	}
-	go w.run()
-	d.b.Cleanup(w.stopWatching)
-	return w
-}
-
-func (w *watcher) run() {
-	defer close(w.done)
-	for {
-		begin := time.Now()
-		w.poll()
-		took := time.Since(begin)
-		select {
-		case <-w.stopping:
-			return
-		case <-time.After(max(watchInterval-took, watchRest*took)):
+	w := &watcher{d: d, page: newPage(), memory: ring + maxMemory}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		for ctx.Err() == nil {
+			begin := time.Now()
+			w.poll()
+			took := time.Since(begin)
+			select {
+			case <-ctx.Done():
+			case <-time.After(max(watchInterval-took, watchRest*took)):
+			}
 		}
+	})
+	w.close = func() {
+		cancel()
+		running.Wait()
 	}
+	d.b.Cleanup(w.close)
+	return w
 }
 
 // pause keeps the watcher from polling, or lets it go on. It returns when no poll is under way.
@@ -96,26 +90,20 @@ func (w *watcher) pause(on bool) {
 	w.polling.Unlock() //nolint:staticcheck // waits for a poll that is under way
 }
 
-// disturb says that the row begins to do something to the interface, or has ended: meanwhile readiness may change at any time.
-func (w *watcher) disturb(on bool) {
-	w.unsteady.Store(on)
-	w.polling.Lock()
-	w.last.valid = false
-	w.polling.Unlock()
-}
-
-// stopWatching ends the watching.
-func (w *watcher) stopWatching() {
-	w.closeOnce.Do(func() {
-		close(w.stopping)
-		<-w.done
-	})
-}
-
 func (w *watcher) errorf(format string, args ...any) {
 	if w.reported++; w.reported <= maxErrors {
 		w.d.b.Errorf("watcher: "+format, args...)
 	}
+}
+
+// get requests a path. The daemon must answer, unless the row keeps it from that, with status 200, or also with 503 and a reason.
+func (w *watcher) get(path string, may503 bool) (status int, body string) {
+	status, body = w.d.Get(path)
+	if status != 200 && (!may503 || status != 503 || len(body) < 3) && !w.paused.Load() {
+		w.errorf("%s: status %d %.200q", path, status, body)
+		return 0, ""
+	}
+	return status, body
 }
 
 // poll looks once.
@@ -125,17 +113,15 @@ func (w *watcher) poll() {
 	if w.paused.Load() {
 		return
 	}
-	status, body, err := w.get("metrics")
-	if err != nil || status != http.StatusOK {
-		w.noAnswer("metrics", status, nil, err)
+	status, body := w.get("metrics", false)
+	if status != 200 {
+		w.last.valid = false
 		return
 	}
-	for _, err := range w.page.read(string(body)) {
+	for _, err := range w.page.read(body) {
 		w.errorf("%v", err)
 	}
-	if status, text, err := w.get("healthz"); err != nil || status != http.StatusOK {
-		w.noAnswer("healthz", status, text, err)
-	}
+	w.get("healthz", false)
 	w.checkReady()
 	w.checkUsage()
 	if n, ok := w.page.values["gonetmon_process_capabilities"]; !ok || n != 0 {
@@ -143,46 +129,17 @@ func (w *watcher) poll() {
 	}
 }
 
-// noAnswer reports that the daemon did not answer, if it could have.
-func (w *watcher) noAnswer(path string, status int, text []byte, err error) {
-	w.last.valid = false
-	if !w.paused.Load() {
-		w.errorf("%s: status %d %.200q, error %v", path, status, text, err)
-	}
-}
-
-// checkReady compares what /readyz says with what the metrics said before and after, if nothing has happened in between.
+// checkReady compares what /readyz said with what the metrics said before and after, if nothing has happened in between.
 func (w *watcher) checkReady() {
-	if w.unsteady.Load() {
+	if w.disturbed.Load() {
 		return
 	}
-	now := readiness{up: w.page.up()}
-	same := w.last.valid && len(now.up) == len(w.last.up)
-	up := true
-	for i := range now.up {
-		same = same && now.up[i] == w.last.up[i]
-		up = up && now.up[i]
+	up := w.page.values[`gonetmon_capture_up{interface="mon0"}`] == 1
+	if w.last.valid && w.last.up == up && up != (w.last.status == 200) {
+		w.errorf("readyz says %d %q, and capture_up is %v", w.last.status, w.last.reason, up)
 	}
-	if same && (w.last.status == http.StatusOK) != up {
-		w.errorf("readyz says %d %q, and capture_up is %v", w.last.status, w.last.reason, now.up)
-	}
-	status, text, err := w.get("readyz")
-	if err != nil || status != http.StatusOK && (status != http.StatusServiceUnavailable || len(text) < 3) {
-		w.noAnswer("readyz", status, text, err)
-		return
-	}
-	now.status, now.reason, now.valid = status, string(text), true
-	w.last = now
-}
-
-func (w *watcher) get(path string) (status int, body []byte, err error) {
-	answer, err := w.client.Get(w.d.URL + path)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	body, err = io.ReadAll(answer.Body)
-	return answer.StatusCode, body, err
+	status, reason := w.get("readyz", true)
+	w.last = readiness{status != 0, up, status, reason}
 }
 
 // sampleUsage checks what the process uses now.
@@ -200,14 +157,9 @@ func (w *watcher) checkUsage() {
 	}
 	u.goroutines = int(w.page.values["go_goroutines"])
 	more := perConnection * int(w.connections.Load())
-	if u.maxMemory > w.memory {
-		w.errorf("%.1f MiB of memory, bound %.1f", mib(u.maxMemory), mib(w.memory))
-	}
-	if u.goroutines > maxGoroutines+more {
-		w.errorf("%d goroutines, bound %d", u.goroutines, maxGoroutines+more)
-	}
-	if u.descriptors > maxDescriptors+more {
-		w.errorf("%d descriptors, bound %d", u.descriptors, maxDescriptors+more)
+	if u.maxMemory > w.memory || u.goroutines > maxGoroutines+more || u.descriptors > maxDescriptors+more {
+		w.errorf("%.1f MiB of memory, %d goroutines, %d descriptors; bounds %.1f, %d, %d", mib(u.maxMemory), u.goroutines,
+			u.descriptors, mib(w.memory), maxGoroutines+more, maxDescriptors+more)
 	}
 	w.peak = usage{
 		max(w.peak.memory, u.memory), max(w.peak.maxMemory, u.maxMemory),
@@ -222,7 +174,7 @@ func (w *watcher) usedBesideRing() string {
 
 func mib(n int64) float64 { return float64(n) / (1 << 20) }
 
-// usageOf asks the kernel for what a process uses (proc(5)).
+// usageOf asks the kernel for what a process uses (proc_pid_status(5), proc_pid_fd(5)).
 func usageOf(pid int) (u usage, err error) {
 	dir := fmt.Sprintf("/proc/%d/", pid)
 	status, err := os.ReadFile(dir + "status")

@@ -38,19 +38,19 @@ func WithoutCapabilities(tb testing.TB, fn func()) {
 	tb.Helper()
 	onThread(tb, func() error {
 		var none [2]unix.CapUserData
-		return errors.Join(DropBounding(0), unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]))
+		return errors.Join(dropBounding(0), unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]))
 	}, fn)
 }
 
 // WithBounding calls fn on a thread with this bounding set: processes that fn starts as root have exactly these capabilities.
 func WithBounding(tb testing.TB, set uint64, fn func()) {
 	tb.Helper()
-	onThread(tb, func() error { return DropBounding(set) }, fn)
+	onThread(tb, func() error { return dropBounding(set) }, fn)
 }
 
-// DropBounding removes all capabilities except those of the set, one bit each, from the bounding set of this thread
+// dropBounding removes all capabilities except those of the set, one bit each, from the bounding set of this thread
 // (capabilities(7)). The thread must be locked, and end with its goroutine. An ordinary user has none to begin with.
-func DropBounding(set uint64) error {
+func dropBounding(set uint64) error {
 	for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
 		if set&(1<<c) != 0 {
 			continue

@@ -59,13 +59,7 @@ type Daemon struct {
 // StartDaemon starts gonetmon, and waits until it logs where its page is. It is killed at the end of the test.
 func StartDaemon(tb testing.TB, n *Namespace, cmd *exec.Cmd) *Daemon {
 	tb.Helper()
-	return StartDaemonBy(tb, n, cmd, cmd.Start)
-}
-
-// StartDaemonBy is StartDaemon for callers that start the command themselves, for example on a thread with other privileges.
-func StartDaemonBy(tb testing.TB, n *Namespace, cmd *exec.Cmd, start func() error) *Daemon {
-	tb.Helper()
-	d := launchDaemonBy(tb, n, cmd, start)
+	d := LaunchDaemon(tb, n, cmd)
 	page := regexp.MustCompile(`page=(http://\S+)`)
 	d.Until("it has started", func() bool {
 		select {
@@ -84,11 +78,6 @@ func StartDaemonBy(tb testing.TB, n *Namespace, cmd *exec.Cmd, start func() erro
 // LaunchDaemon is StartDaemon without the wait. Output and log that cmd already redirects stay redirected.
 func LaunchDaemon(tb testing.TB, n *Namespace, cmd *exec.Cmd) *Daemon {
 	tb.Helper()
-	return launchDaemonBy(tb, n, cmd, cmd.Start)
-}
-
-func launchDaemonBy(tb testing.TB, n *Namespace, cmd *exec.Cmd, start func() error) *Daemon {
-	tb.Helper()
 	ended := make(chan struct{})
 	d := &Daemon{tb: tb, Cmd: cmd, Ended: ended, Client: n.HTTP()}
 	if cmd.Stdout == nil {
@@ -97,7 +86,7 @@ func launchDaemonBy(tb testing.TB, n *Namespace, cmd *exec.Cmd, start func() err
 	if cmd.Stderr == nil {
 		cmd.Stderr = &d.Log
 	}
-	if err := start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
 	go func() {
@@ -123,9 +112,7 @@ func (d *Daemon) Port() string {
 // Until waits for something that must happen soon.
 func (d *Daemon) Until(what string, ok func() bool) {
 	d.tb.Helper()
-	if !Within(20*time.Second, ok) {
-		d.tb.Fatalf("not within 20 s: %s\n%s", what, d.Log.String())
-	}
+	Until(d.tb, what, ok)
 }
 
 // Until waits for something that must happen soon.
@@ -183,22 +170,8 @@ func (d *Daemon) WaitFrames(n uint64) map[string]float64 {
 	})
 	// The registry takes in what was counted within a second, and shows devices when they have waited for their names.
 	// Hosts that only received IPv6 packets are not shown at all.
-	// A frame that comes meanwhile is among the frames at once, and in the registry later.
-	frames := func() (n float64) {
-		for series, v := range m {
-			if strings.HasPrefix(series, "gonetmon_frames_total{") {
-				n += v
-			}
-		}
-		return n
-	}
-	for range 5 {
-		was := frames()
-		time.Sleep(1100 * time.Millisecond)
-		if m = d.Metrics(); frames() == was {
-			break
-		}
-	}
+	time.Sleep(1100 * time.Millisecond)
+	m = d.Metrics()
 	for begin := time.Now(); m["gonetmon_waiting_bytes"] > 0 && time.Since(begin) < 5*time.Second; m = d.Metrics() {
 		time.Sleep(100 * time.Millisecond)
 	}

@@ -1,6 +1,7 @@
 package testnet
 
 import (
+	"encoding/hex"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -124,8 +125,7 @@ func (a Answer) Messages(q *dns.Msg, stream bool) [][]byte {
 	case CompressionLoop:
 		return [][]byte{rawAnswer(q, 1, a.TTL, []byte{0xc0, byte(len(header(q)) + 12)})}
 	case Huge:
-		return [][]byte{rawAnswer(q, 1, a.TTL, WireName(strings.Split(strings.TrimSuffix(strings.Repeat(strings.Repeat("x",
-			49)+".", 200), "."), ".")...))}
+		return [][]byte{rawAnswer(q, 1, a.TTL, WireName(slices.Repeat([]string{strings.Repeat("x", 49)}, 200)...))}
 	case Overstated:
 		return [][]byte{rawAnswer(q, 65535, a.TTL, WireName(strings.Split(strings.TrimSuffix(a.Names[0], "."), ".")...))}
 	case RawName:
@@ -209,23 +209,18 @@ func garbage(q *dns.Msg) []byte {
 
 // addrOf returns the address of a name under in-addr.arpa or ip6.arpa.
 func addrOf(name string) (netip.Addr, bool) {
-	if rest, ok := strings.CutSuffix(strings.ToLower(name), ".in-addr.arpa."); ok {
+	name = strings.ToLower(name)
+	if rest, ok := strings.CutSuffix(name, ".in-addr.arpa."); ok {
 		labels := strings.Split(rest, ".")
 		slices.Reverse(labels)
 		addr, err := netip.ParseAddr(strings.Join(labels, "."))
 		return addr, err == nil
 	}
-	rest, ok := strings.CutSuffix(strings.ToLower(name), ".ip6.arpa.")
-	labels := strings.Split(rest, ".")
-	if !ok || len(labels) != 32 {
+	digits := strings.Split(strings.TrimSuffix(name, ".ip6.arpa."), ".")
+	slices.Reverse(digits)
+	b, err := hex.DecodeString(strings.Join(digits, ""))
+	if err != nil || len(b) != 16 {
 		return netip.Addr{}, false
 	}
-	slices.Reverse(labels)
-	text := strings.Join(labels, "")
-	var groups []string
-	for i := 0; i+4 <= len(text); i += 4 {
-		groups = append(groups, text[i:i+4])
-	}
-	addr, err := netip.ParseAddr(strings.Join(groups, ":"))
-	return addr, err == nil
+	return netip.AddrFrom16([16]byte(b)), true
 }

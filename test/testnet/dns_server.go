@@ -25,7 +25,6 @@ type DNS struct {
 	mu          sync.Mutex // guards all below
 	answers     map[string]Answer
 	every       *Answer
-	queries     map[string]int
 	total       int
 	inFlight    int
 	maxInFlight int
@@ -78,7 +77,6 @@ func ServeDNS(tb testing.TB, packets net.PacketConn, listener net.Listener, hand
 		handler:  handler,
 		closed:   make(chan struct{}),
 		answers:  make(map[string]Answer),
-		queries:  make(map[string]int),
 	}
 	d.running.Go(d.servePackets)
 	if listener != nil {
@@ -123,14 +121,6 @@ func (d *DNS) Queries() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.total
-}
-
-// QueriesFor returns how many queries have come for one address.
-func (d *DNS) QueriesFor(addr netip.Addr) int {
-	name, _ := dns.ReverseAddr(addr.String())
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.queries[name]
 }
 
 // MaxInFlight returns the maximum number of queries that were unanswered at once. One that is never answered counts for its
@@ -210,7 +200,6 @@ func (d *DNS) begin(name string) Answer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.total++
-	d.queries[name]++
 	d.inFlight++
 	d.maxInFlight = max(d.maxInFlight, d.inFlight)
 	if d.every != nil {

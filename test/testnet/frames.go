@@ -1,40 +1,12 @@
 package testnet
 
-import (
-	"encoding/binary"
-	"net/netip"
-
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/layers"
-)
+import "net/netip"
 
 // UDP returns an Ethernet frame with a UDP datagram of n bytes of payload, behind 802.1Q tags if any are given, outermost
 // first. Its MACs are always the same.
 func UDP(src, dst netip.Addr, n int, tags ...uint16) []byte {
-	eth := &layers.Ethernet{SrcMAC: []byte{2, 0, 0, 0, 0, 1}, DstMAC: []byte{2, 0, 0, 0, 0, 2}}
-	all := []gopacket.SerializableLayer{eth}
-	next := &eth.EthernetType
-	for _, id := range tags {
-		*next = layers.EthernetTypeDot1Q
-		q := &layers.Dot1Q{VLANIdentifier: id}
-		all = append(all, q)
-		next = &q.Type
-	}
-	udp := &layers.UDP{SrcPort: 4000, DstPort: 4001}
-	if src.Is4() {
-		*next = layers.EthernetTypeIPv4
-		all = append(all, &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: src.AsSlice(), DstIP: dst.AsSlice()})
-	} else {
-		*next = layers.EthernetTypeIPv6
-		all = append(all, &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolUDP, SrcIP: src.AsSlice(),
-			DstIP: dst.AsSlice()})
-	}
-	all = append(all, udp, gopacket.Payload(make([]byte, n)))
-	b := gopacket.NewSerializeBuffer()
-	if err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true}, all...); err != nil {
-		panic("testnet: " + err.Error()) // the layers are ours
-	}
-	return b.Bytes()
+	ends := Ends{SrcMAC: [6]byte{2, 0, 0, 0, 0, 1}, DstMAC: [6]byte{2, 0, 0, 0, 0, 2}, Src: src, Dst: dst}
+	return Tagged(Datagram(ends, 4000, 4001, 64, make([]byte, n)), tags...)
 }
 
 // Conversation returns n frames between hosts of 192.168.2.0/24 and the internet, in both directions, with the lengths of the
@@ -52,6 +24,3 @@ func Conversation(n int) [][]byte {
 	}
 	return frames
 }
-
-// IPBytes returns the total length in the header of an IPv4 frame of UDP's.
-func IPBytes(frame []byte) uint64 { return uint64(binary.BigEndian.Uint16(frame[16:])) }

@@ -9,7 +9,8 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// ParseMetrics reads a page as Prometheus does: the values by series, written as name{label="value",…} in the order of the page.
+// ParseMetrics reads a page as Prometheus does: the values by series, written as name{label="value",…} in the order of the
+// page.
 func ParseMetrics(tb testing.TB, body string) map[string]float64 {
 	tb.Helper()
 	values, err := ReadMetrics(body)

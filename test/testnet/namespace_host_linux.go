@@ -1,22 +1,17 @@
 package testnet
 
 import (
-	"bufio"
-	"bytes"
+	"encoding/json"
 	"net"
 	"net/netip"
-	"os"
+	"os/exec"
 	"strconv"
-	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // MAC returns the hardware address of an interface of the namespace.
-func (n *Namespace) MAC(iface string) (mac [6]byte) {
+func (n *Namespace) MAC(iface string) [6]byte {
 	n.tb.Helper()
-	copy(mac[:], n.iface(iface).HardwareAddr)
-	return mac
+	return [6]byte(n.iface(iface).HardwareAddr)
 }
 
 func (n *Namespace) iface(name string) *net.Interface {
@@ -32,38 +27,28 @@ func (n *Namespace) iface(name string) *net.Interface {
 
 // An Addr6 is an IPv6 address of an interface.
 type Addr6 struct {
-	Addr      netip.Addr
-	Temporary bool // a privacy address (RFC 8981)
+	Addr      netip.Addr `json:"local"`
+	Temporary bool       // a privacy address (RFC 8981)
+	Tentative bool       // duplicate address detection has not finished with it
 }
 
-// Addrs6 returns the IPv6 addresses of an interface that duplicate address detection has finished with.
-func (n *Namespace) Addrs6(iface string) (all []Addr6) {
+// Addrs6 returns the IPv6 addresses of an interface (ip-address(8), -json).
+func (n *Namespace) Addrs6(iface string) []Addr6 {
 	n.tb.Helper()
-	var table []byte
-	var err error
-	n.Do(func() { table, err = os.ReadFile("/proc/thread-self/net/if_inet6") })
+	out, err := exec.Command("ip", "-n", n.Name, "-json", "-6", "address", "show", "dev", iface).Output()
 	if err != nil {
-		n.tb.Fatal(err)
+		n.tb.Fatalf("ip address show %s: %v", iface, err)
 	}
-	for lines := bufio.NewScanner(bytes.NewReader(table)); lines.Scan(); {
-		f := strings.Fields(lines.Text()) // address, interface, prefix, scope, flags, name
-		if len(f) != 6 || len(f[0]) != 32 || f[5] != iface {
-			continue
-		}
-		flags, err := strconv.ParseUint(f[4], 16, 32)
-		if err != nil {
-			n.tb.Fatalf("if_inet6: %q", lines.Text())
-		}
-		if flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) != 0 {
-			continue
-		}
-		var text []string
-		for i := 0; i < 32; i += 4 {
-			text = append(text, f[0][i:i+4])
-		}
-		all = append(all, Addr6{netip.MustParseAddr(strings.Join(text, ":")), flags&unix.IFA_F_TEMPORARY != 0})
+	var links []struct {
+		All []Addr6 `json:"addr_info"`
 	}
-	return all
+	if err := json.Unmarshal(out, &links); err != nil || len(links) > 1 {
+		n.tb.Fatalf("ip address show %s: %v: %s", iface, err, out)
+	}
+	if len(links) == 0 {
+		return nil
+	}
+	return links[0].All
 }
 
 // SendUDP sends count datagrams of size bytes of payload through the kernel, from an address of the interface to another, to

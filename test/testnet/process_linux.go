@@ -1,6 +1,7 @@
 package testnet
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -27,38 +28,30 @@ func PinCPU(tb testing.TB) {
 	runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
 	var set unix.CPUSet
 	err := unix.SchedGetaffinity(0, &set)
-	if err == nil {
-		last := 0
-		for i := range 8 * len(set) * 8 {
-			if set.IsSet(i) {
-				last = i
-			}
-		}
-		set.Zero()
-		set.Set(last)
-		err = unix.SchedSetaffinity(0, &set)
+	for cpu := 0; set.Count() > 1; cpu++ {
+		set.Clear(cpu)
 	}
-	if err != nil {
+	if err = errors.Join(err, unix.SchedSetaffinity(0, &set)); err != nil {
 		tb.Errorf("pin a thread: %v", err)
 	}
 }
 
-// CopyBinary copies the test binary to where every user may execute it.
-func CopyBinary(tb testing.TB) (program string) {
+// CopyProgram copies a program to where every user may execute it.
+func CopyProgram(tb testing.TB, program string) (path string) {
 	tb.Helper()
-	b, err := os.ReadFile(os.Args[0])
+	b, err := os.ReadFile(program)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	program = filepath.Join(PublicDir(tb), "gonetmon")
+	path = filepath.Join(PublicDir(tb), "gonetmon")
 	// No process may fork meanwhile: until it executes another program it would have this file open for writing too, and
 	// executing it would fail with "text file busy" (execve(2), go.dev/issue/22315).
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	if err := os.WriteFile(program, b, 0o755); err != nil {
+	if err := os.WriteFile(path, b, 0o755); err != nil {
 		tb.Fatal(err)
 	}
-	return program
+	return path
 }
 
 // PublicDir makes a directory that every user may enter, until the test ends.

@@ -129,6 +129,7 @@ func (m *machine) readAddrs() int {
 	m.t.Helper()
 	for _, a := range m.Addrs6("eth0") {
 		switch {
+		case a.Tentative:
 		case a.Addr.IsLinkLocalUnicast():
 			m.six["link"] = a.Addr
 		case a.Temporary:
