@@ -173,8 +173,17 @@ func (d *Daemon) setPrefixes(lan *traffic.Prefixes) {
 
 // setServers changes the DNS servers.
 func (d *Daemon) setServers(servers []netip.AddrPort) {
-	d.resolver.SetServers(servers)
+	d.resolver.SetServers(d.zoned(servers))
 	d.sweep(d.lan.Current())
+}
+
+// zoned returns the servers with zones that the net package knows.
+func (d *Daemon) zoned(servers []netip.AddrPort) []netip.AddrPort {
+	all := make([]netip.AddrPort, len(servers))
+	for i, s := range servers {
+		all[i] = netip.AddrPortFrom(d.lan.Zone(s.Addr()), s.Port())
+	}
+	return all
 }
 
 // sweep looks up the names of all addresses in small prefixes, before they are seen.

@@ -95,7 +95,7 @@ func (d *Daemon) makeRegistry(file *rdns.ResolvFile, servers []netip.AddrPort, s
 		registry.Tables = append(registry.Tables, t.table)
 	}
 	if slices.Contains(d.cfg.Names, names.SourcePTR) && !d.cfg.NoLookups {
-		d.resolver = rdns.NewResolver(rdns.Config{Servers: servers, Limit: d.cfg.MaxHosts, Log: d.log})
+		d.resolver = rdns.NewResolver(rdns.Config{Servers: d.zoned(servers), Limit: d.cfg.MaxHosts, Log: d.log})
 		d.resolvFile, registry.Names = file, d.resolver
 		if len(servers) == 0 {
 			d.log.Warn("no DNS servers known, no reverse lookups; set GONETMON_DNS_SERVERS")

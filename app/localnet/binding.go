@@ -29,12 +29,13 @@ const auto = "auto"
 
 // A binding is what the name of an interface means. It follows the interface by its index.
 type binding struct {
-	auto       bool              // the interface of the default route
-	name       string            // as configured, or that of the default route so far
-	link       Link              // Index 0: none
-	since      time.Time         // when the link got the name; zero if it had it at the start
-	bringUpErr error             // why the link could not be brought up, if it was down
-	kept       [2][]netip.Prefix // of IPv4 and IPv6: the last ones that were not link-local
+	auto       bool      // the interface of the default route
+	name       string    // as configured, or that of the default route so far
+	link       Link      // Index 0: none
+	since      time.Time // when the link got the name; zero if it had it at the start
+	bringUpErr error     // why the link could not be brought up, if it was down
+	own        kept      // of the interface
+	lent       kept      // of the link of the default route
 }
 
 // follow finds the link that is meant now.
@@ -62,19 +63,46 @@ func (b *binding) follow(s *Snapshot, now time.Time) {
 	}
 }
 
-// prefixes returns the prefixes of the interface. An address may go away for a while, for example when a lease ends or the cable
-// is pulled: until another one comes the devices of its prefix are still local.
-func (b *binding) prefixes(s *Snapshot) []netip.Prefix {
-	all := s.prefixes(b.link.Index)
-	for family := range b.kept {
-		foreign := func(p netip.Prefix) bool { return isLinkLocal(p) || p.Addr().Is6() != (family == 1) }
-		if now := slices.DeleteFunc(slices.Clone(all), foreign); len(now) > 0 {
-			b.kept[family] = now
-		} else {
-			all = append(all, b.kept[family]...)
+// prefixes returns the prefixes of the interface. One without an address is taken for a mirror port: it has those of the link of the
+// default route. An address may go away for a while, for example when a lease ends or the cable is pulled: until another one comes
+// the devices of its prefix are still local.
+func (b *binding) prefixes(s *Snapshot) (all []netip.Prefix) {
+	now := s.prefixes(b.link.Index)
+	b.own.keep(now)
+	if l := s.defaultLink(b.link.Index); l != nil {
+		b.lent.keep(s.prefixes(l.Index))
+	}
+	all = slices.Concat(b.own.four, b.own.six)
+	if b.own.four == nil {
+		all = append(all, b.lent.four...)
+		if b.own.six == nil {
+			all = append(all, b.lent.six...)
 		}
 	}
-	return all
+	return append(all, slices.DeleteFunc(now, func(p netip.Prefix) bool { return !isLinkLocal(p) })...)
+}
+
+// kept are the last prefixes that were not link-local.
+type kept struct{ four, six []netip.Prefix }
+
+// keep replaces the prefixes of each family of which there are new ones.
+func (k *kept) keep(now []netip.Prefix) {
+	var four, six []netip.Prefix
+	for _, p := range now {
+		switch {
+		case isLinkLocal(p):
+		case p.Addr().Is4():
+			four = append(four, p)
+		default:
+			six = append(six, p)
+		}
+	}
+	if four != nil {
+		k.four = four
+	}
+	if six != nil {
+		k.six = six
+	}
 }
 
 // iface returns where to capture.

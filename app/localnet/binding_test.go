@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -90,7 +91,7 @@ func TestTracker_FollowsInterfaces(t *testing.T) {
 			{1, "link eth0; link usb0 index=9; route 0.0.0.0/0 eth0", "eth0=2", ""},
 		}},
 		{"auto and a VPN", nil, []step{
-			{0, "link eth0; link docker0; link wg0 tun; route 0.0.0.0/0 wg0", "wg0=4", "existing=eth0"},
+			{0, "link eth0; link docker0; link wg0 tun; route 0.0.0.0/0 wg0", "wg0=4", "others=eth0"},
 			{1, "link eth0; link docker0; link wg0 tun; route 0.0.0.0/0 wg0; route 0.0.0.0/0 eth0 metric=100", "eth0=2", ""},
 			{1, "link eth0; link docker0; route 0.0.0.0/0 eth0 metric=100", "eth0=2", ""},
 			{1, "link eth0; link tun0 tun; route 0.0.0.0/1 tun0; route 128.0.0.0/1 tun0; route 0.0.0.0/0 eth0", "eth0=2", "route=tun0 interface=eth0"},
@@ -165,6 +166,17 @@ func TestTracker_KnowsConduit(t *testing.T) {
 		tracker := NewTracker(Config{Interfaces: []string{"eth0"}, Kernel: &fakeKernel{snapshot: network(t, lines)}})
 		if got := tracker.Interfaces()[0].Conduit; got != want {
 			t.Errorf("%s: %v, want %v", lines, got, want)
+		}
+	}
+}
+
+func TestTracker_Zone(t *testing.T) {
+	tracker := NewTracker(Config{Kernel: &fakeKernel{snapshot: network(t, "link eno1 alt=enp3s0; link eth0")}})
+	for addr, want := range map[string]string{
+		"fe80::1%enp3s0": "fe80::1%eno1", "fe80::1%eth0": "fe80::1%eth0", "fe80::1%eth9": "fe80::1%eth9", "192.168.1.1": "192.168.1.1",
+	} {
+		if got := tracker.Zone(netip.MustParseAddr(addr)); got.String() != want {
+			t.Errorf("%s: got %s, want %s", addr, got, want)
 		}
 	}
 }

@@ -8,20 +8,12 @@ import (
 // isLinkLocal reports whether a prefix says nothing about the LAN: every interface may have it (RFC 3927, RFC 4291).
 func isLinkLocal(p netip.Prefix) bool { return p.Addr().IsLinkLocalUnicast() }
 
-func allLinkLocal(list []netip.Prefix) bool {
-	return !slices.ContainsFunc(list, func(p netip.Prefix) bool { return !isLinkLocal(p) })
-}
-
 // prefixes returns the prefixes of the network that a link belongs to: those of this machine's addresses on the link, on the bridge
-// or bond that it is a port of, and on its VLANs. A macvlan without addresses has those of the link below it. A link without any
-// is taken for a mirror port: it has those of the link of the default route.
+// or bond that it is a port of, and on its VLANs. A macvlan without addresses has those of the link below it.
 func (s *Snapshot) prefixes(index int) []netip.Prefix {
 	all := s.prefixesAbove(index)
-	if l := s.link(index); l != nil && allLinkLocal(all) && slices.Contains([]string{"macvlan", "macvtap", "ipvlan", "ipvtap"}, l.Kind) {
+	if l := s.link(index); l != nil && !slices.ContainsFunc(all, func(p netip.Prefix) bool { return !isLinkLocal(p) }) && slices.Contains([]string{"macvlan", "macvtap", "ipvlan", "ipvtap"}, l.Kind) {
 		all = append(all, s.prefixesAbove(l.Parent)...)
-	}
-	if l := s.defaultLink(0); l != nil && allLinkLocal(all) {
-		all = append(all, s.prefixesAbove(l.Index)...)
 	}
 	return all
 }

@@ -30,7 +30,7 @@ var Private = []netip.Prefix{
 
 const (
 	pollInterval = 2 * time.Second       // how often to ask the kernel when it reports no change
-	pollPause    = 50 * time.Millisecond // how long to collect changes before asking it again
+	minRest      = 50 * time.Millisecond // how long to collect changes before asking it again
 )
 
 // Config says what a Tracker follows.
@@ -116,6 +116,19 @@ func (t *Tracker) String() string {
 	return strings.Join(all, ",")
 }
 
+// Zone returns the address with the kernel's name of the interface in its zone. The net package knows no alternative names.
+func (t *Tracker) Zone(a netip.Addr) netip.Addr {
+	if a.Zone() == "" {
+		return a
+	}
+	if s, err := t.cfg.Kernel.Snapshot(); err == nil {
+		if l := s.named(a.Zone()); l != nil {
+			return a.WithZone(l.Name)
+		}
+	}
+	return a
+}
+
 // Announce takes a router's announcement that a prefix is on the link for a lifetime. Until Refresh finds it expired
 // the prefix is ours.
 func (t *Tracker) Announce(now time.Time, p netip.Prefix, lifetime time.Duration) {
@@ -133,23 +146,23 @@ func (t *Tracker) Announce(now time.Time, p netip.Prefix, lifetime time.Duration
 	t.publish()
 }
 
-// Run refreshes the tracker with each change, and every two seconds, until ctx ends.
+// Run refreshes the tracker with each change, and every two seconds, until ctx ends. It rests after that, so that it takes little
+// time of a machine whose thousands of routes change all the time.
 func (t *Tracker) Run(ctx context.Context) error {
-	tick := time.NewTicker(pollInterval)
-	defer tick.Stop()
 	for {
+		begin := time.Now()
+		t.Refresh(begin)
+		rest := time.After(max(minRest, 20*time.Since(begin)))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-rest:
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.cfg.Kernel.Changes():
-			t.Refresh(time.Now())
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(pollPause):
-			}
-		case now := <-tick.C:
-			t.Refresh(now)
+		case <-time.After(pollInterval):
 		}
 	}
 }
@@ -256,17 +269,18 @@ func (t *Tracker) reasonOf(name string) string {
 	return ""
 }
 
-// warnOfVPN warns once if the default route, which decides something here, leads into a tunnel or a modem.
+// warnOfVPN warns once if the interface of the default route is to be captured and leads into a tunnel or a modem.
 func (t *Tracker) warnOfVPN(s *Snapshot, listening []capture.Interface) {
 	vpn := ""
-	decides := len(t.bindings) > 0 && t.bindings[0].auto
-	if l := s.vpn(); l != nil && decides {
+	if l := s.vpn(); l != nil && len(t.bindings) > 0 && t.bindings[0].auto {
 		vpn = l.Name
 	}
 	if vpn != t.vpn && vpn != "" {
-		t.cfg.Log.Warn("the default route leads into a tunnel or a modem, where there is no LAN", "route", vpn,
-			"interface", listening[0].Name, "advice", "set GONETMON_INTERFACE to the interface of your LAN",
-			"existing", strings.Join(s.candidates(), " "))
+		log := t.cfg.Log.With("route", vpn, "interface", listening[0].Name, "others", strings.Join(s.candidates(), " "))
+		if listening[0].Name == vpn {
+			log = log.With("advice", "set GONETMON_INTERFACE to one of the others")
+		}
+		log.Warn("the default route leads into a tunnel or a modem, where there is no LAN")
 	}
 	t.vpn = vpn
 }
