@@ -140,8 +140,11 @@ func (s *Snapshot) addLink(header []byte, a *netlink.AttributeDecoder) {
 		case unix.IFLA_LINKINFO:
 			a.Nested(func(a *netlink.AttributeDecoder) error {
 				for a.Next() {
-					if a.Type() == unix.IFLA_INFO_KIND {
+					switch {
+					case a.Type() == unix.IFLA_INFO_KIND:
 						l.Kind = a.String()
+					case a.Type() == unix.IFLA_INFO_DATA && (l.Kind == "macvlan" || l.Kind == "macvtap"):
+						a.Nested(l.addMacvlan)
 					}
 				}
 				return nil
@@ -158,6 +161,17 @@ func (s *Snapshot) addLink(header []byte, a *netlink.AttributeDecoder) {
 		l.Parent = 0
 	}
 	s.Links = append(s.Links, l)
+}
+
+// addMacvlan takes the attributes of a macvlan (linux/if_link.h).
+func (l *Link) addMacvlan(a *netlink.AttributeDecoder) error {
+	const mode, passthru = 1, 8 // IFLA_MACVLAN_MODE, MACVLAN_MODE_PASSTHRU
+	for a.Next() {
+		if a.Type() == mode {
+			l.Passthru = a.Uint32() == passthru
+		}
+	}
+	return nil
 }
 
 // addAddress takes a struct ifaddrmsg and its attributes. On a point-to-point link IFA_ADDRESS is that of the other end.

@@ -36,7 +36,7 @@ func TestNetlink_Snapshot(t *testing.T) {
 	for _, line := range []string{
 		"link add br0 index 20 type bridge", "link add eth0 index 21 type veth peer name p0 index 31 netns " + other.Name,
 		"link add eth1 index 22 type veth peer name p1 index 32", "link add mac0 index 23 link eth0 type macvlan",
-		"link set eth1 master br0", "link set eth1 addrgenmode none",
+		"link add mac1 index 33 link p1 type macvlan mode passthru", "link set eth1 master br0", "link set eth1 addrgenmode none",
 		"link property add dev eth0 altname enp3s0 altname a-name-that-is-longer-than-fifteen", "link set lo down",
 		"link set eth0 addrgenmode none", "link set eth0 up", "link set br0 addrgenmode none", "link set br0 up",
 		"addr add 192.168.1.5/24 dev eth0", "addr add 10.0.0.1 peer 10.0.0.2/32 dev eth0",
@@ -67,6 +67,7 @@ func TestNetlink_Snapshot(t *testing.T) {
 		{Index: 22, Name: "eth1", Kind: "veth", Hardware: ethernet, Master: 20, Parent: 32},
 		{Index: 23, Name: "mac0", Kind: "macvlan", Hardware: ethernet, Parent: 21},
 		{Index: 32, Name: "p1", Kind: "veth", Hardware: ethernet, Parent: 22},
+		{Index: 33, Name: "mac1", Kind: "macvlan", Hardware: ethernet, Passthru: true, Parent: 32},
 	}
 	if diff := cmp.Diff(want, s.Links); diff != "" {
 		t.Errorf("links (-want +got):\n%s", diff)

@@ -152,7 +152,7 @@ func (s *Snapshot) routed(l *Link) bool {
 }
 
 // Narrow returns why an interface, by its kind, cannot show what other machines send to each other, and its parent if that is known
-// here; why is "" if it can. A macvlan in passthru mode can.
+// here; why is "" if it can.
 func (s *Snapshot) Narrow(name string) (why, parent string) {
 	l := s.named(name)
 	if l == nil {
@@ -163,6 +163,9 @@ func (s *Snapshot) Narrow(name string) (why, parent string) {
 	}
 	switch l.Kind {
 	case "macvlan", "macvtap", "ipvlan", "ipvtap":
+		if l.Passthru {
+			return "", ""
+		}
 		return "it is a " + l.Kind + ", which gets only frames to itself, broadcasts and multicasts", parent
 	}
 	return "", ""

@@ -22,6 +22,7 @@ type Link struct {
 	Kind     string // for example "bridge" or "vlan"; "" for most hardware
 	Hardware uint16 // ARPHRD_*, netdevice(7)
 	Flags    uint32 // IFF_*, netdevice(7)
+	Passthru bool   // a macvlan that shows all frames of its parent
 	Master   int    // the bridge or bond that it is a port of; 0: none
 	Parent   int    // the link below, for example of a VLAN; 0: none, or in another namespace
 }
