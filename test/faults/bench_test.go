@@ -293,9 +293,9 @@ func (d *daemon) whileDisturbed(fn func()) {
 	d.disturbed.Store(true)
 	fn()
 	d.waitStatus("readyz", 200, "")
-	d.disturbed.Store(false)
 	d.polling.Lock()
 	d.last.valid = false
+	d.disturbed.Store(false)
 	d.polling.Unlock()
 }
 

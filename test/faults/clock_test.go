@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -46,22 +47,15 @@ func newFakeClock(d *daemon) *fakeClock {
 		d.b.Fatal("clock jumps work on amd64 only; leave this row out with -skip TestFaults/clock")
 	}
 	pid := d.Cmd.Process.Pid
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
-	if err != nil {
-		d.b.Fatal(err)
-	}
-	m := regexp.MustCompile(`(?m)^([0-9a-f]+)-([0-9a-f]+) r-xp .*\[vdso\]$`).FindStringSubmatch(string(maps))
-	if m == nil {
-		d.b.Fatal("the process has no vDSO")
-	}
-	begin, _ := strconv.ParseInt(m[1], 16, 64)
-	end, _ := strconv.ParseInt(m[2], 16, 64)
 	mem, err := os.OpenFile(fmt.Sprintf("/proc/%d/mem", pid), os.O_RDWR, 0)
 	if err != nil {
 		d.b.Fatal(err)
 	}
 	d.b.Cleanup(func() { _ = mem.Close() })
-	at := begin + clockSymbol(d.b, io.NewSectionReader(mem, begin, end-begin))
+	at, err := clockAddress(pid, mem)
+	if err != nil {
+		d.b.Fatal(err)
+	}
 	c := &fakeClock{b: d.b, mem: mem, offset: at + clockOffset}
 	d.whileStopped(func() {
 		time.Sleep(100 * time.Millisecond) // until no thread runs what is replaced
@@ -70,24 +64,29 @@ func newFakeClock(d *daemon) *fakeClock {
 	return c
 }
 
-// clockSymbol returns where the function is in the vDSO.
-func clockSymbol(b *bench, vdso io.ReaderAt) int64 {
-	b.Helper()
-	file, err := elf.NewFile(vdso)
+// clockAddress returns where the vDSO of a process reads the clock.
+func clockAddress(pid int, mem io.ReaderAt) (int64, error) {
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	if err != nil {
-		b.Fatalf("vDSO: %v", err)
+		return 0, err
 	}
-	symbols, err := file.DynamicSymbols()
+	m := regexp.MustCompile(`(?m)^([0-9a-f]+)-([0-9a-f]+) r-xp .*\[vdso\]$`).FindStringSubmatch(string(maps))
+	if m == nil {
+		return 0, errors.New("the process has no vDSO")
+	}
+	begin, _ := strconv.ParseInt(m[1], 16, 64)
+	end, _ := strconv.ParseInt(m[2], 16, 64)
+	vdso, err := elf.NewFile(io.NewSectionReader(mem, begin, end-begin))
 	if err != nil {
-		b.Fatalf("vDSO: %v", err)
+		return 0, err
 	}
+	symbols, err := vdso.DynamicSymbols()
 	for _, s := range symbols {
 		if s.Name == "__vdso_clock_gettime" {
-			return int64(s.Value)
+			return begin + int64(s.Value), nil
 		}
 	}
-	b.Fatal("the vDSO has no clock")
-	return 0
+	return 0, fmt.Errorf("the vDSO has no clock: %w", err)
 }
 
 func (c *fakeClock) write(at int64, code []byte) {

@@ -17,7 +17,7 @@ import (
 
 var (
 	seed  = flag.Uint64("seed", 0, "seed of everything random; 0: a new one for each run")
-	write = flag.String("write", "", "file to write the results to, when all rows have run")
+	write = flag.String("write", "", "document whose results to replace, when all rows have run")
 )
 
 // A row is one fault.
@@ -58,12 +58,16 @@ func TestFaults(t *testing.T) {
 		table, complete := table(outcomes)
 		table += fmt.Sprintf("%s form, seed %d, %s.\n", form, *seed, time.Since(begin).Round(time.Second))
 		fmt.Print("\n", table)
-		switch {
-		case *write == "":
-		case !complete:
+		if *write != "" && !complete {
 			t.Error("-write: not all rows have run")
-		default:
-			if err := os.WriteFile(*write, []byte(document(begin, table)), 0o644); err != nil {
+		} else if *write != "" {
+			page, err := os.ReadFile(*write)
+			head, _, ok := strings.Cut(string(page), "Last run:")
+			if !ok {
+				t.Fatalf("-write %s: no line that begins with \"Last run:\", %v", *write, err)
+			}
+			page = fmt.Appendf(nil, "%sLast run: %s, %s.\n\n%s", head, begin.UTC().Format(time.DateOnly), machine(), table)
+			if err := os.WriteFile(*write, page, 0o644); err != nil {
 				t.Error(err)
 			}
 		}
@@ -115,28 +119,4 @@ func table(outcomes []outcome) (text string, complete bool) {
 	}
 	fmt.Fprintf(&b, "\n%d rows, %d failed, %d skipped; ", len(rows)-verdicts[""], verdicts["**FAIL**"], verdicts["skipped"])
 	return b.String(), verdicts[""]+verdicts["skipped"] == 0
-}
-
-// document returns the page for people, docs/faults.md.
-func document(begin time.Time, table string) string {
-	return fmt.Sprintf(`# Fault-injection results
-
-Each row injects one kind of fault into a running gonetmon. `+"`make faults`"+` repeats all of them on any
-Linux machine, as root; the code is in [test/faults](../test/faults).
-
-During every row a watcher polls /metrics, /healthz and /readyz, up to five times a second:
-
-- No counter decreases, and no series appears twice.
-- Device counters plus the overflow, pending and expired counters add up to the network total.
-- Memory stays below the ring buffer plus 64 MiB. Goroutines and file descriptors stay bounded.
-- /healthz and /readyz agree with the metrics, and no capability is left.
-
-At the end of every row, left alone, gonetmon uses less than 1 %% of a core (5 %% while it resolves
-names). Its page is complete and runs no script, every log line is complete, and it exits within
-three seconds.
-Frames read plus frames dropped equal the frames sent (the identity error is the difference).
-
-Last run: %s, %s.
-
-%s`, begin.UTC().Format(time.DateOnly), machine(), table)
 }

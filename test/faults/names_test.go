@@ -30,21 +30,13 @@ func badNames() []string {
 
 var validName = regexp.MustCompile(`^[a-z0-9._:-]+$`)
 
-// named is a station in one of three subnets, each with a way by which its name comes.
+// named is a station in one of three subnets, by the way in which its name comes.
 type named struct {
 	mac  [6]byte
 	addr netip.Addr
 }
 
-const (
-	byDNS byte = iota + 1 // the third byte of the address
-	byDHCP
-	byMDNS
-)
-
-func namedBy(way byte, i int) named {
-	return named{[6]byte{2, 0, 0, 0, way, byte(i)}, netip.AddrFrom4([4]byte{192, 168, way, byte(i)})}
-}
+const byDNS, byDHCP, byMDNS = byte(1), byte(2), byte(3) // the third byte of the address
 
 // dhcp returns frames with which a station asks for an address by DHCP and DHCPv6, with its name, and gets the former.
 func (n named) dhcp(name string) [][]byte {
@@ -98,7 +90,7 @@ func hostileNames(b *bench) string {
 	s := testnet.NewSender(there, "in0")
 	for i := range len(bad) + 1 {
 		for way := range good {
-			n := namedBy(way, i+1)
+			n := named{[6]byte{2, 0, 0, 0, way, byte(i + 1)}, netip.AddrFrom4([4]byte{192, 168, way, byte(i + 1)})}
 			ends := testnet.Ends{SrcMAC: n.mac, DstMAC: testnet.ServerMAC, Src: n.addr, Dst: away}
 			s.Send(testnet.Datagram(ends, 4000, 4001, 64, make([]byte, 72)))
 			switch way {

@@ -44,7 +44,10 @@ type soaker struct {
 func soak(b *bench) string {
 	here, there := testnet.NewPair(b)
 	k := &soaker{b: b, here: here, there: there, hosts: filepath.Join(testnet.PublicDir(b), "hosts"),
-		done: map[string]int{}, odd: b.oddFrames()}
+		done: map[string]int{}, odd: [][]byte{testnet.UDP(known4, away, 60000), testnet.UDP(known6, away6, 10, 1, 2, 3)}}
+	if os.Getenv("TEST_CAPTURES") != "" {
+		k.odd = append(k.odd, b.samples(50)...)
+	}
 	k.server = testnet.NamespaceDNS(b, here, true, func(addr netip.Addr) testnet.Answer {
 		return testnet.Answer{Names: []string{fmt.Sprintf("host-%x.lan.", addr.AsSlice())}, TTL: 60}
 	})
@@ -72,18 +75,6 @@ func soak(b *bench) string {
 	}
 	return fmt.Sprintf("%s: %s; %s; page read %d times; at most %s, %d descriptors, %d goroutines; memory slope %s",
 		took, strings.Join(what, ", "), f, k.d.page.scrapes, k.d.usedBesideRing(), k.d.peak.descriptors, k.d.peak.goroutines, growth)
-}
-
-// oddFrames returns frames of many kinds.
-func (b *bench) oddFrames() (frames [][]byte) {
-	b.Helper()
-	if os.Getenv("TEST_CAPTURES") != "" {
-		frames = b.samples(50)
-	}
-	for _, f := range slices.Concat(encapsulated(), unusual()) {
-		frames = append(frames, f.data)
-	}
-	return frames
 }
 
 // measureMemory samples the memory of the daemon over the second half. The func that it returns reports the slope of the line
@@ -136,7 +127,7 @@ func (k *soaker) run(random *rand.Rand, events []event) {
 func (k *soaker) onTheWire() []event {
 	return []event{
 		{"traffic", k.traffic}, {"traffic", k.traffic}, {"forged IPv4", k.forged(forge4())},
-		{"forged IPv6", k.forged(forge6())}, {"odd frames", k.sendOdd}, {"control frames", k.control}, {"hostile names", k.names},
+		{"forged IPv6", k.forged(forge6())}, {"odd frames", k.sendOdd}, {"control frames", k.control},
 		{"quiet", func(random *rand.Rand) { k.sleep(random, 1000) }},
 		{"down", k.disturbance(func() { k.here.IP("link set mon0 down") }, func() { k.here.IP("link set mon0 up") })},
 		{"carrier", k.disturbance(func() { k.there.IP("link set in0 down") }, func() { k.there.IP("link set in0 up") })},
@@ -151,7 +142,12 @@ func (k *soaker) onTheWire() []event {
 			testnet.Veth(k.there, "in0", k.here, "mon0")
 			k.s = testnet.NewSender(k.there, "in0")
 		})},
-		{"SIGSTOP", k.sigstop},
+		{"SIGSTOP", func(random *rand.Rand) {
+			k.d.whileStopped(func() {
+				k.traffic(random)
+				k.sleep(random, 1000)
+			})
+		}},
 	}
 }
 
@@ -178,63 +174,43 @@ func (k *soaker) sendOdd(random *rand.Rand) {
 	}
 }
 
-func (k *soaker) station(random *rand.Rand) (mac [6]byte, four, six netip.Addr) {
-	n := byte(random.IntN(250) + 1)
-	six = netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 2, 15: n})
-	return [6]byte{2, 0, 0, 0, 1, byte(random.IntN(250))}, netip.AddrFrom4([4]byte{192, 168, 2, n}), six
-}
-
 func (k *soaker) control(random *rand.Rand) {
+	bad := badNames()
 	for range random.IntN(500) {
-		mac, four, six := k.station(random)
+		n := byte(random.IntN(250) + 1)
+		mac, four := [6]byte{2, 0, 0, 0, 1, byte(random.IntN(250))}, netip.AddrFrom4([4]byte{192, 168, 2, n})
+		six := netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 2, 15: n})
+		name := fmt.Sprintf("phone-%d", n)
+		if random.IntN(4) == 0 {
+			name = bad[random.IntN(len(bad))]
+		}
 		prefix := netip.PrefixFrom(netip.AddrFrom16([16]byte{0xfd, byte(random.Uint32())}), 64)
+		life := time.Duration(random.IntN(100)) * time.Second
 		k.s.SendAll([][]byte{
-			testnet.ARPRequest(mac, four, four), testnet.ARPProbe(mac, four),
+			testnet.ARPRequest(mac, four, four), testnet.ARPProbe(mac, four), testnet.UDP(four, away, 72),
 			testnet.NeighborAdvert(mac, six, six, testnet.TargetMAC(mac)),
-			testnet.RouterAdvert(mac, netip.MustParseAddr("fe80::1"),
-				testnet.PrefixInfo(prefix, time.Duration(random.IntN(100))*time.Second)),
-			testnet.DHCP{Type: testnet.Request, MAC: mac, Name: fmt.Sprintf("phone-%d", random.IntN(100)), Asked: four}.Frame(),
+			testnet.RouterAdvert(mac, netip.MustParseAddr("fe80::1"), testnet.PrefixInfo(prefix, life)),
+			testnet.DHCP{Type: testnet.Request, MAC: mac, Name: name, Asked: four}.Frame(),
 			testnet.DHCP{Type: testnet.Ack, MAC: mac, Your: four, Life: time.Minute}.Frame(),
-			testnet.MDNSResponse(mac, four, 120, true, testnet.Record{Name: fmt.Sprintf("tv-%d.local", random.IntN(100)), Addr: four}),
+			testnet.MDNSResponse(mac, four, 120, true, testnet.Record{Name: fmt.Sprintf("tv-%d.local", n), Addr: four}),
 		}, 0)
 	}
 }
 
-func (k *soaker) names(random *rand.Rand) {
-	for _, name := range badNames() {
-		mac, four, _ := k.station(random)
-		k.s.SendAll([][]byte{testnet.DHCP{Type: testnet.Request, MAC: mac, Name: name, Asked: four}.Frame(),
-			testnet.UDP(four, away, 72)}, 0)
-	}
-}
-
-// quiesce waits until everything sent is counted, and checks that nothing else is.
-func (k *soaker) quiesce() {
-	k.b.Helper()
-	sent := k.sent + k.s.Sent
-	k.d.waitReached(sent)
-	if n := k.d.reached(); n != sent {
-		k.b.Errorf("identity: %d read or dropped, %d sent", n, sent)
-	}
-}
-
-// disturbance returns an event that does something to the interface and undoes it.
+// disturbance returns an event that does something to the interface, once everything sent is counted, and undoes it.
 func (k *soaker) disturbance(do, undo func()) func(*rand.Rand) {
 	return func(random *rand.Rand) {
-		k.quiesce()
+		sent := k.sent + k.s.Sent
+		k.d.waitReached(sent)
+		if n := k.d.reached(); n != sent {
+			k.b.Errorf("identity: %d read or dropped, %d sent", n, sent)
+		}
 		k.d.whileDisturbed(func() {
 			do()
 			k.sleep(random, 1500)
 			undo()
 		})
 	}
-}
-
-func (k *soaker) sigstop(random *rand.Rand) {
-	k.d.whileStopped(func() {
-		k.traffic(random)
-		k.sleep(random, 1000)
-	})
 }
 
 // around returns the events that frames do not depend on.

@@ -61,7 +61,7 @@ func newWatcher(d *daemon, variables []string) *watcher {
 		n, _ := strconv.ParseInt(text, 10, 64)
 		ring = n << 20
 	}
-	w := &watcher{d: d, page: newPage(), memory: ring + maxMemory}
+	w := &watcher{d: d, page: &page{}, memory: ring + maxMemory}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {

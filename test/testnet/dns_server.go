@@ -1,6 +1,7 @@
 package testnet
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/netip"
@@ -15,12 +16,12 @@ import (
 type DNS struct {
 	Addr netip.AddrPort
 
-	packets   net.PacketConn
-	listener  net.Listener // nil: TCP is refused by the kernel
-	handler   func(addr netip.Addr) Answer
-	closed    chan struct{}
-	closeOnce sync.Once
-	running   sync.WaitGroup
+	packets  net.PacketConn
+	listener net.Listener // nil: TCP is refused by the kernel
+	handler  func(addr netip.Addr) Answer
+	ctx      context.Context // until it is closed
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
 
 	mu          sync.Mutex // guards all below
 	answers     map[string]Answer
@@ -75,9 +76,9 @@ func ServeDNS(tb testing.TB, packets net.PacketConn, listener net.Listener, hand
 		packets:  packets,
 		listener: listener,
 		handler:  handler,
-		closed:   make(chan struct{}),
 		answers:  make(map[string]Answer),
 	}
+	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.running.Go(d.servePackets)
 	if listener != nil {
 		d.running.Go(d.serveStreams)
@@ -88,13 +89,11 @@ func ServeDNS(tb testing.TB, packets net.PacketConn, listener net.Listener, hand
 
 // Close stops the server: from then on its port is unreachable.
 func (d *DNS) Close() {
-	d.closeOnce.Do(func() {
-		close(d.closed)
-		_ = d.packets.Close()
-		if d.listener != nil {
-			_ = d.listener.Close()
-		}
-	})
+	d.cancel()
+	_ = d.packets.Close()
+	if d.listener != nil {
+		_ = d.listener.Close()
+	}
 	d.running.Wait()
 }
 
@@ -136,12 +135,10 @@ func (d *DNS) servePackets() {
 	for {
 		n, from, err := d.packets.ReadFrom(buf)
 		if err != nil {
-			select {
-			case <-d.closed:
+			if d.ctx.Err() != nil {
 				return
-			default:
-				continue // an ICMP error for an answer that nobody waited for
 			}
+			continue // an ICMP error for an answer that nobody waited for
 		}
 		raw := append([]byte(nil), buf[:n]...)
 		d.running.Go(func() {
@@ -187,7 +184,7 @@ func (d *DNS) answer(raw []byte, stream bool) [][]byte {
 	if a.Delay > 0 {
 		select {
 		case <-time.After(a.Delay):
-		case <-d.closed:
+		case <-d.ctx.Done():
 			return nil
 		}
 	}

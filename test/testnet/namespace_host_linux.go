@@ -91,3 +91,17 @@ func (n *Namespace) DiscardUDP(port uint16) {
 	}
 	n.tb.Cleanup(func() { _ = conn.Close() })
 }
+
+// Promiscuity returns how many sockets keep an interface of the namespace promiscuous (ip-link(8), -details).
+func (n *Namespace) Promiscuity(iface string) int {
+	n.tb.Helper()
+	out, err := exec.Command("ip", "-n", n.Name, "-details", "-json", "link", "show", iface).Output()
+	if err != nil {
+		n.tb.Fatalf("ip link show %s: %v", iface, err)
+	}
+	var links []struct{ Promiscuity int }
+	if err := json.Unmarshal(out, &links); err != nil || len(links) != 1 {
+		n.tb.Fatalf("ip link show %s: %v: %s", iface, err, out)
+	}
+	return links[0].Promiscuity
+}

@@ -150,3 +150,11 @@ func Veth(a *Namespace, aName string, b *Namespace, bName string) {
 	a.IP("link set " + aName + " up")
 	b.IP("link set " + bName + " up")
 }
+
+// NewPair makes two connected namespaces: frames sent on in0 of there arrive on mon0 of here.
+func NewPair(tb testing.TB) (here, there *Namespace) {
+	tb.Helper()
+	here, there = NewNamespace(tb), NewNamespace(tb)
+	Veth(there, "in0", here, "mon0")
+	return here, there
+}
