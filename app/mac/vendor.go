@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -23,26 +22,16 @@ import (
 //go:embed vendor.bin
 var vendorBin []byte
 
-// vendorTitle begins the line of text. Its number is the version of the format.
-const vendorTitle = "gonetmon vendors 1: "
-
 // Vendor returns the organization that bought the prefix of a from the IEEE, without its legal form: "Apple" for "Apple,
 // Inc.". The longest prefix wins: MA-S (36 bits), MA-M (28), MA-L (24). The name is printable ASCII of at most 40 bytes,
 // without `"`, `\`, `<`, `>` and "`". It is empty if the prefix is unknown or its owner wants to stay private, and for
-// addresses that nobody buys: random and other locally administered ones, groups, and the zero Addr.
-//
-// VendorData says how old the data is. The registry of Individual Address Blocks (IAB, closed in 2014) is not in it.
+// addresses that nobody buys: random and other locally administered ones, groups, and the zero Addr. The registry of Individual
+// Address Blocks (IAB, closed in 2014) is not in the data.
 func Vendor(a Addr) string {
 	if !a.IsStation() || a[0]&2 != 0 { // IEEE 802, U/L bit
 		return ""
 	}
 	return vendors().find(a)
-}
-
-// VendorData returns the date and the origin of the data behind Vendor.
-func VendorData() string {
-	title, _, _ := bytes.Cut(vendorBin, []byte("\n"))
-	return strings.TrimPrefix(string(title), vendorTitle)
 }
 
 // prefix returns the first bits of a as a number.
