@@ -3,7 +3,6 @@
 package httpd
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,10 +24,10 @@ type Config struct {
 	Listener       net.Listener // to serve on instead of Addr; nil: none. The server closes it
 	Metrics        http.Handler // of /metrics
 	Web            http.Handler // of /
-	Healthy, Ready func() error // what is wrong, in words for people; nil: nothing ever is
+	Healthy, Ready func() error // what is wrong, in words for people
 	HostNames      []string     // accepted in requests besides addresses and local names
-	Connections    int          // maximum number; 0: 256
-	Log            *slog.Logger // nil: none
+	Connections    int          // maximum number
+	Log            *slog.Logger
 }
 
 const (
@@ -52,9 +51,6 @@ type Server struct {
 
 // NewServer returns a server that does not listen yet.
 func NewServer(cfg Config) *Server {
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", cfg.Web)
 	mux.Handle("GET /metrics", cfg.Metrics)
@@ -63,7 +59,7 @@ func NewServer(cfg Config) *Server {
 	return &Server{
 		addr:      cfg.Addr,
 		inherited: cfg.Listener,
-		limit:     cmp.Or(cfg.Connections, maxConnections),
+		limit:     cfg.Connections,
 		log:       cfg.Log,
 		http: http.Server{
 			Handler:           securityHeaders(newHostCheck(mux, cfg.HostNames, cfg.Log)),
@@ -104,12 +100,10 @@ func healthHandler(check func() error) http.Handler {
 		h := w.Header()
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		h.Set("Cache-Control", "no-store")
-		if check != nil {
-			if err := check(); err != nil {
-				w.WriteHeader(http.StatusServiceUnavailable)
-				_, _ = fmt.Fprintln(w, err)
-				return
-			}
+		if err := check(); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = fmt.Fprintln(w, err)
+			return
 		}
 		_, _ = io.WriteString(w, "ok\n")
 	})

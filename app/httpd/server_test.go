@@ -3,6 +3,7 @@ package httpd
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -60,6 +61,23 @@ func (l *listener) connect(t *testing.T, send string) net.Conn {
 	return client
 }
 
+// newServer returns a server with what a test does not set.
+func newServer(cfg Config) *Server {
+	cfg.Connections = cmp.Or(cfg.Connections, maxConnections)
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
+	if cfg.Metrics == nil {
+		cfg.Metrics = page(1000)
+	}
+	if cfg.Web == nil {
+		cfg.Web = page(10)
+	}
+	if cfg.Ready == nil {
+		cfg.Ready = func() error { return nil }
+	}
+	cfg.Healthy = func() error { return nil }
+	return NewServer(cfg)
+}
+
 // page answers with so many bytes.
 func page(size int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bytes.Repeat([]byte("0"), size)) })
@@ -72,13 +90,7 @@ func bubble(t *testing.T, cfg Config, test func(t *testing.T, l *listener)) {
 		l := newListener(make(chan net.Conn, 100))
 		cfg := cfg
 		cfg.Listener = l
-		if cfg.Metrics == nil {
-			cfg.Metrics = page(1000)
-		}
-		if cfg.Web == nil {
-			cfg.Web = page(10)
-		}
-		s := NewServer(cfg)
+		s := newServer(cfg)
 		if err := s.Listen(); err != nil {
 			t.Fatal(err)
 		}
@@ -258,7 +270,7 @@ func TestServer_ShutdownAnswersRequests(t *testing.T) {
 	for takes, want := range map[time.Duration][]int{shutdownTimeout - time.Second: {200}, shutdownTimeout + time.Second: nil} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newListener(make(chan net.Conn, 2))
-			s := NewServer(Config{Listener: l, Metrics: page(1),
+			s := newServer(Config{Listener: l,
 				Web: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(takes) })})
 			if err := s.Listen(); err != nil {
 				t.Fatal(err)
@@ -306,7 +318,7 @@ func TestServer_HandsOverListener(t *testing.T) {
 			cancel()
 		}()
 		for turn := 0; ctx.Err() == nil || len(conns) > 0; turn++ {
-			s := NewServer(Config{Listener: newListener(conns), Web: page(1), Metrics: page(1)})
+			s := newServer(Config{Listener: newListener(conns)})
 			if err := s.Listen(); err != nil {
 				t.Fatal(err)
 			}
@@ -324,7 +336,7 @@ func TestServer_ReportsListenerErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewServer(Config{Addr: used.Addr().String(), Web: page(1), Metrics: page(1)})
+	s := newServer(Config{Addr: used.Addr().String()})
 	if err := s.Listen(); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("Listen on a port in use: %v", err)
 	}
@@ -344,11 +356,11 @@ func TestServer_URL(t *testing.T) {
 		":8080": "http://127.0.0.1:8080/", "192.168.1.5:80": "http://192.168.1.5:80/", "localhost:8080": "http://localhost:8080/",
 		"[fe80::1%eth0]:80": "http://[fe80::1%25eth0]:80/",
 	} {
-		if got := NewServer(Config{Addr: addr, Web: page(1), Metrics: page(1)}).URL(); got != want {
+		if got := newServer(Config{Addr: addr}).URL(); got != want {
 			t.Errorf("%s: %s, want %s", addr, got, want)
 		}
 	}
-	anyPort := NewServer(Config{Addr: ":0", Web: page(1), Metrics: page(1)})
+	anyPort := newServer(Config{Addr: ":0"})
 	if err := anyPort.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -362,7 +374,7 @@ func TestServer_URL(t *testing.T) {
 		t.Fatal(err)
 	}
 	for l, want := range map[net.Listener]string{l: "unix:" + socket, newListener(nil): "http://127.0.0.1:8080/"} {
-		if got := NewServer(Config{Addr: "192.0.2.1:1", Listener: l, Web: page(1), Metrics: page(1)}).URL(); got != want {
+		if got := newServer(Config{Addr: "192.0.2.1:1", Listener: l}).URL(); got != want {
 			t.Errorf("inherited: %s, want %s", got, want)
 		}
 		_ = l.Close()

@@ -24,7 +24,7 @@ const (
 type Config struct {
 	Servers []netip.AddrPort // DNS servers in order of preference; none: nothing is asked
 	Limit   int              // maximum number of cached addresses
-	Log     *slog.Logger     // server health; nil: no log
+	Log     *slog.Logger     // server health
 }
 
 // A Resolver looks up the names of addresses in reverse DNS (RFC 1035, 3.5) and keeps them fresh. It drops zones and unmaps
@@ -66,9 +66,6 @@ type Stats struct {
 
 // NewResolver returns a Resolver that starts to ask in Run.
 func NewResolver(cfg Config) *Resolver {
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
 	r := &Resolver{
 		ask:        client{timeout: tryTimeout}.ask,
 		log:        cfg.Log,

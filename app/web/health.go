@@ -29,7 +29,7 @@ type health struct {
 	Waiting   uint64 // bytes
 	Forgotten uint64 // bytes
 	Lookups   *lookups
-	Discovery *facts
+	Discovery facts
 	Tables    []device.TableUsage
 }
 
@@ -62,36 +62,25 @@ type Notice struct {
 	Text, Hint string
 }
 
-func (p *page) health(s *device.Snapshot, meters []meter.Status) health {
+func (p *page) health(s *device.Snapshot, meters []meter.Status, prefixes []netip.Prefix) health {
 	bytes := func(t *traffic.Totals) uint64 { return t.Sent().Bytes + t.Received().Bytes }
 	devices := s.NumAddressed()
 	h := health{
-		Meters: meters, Devices: devices, Former: len(s.Devices) - devices, Hosts: s.Hosts, Tables: s.Tables,
+		Meters: meters, Prefixes: prefixes, Discovery: newFacts(p.cfg.Facts(), p.cfg.ControlDrops()),
+		Devices: devices, Former: len(s.Devices) - devices, Hosts: s.Hosts, Tables: s.Tables,
 		Overflow: bytes(&s.Overflow), Waiting: bytes(&s.Waiting), Forgotten: bytes(&s.Forgotten),
 	}
 	h.frames(meters)
-	if p.cfg.Prefixes != nil {
-		h.Prefixes = p.cfg.Prefixes()
-	}
 	if p.cfg.Names != nil {
 		stats := p.cfg.Names()
 		h.Lookups = newLookups(stats)
 		h.Tables = append(slices.Clip(h.Tables), device.TableUsage{Name: "dns", Used: stats.Cached, Limit: s.Limit})
-	}
-	if p.cfg.Facts != nil {
-		h.Discovery = newFacts(p.cfg.Facts())
-		if p.cfg.ControlDrops != nil {
-			h.Discovery.Skipped = p.cfg.ControlDrops()
-		}
 	}
 	return h
 }
 
 // frames adds up the frames of all interfaces.
 func (h *health) frames(meters []meter.Status) {
-	if len(meters) == 0 {
-		return
-	}
 	for c, word := range [packet.NumClasses]string{"IPv4", "IPv6", "ARP", "other", "malformed"} {
 		sum := class{Name: word}
 		for _, m := range meters {
@@ -115,8 +104,8 @@ func tableName(name string) string {
 	return cmp.Or(words[name], name)
 }
 
-func newFacts(s discovery.Stats) *facts {
-	f := &facts{}
+func newFacts(s discovery.Stats, skipped uint64) (f facts) {
+	f.Skipped = skipped
 	for p, word := range [discovery.NumProtocols]string{"ARP", "NDP", "DHCP", "DHCPv6", "mDNS"} {
 		if s.Facts[p] > 0 {
 			f.Facts = append(f.Facts, item{word, s.Facts[p]})
@@ -149,7 +138,7 @@ func newLookups(s rdns.Stats) *lookups {
 }
 
 // notices returns the problems that keep gonetmon from counting correctly, and hints on what to do.
-func (p *page) notices(s *device.Snapshot, meters []meter.Status) (all []Notice) {
+func notices(s *device.Snapshot, meters []meter.Status, prefixes []netip.Prefix, advice []Notice) (all []Notice) {
 	var up []string
 	var frames, drops uint64
 	for _, m := range meters {
@@ -162,14 +151,10 @@ func (p *page) notices(s *device.Snapshot, meters []meter.Status) (all []Notice)
 		text := "Nothing is captured on " + m.Interface + ": " + m.Reason + "."
 		all = append(all, Notice{Bad: true, Text: text, Hint: remedy(m.Reason)})
 	}
-	if p.cfg.Prefixes != nil && len(p.cfg.Prefixes()) == 0 {
+	if len(prefixes) == 0 {
 		all = append(all, Notice{Bad: true,
 			Text: "gonetmon does not know which addresses are yours, so it cannot tell your devices from the internet.",
 			Hint: "Set GONETMON_CIDR to the range of your network, for example 192.168.1.0/24, and restart gonetmon."})
-	}
-	var advice []Notice
-	if p.cfg.Advice != nil {
-		advice = p.cfg.Advice()
 	}
 	all = append(all, advice...)
 	total, other := s.Network.Total().Bytes, uint64(0)

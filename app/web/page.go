@@ -21,12 +21,12 @@ import (
 // Config has the sources of the page.
 type Config struct {
 	Snapshot     func() *device.Snapshot
-	Meters       func() []meter.Status  // nil: no capture
-	Names        func() rdns.Stats      // nil: no reverse DNS
-	Facts        func() discovery.Stats // nil: no neighbor discovery
-	ControlDrops func() uint64          // control frames skipped under overload; nil: none
-	Prefixes     func() []netip.Prefix  // of the LAN; nil: unknown
-	Advice       func() []Notice        // on where to capture; nil: none
+	Meters       func() []meter.Status
+	Names        func() rdns.Stats // nil: no reverse DNS
+	Facts        func() discovery.Stats
+	ControlDrops func() uint64         // control frames skipped under overload
+	Prefixes     func() []netip.Prefix // of the LAN
+	Advice       func() []Notice       // on where to capture
 	Version      string
 }
 

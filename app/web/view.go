@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"gonetmon/app/device"
-	"gonetmon/app/meter"
 	"gonetmon/app/names"
 	"gonetmon/app/traffic"
 )
@@ -82,12 +81,9 @@ func (p *page) view(query url.Values) *view {
 	v.setLinks(query)
 	v.network(&s.Network)
 	v.devices(s)
-	var meters []meter.Status
-	if p.cfg.Meters != nil {
-		meters = p.cfg.Meters()
-	}
-	v.Health = p.health(s, meters)
-	v.Notices = p.notices(s, meters)
+	meters, prefixes := p.cfg.Meters(), p.cfg.Prefixes()
+	v.Health = p.health(s, meters, prefixes)
+	v.Notices = notices(s, meters, prefixes, p.cfg.Advice())
 	return v
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"gonetmon/app/device"
 	"gonetmon/app/discovery"
+	"gonetmon/app/meter"
 	"gonetmon/app/metrics"
 	"gonetmon/app/names"
 	"gonetmon/app/report"
@@ -104,7 +105,11 @@ func FuzzArrivingName(f *testing.F) {
 			t.Errorf("%q has %v bytes in the metrics, want 1,000:\n%s", name, got, exposition.String())
 		}
 		w := httptest.NewRecorder()
-		web.NewPage(web.Config{Snapshot: registry.Snapshot}).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		web.NewPage(web.Config{
+			Snapshot: registry.Snapshot, Meters: func() []meter.Status { return nil }, ControlDrops: func() uint64 { return 0 },
+			Facts: func() (s discovery.Stats) { return s }, Prefixes: func() []netip.Prefix { return nil },
+			Advice: func() []web.Notice { return nil },
+		}).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 		page := w.Body.String()
 		if short, _, _ := strings.Cut(name, "."); name != namedAddr.String() && !strings.Contains(page, ">"+short+"<") {
 			t.Errorf("%q is not on the page:\n%s", short, page)
