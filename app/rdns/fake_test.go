@@ -2,6 +2,7 @@ package rdns
 
 import (
 	"context"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gonetmon/app/names"
 	"gonetmon/test/testnet"
 )
 
@@ -90,6 +90,9 @@ func run(t *testing.T, cfg Config, reply func(server int, addr netip.Addr) (answ
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeServers(reply)
+		if cfg.Log == nil {
+			cfg.Log = slog.New(slog.DiscardHandler)
+		}
 		r := NewResolver(cfg)
 		r.ask = f.ask
 		ctx, cancel := context.WithCancel(t.Context())
@@ -142,13 +145,5 @@ func wantDrained(t *testing.T, r *Resolver, want map[string]string) {
 	t.Helper()
 	if diff := cmp.Diff(want, drain(t, r)); diff != "" {
 		t.Errorf("drained (-want +got):\n%s", diff)
-	}
-}
-
-// checkCanonical fails unless name is in the form that names.Canonical returns.
-func checkCanonical(t *testing.T, name string) {
-	t.Helper()
-	if again, ok := names.Canonical(name); !ok || again != name {
-		t.Errorf("%q is not canonical", name)
 	}
 }

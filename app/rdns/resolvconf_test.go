@@ -45,23 +45,3 @@ func TestParseResolvConf(t *testing.T) {
 		})
 	}
 }
-
-// Whatever the file holds, servers are addresses and search domains are canonical.
-func FuzzParseResolvConf(f *testing.F) {
-	f.Add("nameserver 192.168.1.1\nsearch lan fritz.box\noptions edns0\n")
-	f.Add("nameserver fe80::1%eth0 # mine\ndomain LAN.\n; x\nnameserver\t::ffff:10.0.0.1\r\n")
-	f.Fuzz(func(t *testing.T, in string) {
-		servers, search := ParseResolvConf(strings.NewReader(in))
-		if len(servers) > maxServers {
-			t.Errorf("%d servers", len(servers))
-		}
-		for _, s := range servers {
-			if !s.IsValid() || s.Addr().Is4In6() || s.Port() != dnsPort {
-				t.Errorf("server %v", s)
-			}
-		}
-		for _, name := range search {
-			checkCanonical(t, name)
-		}
-	})
-}

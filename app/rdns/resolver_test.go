@@ -2,7 +2,6 @@ package rdns
 
 import (
 	"bytes"
-	"context"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -10,8 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"gonetmon/test/testnet"
 )
 
 func TestResolver_Sweep(t *testing.T) {
@@ -176,47 +173,6 @@ func TestResolver_LogsServerChanges(t *testing.T) {
 		"level=INFO msg=\"dns server is up\" server=127.0.0.1:1\n"
 	if diff := cmp.Diff(want, log.String()); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
-	}
-}
-
-// A Resolver on real sockets asks a real server once for each address.
-func TestResolver_RealServer(t *testing.T) {
-	server := testnet.StartDNS(t, func(addr netip.Addr) testnet.Answer {
-		switch addr.As4()[3] % 4 {
-		case 1:
-			return testnet.Answer{Mode: testnet.NXDomain, TTL: 300}
-		case 2:
-			return testnet.Answer{Mode: testnet.RawName, TTL: 300, RData: testnet.WireName("<script>\n\"")}
-		}
-		return testnet.Answer{Names: []string{nameOf(addr)}, TTL: 300, Delay: 20 * time.Millisecond}
-	})
-	r := NewResolver(Config{Servers: []netip.AddrPort{server.Addr}, Limit: 100})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx) }()
-	for i := range 20 {
-		r.Want(ip(i))
-	}
-	got := make(map[string]string)
-	for ; len(got) < 20 && ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
-		r.Drain(func(addr netip.Addr, name string) { got[addr.String()] = name })
-	}
-	stats := r.Stats()
-	cancel()
-	if err := <-done; err != nil {
-		t.Errorf("Run: %v", err)
-	}
-	for i := range 20 {
-		want := ""
-		if i%4 == 0 || i%4 == 3 {
-			want = nameOf(ip(i))
-		}
-		if name, ok := got[ip(i).String()]; !ok || name != want {
-			t.Errorf("%s drained as %q, %v, want %q", ip(i), name, ok, want)
-		}
-	}
-	if server.Queries() != 20 || stats.Queries != 20 || stats.NamesRefused != 5 || stats.Failures[BadName] != 5 {
-		t.Errorf("%d queries received, stats %+v; want 20, 20 and 5 names refused", server.Queries(), stats)
 	}
 }
 
