@@ -31,7 +31,6 @@ func TestRegistry_KeepsFirstOfManyNames(t *testing.T) {
 			lan.sendAll("192.168.2.7")
 		}
 	}
-	lan.checkTotals(t)
 	checkBounds(t, lan.Registry)
 	lan.want(t, "in the end", "name0 mdns [192.168.2.7] 1001/0")
 }
@@ -52,7 +51,6 @@ func TestRegistry_BoundsNamesakes(t *testing.T) {
 		}
 		lan.update(time.Second)
 		lan.update(lookupGrace)
-		lan.checkTotals(t)
 		checkBounds(t, lan.Registry)
 		s := lan.Snapshot()
 		if n := len(s.Devices); known && n != 1000 || !known && n != 1000-maxNamesakes+1 {
@@ -81,7 +79,6 @@ func TestRegistry_KeepsNamesThatAreSwapped(t *testing.T) {
 		lan.send(b, 10)
 		lan.update(time.Minute)
 	}
-	lan.checkTotals(t)
 	lan.want(t, "after 1,000 times", "x ptr [192.168.2.7] 1000/0", "y ptr [192.168.2.8] 10000/0")
 }
 
@@ -101,7 +98,6 @@ func TestRegistry_BoundsForgedHosts(t *testing.T) {
 				1, 55, 1)
 		}
 		lan.table.End()
-		lan.sent += perRound
 		facts := make([]discovery.Fact, 1000)
 		for i := range facts {
 			var addr [16]byte
@@ -117,7 +113,6 @@ func TestRegistry_BoundsForgedHosts(t *testing.T) {
 		lan.send("192.168.2.7", 100)
 		lan.send("fe80::7", 10)
 		lan.update(time.Second)
-		lan.checkTotals(t)
 		checkBounds(t, lan.Registry)
 		if round == rounds/2 {
 			middle = heapInUse()

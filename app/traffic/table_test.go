@@ -453,15 +453,3 @@ func TestTable_DoesNotAllocate(t *testing.T) {
 		t.Errorf("Drain: %v allocations", n)
 	}
 }
-
-func TestStrings(t *testing.T) {
-	for got, want := range map[string]string{
-		ScopeInternet.String(): "internet", ScopeLAN.String(): "lan", ScopeMulticast.String(): "multicast",
-		ScopeOther.String(): "other", NumScopes.String(): "invalid",
-		IPv4.String(): "ipv4", IPv6.String(): "ipv6",
-	} {
-		if got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-}
