@@ -83,8 +83,9 @@ func Load() (*Config, error) {
 	return &c, nil
 }
 
-// dropServiceLinks removes the variables that Kubernetes sets in every container when there is a service named gonetmon, for example
-// GONETMON_PORT=tcp://10.0.0.7:8080 (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+// dropServiceLinks removes the variables that Kubernetes sets in every container when there is a service named gonetmon, for
+// example GONETMON_PORT=tcp://10.0.0.7:8080
+// (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
 func dropServiceLinks() error {
 	if os.Getenv("KUBERNETES_SERVICE_HOST") == "" {
 		return nil

@@ -12,7 +12,10 @@ import (
 func FuzzConfig(f *testing.F) {
 	all := variableNames()
 	for i, v := range (&Config{}).variables() {
-		for _, value := range []string{v.standard, v.example, v.standard + "," + v.example, v.example + "0", "-" + v.example, "", "0", " 0", v.example + " # why", `"` + v.example + `" # why`, "'" + v.example, "none", "\f#", "None 0", "AUTO", ".None"} {
+		for _, value := range []string{
+			v.standard, v.example, v.standard + "," + v.example, v.example + "0", "-" + v.example, "", "0", " 0",
+			v.example + " # why", `"` + v.example + `" # why`, "'" + v.example, "none", "\f#", "None 0", "AUTO", ".None",
+		} {
 			f.Add(uint8(i), value)
 		}
 	}

@@ -25,54 +25,62 @@ func setEnvironment(t *testing.T, variables ...string) {
 	}
 }
 
+// split returns the parts of a list that "; " separates, as variables of gonetmon. Those with a slash are of others.
+func split(list string) (variables []string) {
+	for part := range strings.SplitSeq(list, "; ") {
+		if other, ok := strings.CutPrefix(part, "/"); ok {
+			variables = append(variables, other)
+		} else if part != "" {
+			variables = append(variables, prefix+"_"+part)
+		}
+	}
+	return variables
+}
+
 func TestLoad(t *testing.T) {
 	for _, tt := range []struct {
-		name      string
-		variables []string
-		want      map[string]string // what differs from the defaults
+		name, variables string
+		want            string // what differs from the defaults
 	}{
-		{"nothing set", nil, nil},
-		{"all empty, as compose passes them", []string{"GONETMON_INTERFACE=", "GONETMON_CIDR= ", "GONETMON_PORT=", "GONETMON_DNS_SERVERS=", "GONETMON_RING_SIZE="}, nil},
-		{"another program's variables", []string{"PORT=1", "CIDR=x"}, nil},
-		{"lists", []string{"GONETMON_INTERFACE=eth1, eth2", "GONETMON_CIDR=192.168.2.17/24 fe80::/10", "GONETMON_DNS_SERVERS=192.168.2.1,[::1]:5353,fe80::1%eth0"},
-			map[string]string{"GONETMON_INTERFACE": "eth1,eth2", "GONETMON_CIDR": "192.168.2.0/24,fe80::/10", "GONETMON_DNS_SERVERS": "192.168.2.1:53,[::1]:5353,[fe80::1%eth0]:53"}},
-		{"numbers", []string{"GONETMON_ADDR=[::]", "GONETMON_PORT= 81 ", "GONETMON_REPORT_INTERVAL=90m", "GONETMON_MAX_HOSTS=5", "GONETMON_RING_SIZE=1024 KiB"},
-			map[string]string{"GONETMON_ADDR": "::", "GONETMON_PORT": "81", "GONETMON_REPORT_INTERVAL": "1h30m", "GONETMON_MAX_HOSTS": "5", "GONETMON_RING_SIZE": "1MiB"}},
-		{"off", []string{"GONETMON_DNS_SERVERS=none", "GONETMON_REPORT_INTERVAL=0", "GONETMON_NAMES_FILE=none", "GONETMON_STRIP_DOMAIN=none", "GONETMON_FORGET_AFTER=0"},
-			map[string]string{"GONETMON_DNS_SERVERS": "none", "GONETMON_REPORT_INTERVAL": "0s", "GONETMON_STRIP_DOMAIN": "none", "GONETMON_FORGET_AFTER": "0s"}},
-		{"comments after values, as systemd passes them",
-			[]string{"GONETMON_INTERFACE=eth1 # the mirror", "GONETMON_CIDR=192.168.2.0/24\t# ours", "GONETMON_PORT= # as it is", "GONETMON_NAMES_FILE=/etc/a#b", "GONETMON_ADDR=\f# found by FuzzConfig"},
-			map[string]string{"GONETMON_INTERFACE": "eth1", "GONETMON_CIDR": "192.168.2.0/24", "GONETMON_NAMES_FILE": "/etc/a#b"}},
-		{"quotes", []string{`GONETMON_INTERFACE="eth1"`, `GONETMON_CIDR='192.168.2.0/24, fe80::/10' # ours`, `GONETMON_ADDR="[::1]"`, `GONETMON_PORT=""`, `GONETMON_NAMES_FILE="/etc/a # b"`},
-			map[string]string{"GONETMON_INTERFACE": "eth1", "GONETMON_CIDR": "192.168.2.0/24,fe80::/10", "GONETMON_ADDR": "::1", "GONETMON_NAMES_FILE": "/etc/a # b"}},
-		{"service links of Kubernetes", []string{"KUBERNETES_SERVICE_HOST=10.0.0.1", "GONETMON_PORT=tcp://10.0.0.7:8080", "GONETMON_PORT_8080_TCP_ADDR=10.0.0.7",
-			"GONETMON_SERVICE_HOST=10.0.0.7", "GONETMON_SERVICE_PORT_HTTP=8080"}, nil},
-		{"a port in Kubernetes", []string{"KUBERNETES_SERVICE_HOST=10.0.0.1", "GONETMON_PORT=8081"}, map[string]string{"GONETMON_PORT": "8081"}},
-		{"host names", []string{"GONETMON_HOST_NAMES=Gonetmon.Example.org., nas.fritz.box"}, map[string]string{"GONETMON_HOST_NAMES": "gonetmon.example.org,nas.fritz.box"}},
-		{"names", []string{"GONETMON_NAMES=mdns, file", "GONETMON_NAMES_FILE= /etc/hosts", "GONETMON_STRIP_DOMAIN=.Lan,home.arpa"},
-			map[string]string{"GONETMON_NAMES": "mdns,file", "GONETMON_NAMES_FILE": "/etc/hosts", "GONETMON_STRIP_DOMAIN": "lan,home.arpa"}},
-		{"age in days", []string{"GONETMON_FORGET_AFTER=90d"}, map[string]string{"GONETMON_FORGET_AFTER": "90d"}},
-		{"age in hours", []string{"GONETMON_FORGET_AFTER=36h"}, map[string]string{"GONETMON_FORGET_AFTER": "36h"}},
-		{"age in hours that are days", []string{"GONETMON_FORGET_AFTER=720h"}, nil},
-		{"words in capitals", []string{"GONETMON_INTERFACE=Auto", "GONETMON_DNS_SERVERS=NONE", "GONETMON_HOST_NAMES=None", "GONETMON_NAMES_FILE=NONE", "GONETMON_KEEP_PRIVILEGES=True", "GONETMON_LOG_LEVEL=WARN"},
-			map[string]string{"GONETMON_DNS_SERVERS": "none", "GONETMON_KEEP_PRIVILEGES": "true", "GONETMON_LOG_LEVEL": "warn"}},
+		{"nothing set", "", ""},
+		{"all empty, as compose passes them", "INTERFACE=; CIDR= ; PORT=; DNS_SERVERS=; RING_SIZE=", ""},
+		{"another program's variables", "/PORT=1; /CIDR=x", ""},
+		{"lists", "INTERFACE=eth1, eth2; CIDR=192.168.2.17/24 fe80::/10; DNS_SERVERS=192.168.2.1,[::1]:5353,fe80::1%eth0",
+			"INTERFACE=eth1,eth2; CIDR=192.168.2.0/24,fe80::/10; DNS_SERVERS=192.168.2.1:53,[::1]:5353,[fe80::1%eth0]:53"},
+		{"numbers", "ADDR=[::]; PORT= 81 ; REPORT_INTERVAL=90m; MAX_HOSTS=5; RING_SIZE=1024 KiB",
+			"ADDR=::; PORT=81; REPORT_INTERVAL=1h30m; MAX_HOSTS=5; RING_SIZE=1MiB"},
+		{"off", "DNS_SERVERS=none; REPORT_INTERVAL=0; NAMES_FILE=none; STRIP_DOMAIN=none; FORGET_AFTER=0",
+			"DNS_SERVERS=none; STRIP_DOMAIN=none; REPORT_INTERVAL=0s; FORGET_AFTER=0s"},
+		{"comments after values, as systemd passes them", "INTERFACE=eth1 # the mirror; CIDR=192.168.2.0/24\t# ours; " +
+			"PORT= # as it is; NAMES_FILE=/etc/a#b; ADDR=\f# found by FuzzConfig",
+			"INTERFACE=eth1; CIDR=192.168.2.0/24; NAMES_FILE=/etc/a#b"},
+		{"quotes", `INTERFACE="eth1"; CIDR='192.168.2.0/24, fe80::/10' # ours; ADDR="[::1]"; PORT=""; NAMES_FILE="/etc/a # b"`,
+			"INTERFACE=eth1; CIDR=192.168.2.0/24,fe80::/10; ADDR=::1; NAMES_FILE=/etc/a # b"},
+		{"service links of Kubernetes", "/KUBERNETES_SERVICE_HOST=10.0.0.1; PORT=tcp://10.0.0.7:8080; " +
+			"PORT_8080_TCP_ADDR=10.0.0.7; SERVICE_HOST=10.0.0.7; SERVICE_PORT_HTTP=8080", ""},
+		{"a port in Kubernetes", "/KUBERNETES_SERVICE_HOST=10.0.0.1; PORT=8081", "PORT=8081"},
+		{"host names", "HOST_NAMES=Gonetmon.Example.org., nas.fritz.box", "HOST_NAMES=gonetmon.example.org,nas.fritz.box"},
+		{"names", "NAMES=mdns, file; NAMES_FILE= /etc/hosts; STRIP_DOMAIN=.Lan,home.arpa",
+			"NAMES=mdns,file; NAMES_FILE=/etc/hosts; STRIP_DOMAIN=lan,home.arpa"},
+		{"age in days", "FORGET_AFTER=90d", "FORGET_AFTER=90d"},
+		{"age in hours", "FORGET_AFTER=36h", "FORGET_AFTER=36h"},
+		{"age in hours that are days", "FORGET_AFTER=720h", ""},
+		{"words in capitals", "INTERFACE=Auto; DNS_SERVERS=NONE; HOST_NAMES=None; NAMES_FILE=NONE; KEEP_PRIVILEGES=True; " +
+			"LOG_LEVEL=WARN", "DNS_SERVERS=none; KEEP_PRIVILEGES=true; LOG_LEVEL=warn"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			setEnvironment(t, tt.variables...)
+			setEnvironment(t, split(tt.variables)...)
 			c, err := Load()
 			if err != nil {
 				t.Fatal(err)
 			}
-			var got map[string]string
+			var got []string
 			for _, v := range c.variables() {
 				if v.value != v.standard {
-					if got == nil {
-						got = map[string]string{}
-					}
-					got[v.name] = v.value
+					got = append(got, v.name+"="+v.value)
 				}
 			}
-			if d := cmp.Diff(tt.want, got); d != "" {
+			if d := cmp.Diff(split(tt.want), got); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})
@@ -83,7 +91,8 @@ func TestLoad(t *testing.T) {
 func TestLoad_Refuses(t *testing.T) {
 	for variable, values := range map[string][]string{
 		"INTERFACE": {strings.Repeat("a", 128), "eth1,#eth2", "eth0:1", "../eth0", ",", "auto,eth1", "eth1,eth1"},
-		"CIDR":      {"192.168.2.1", "192.168.2.0/33", "::ffff:192.168.2.0/120", "192.168.2.0/24,auto", "192.168.2.1/24,192.168.2.0/24"},
+		"CIDR": {"192.168.2.1", "192.168.2.0/33", "::ffff:192.168.2.0/120", "192.168.2.0/24,auto",
+			"192.168.2.1/24,192.168.2.0/24"},
 		"ADDR": {
 			"localhost", "224.0.0.1", "255.255.255.255", "::ffff:224.0.0.1", `"127.0.0.1`, "192.168.2.0/24",
 			"[::1", "::1]", "[127.0.0.1]", "[::1]:8080", "fe80::1", "fe80::1%eth0", "[::1%lo]",
@@ -127,7 +136,9 @@ func wantError(t *testing.T, err error, parts ...string) {
 }
 
 func TestLoad_RefusesUnknownVariable(t *testing.T) {
-	for variable, want := range map[string]string{"GONETMON_INTERFAC=eth1": "GONETMON_INTERFACE?", "GONETMON_CIDRS=": "GONETMON_CIDR?"} {
+	for variable, want := range map[string]string{
+		"GONETMON_INTERFAC=eth1": "GONETMON_INTERFACE?", "GONETMON_CIDRS=": "GONETMON_CIDR?",
+	} {
 		setEnvironment(t, variable)
 		_, err := Load()
 		name, value, _ := strings.Cut(variable, "=")

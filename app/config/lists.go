@@ -53,6 +53,19 @@ func formatList[T any](list []T, word string) string {
 	return cmp.Or(strings.Join(parts, ","), word)
 }
 
+// A listOrNone is a list; empty means auto.
+type listOrNone[T any] struct {
+	List []T
+	None bool // nothing, instead of auto
+}
+
+func (v listOrNone[T]) String() string {
+	if v.None {
+		return none
+	}
+	return formatList(v.List, auto)
+}
+
 // interfaces are interface names; empty means auto.
 type interfaces []string
 
@@ -90,14 +103,11 @@ func (v *prefixes) Decode(value string) (err error) {
 func (v prefixes) String() string { return formatList(v, auto) }
 
 // servers are DNS servers; empty means auto.
-type servers struct {
-	List []netip.AddrPort
-	None bool // no lookups
-}
+type servers struct{ listOrNone[netip.AddrPort] }
 
 func (v *servers) Decode(value string) error {
 	list, word, err := parseList(value, []string{auto, none}, parseServer)
-	*v = servers{list, word == none}
+	v.List, v.None = list, word == none
 	return err
 }
 
@@ -119,13 +129,6 @@ func parseServer(text string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, fmt.Errorf("%q is a link-local address without its interface, for example %s%%eth0", text, ip)
 	}
 	return netip.AddrPortFrom(ip, port), nil
-}
-
-func (v servers) String() string {
-	if v.None {
-		return none
-	}
-	return formatList(v.List, auto)
 }
 
 // sources are sources of names, best first.
@@ -157,24 +160,14 @@ func (v *path) Decode(value string) error {
 func (v path) String() string { return cmp.Or(string(v), none) }
 
 // domains are domains to remove from names; empty means auto.
-type domains struct {
-	List []string
-	None bool
-}
+type domains struct{ listOrNone[string] }
 
 func (v *domains) Decode(value string) error {
 	list, word, err := parseList(value, []string{auto, none}, func(part string) (string, error) {
 		return parseName(part, strings.TrimPrefix(part, "."), "a domain", auto, none)
 	})
-	*v = domains{list, word == none}
+	v.List, v.None = list, word == none
 	return err
-}
-
-func (v domains) String() string {
-	if v.None {
-		return none
-	}
-	return formatList(v.List, auto)
 }
 
 // parseName returns the canonical form of a name, which must not be one of the words.

@@ -94,7 +94,8 @@ func (q *Queue) Next(batch []capture.Frame) int {
 	return n
 }
 
-// swap begins to read the frames that were put meanwhile, or waits a while for some. It returns false after Stop, if there are none.
+// swap begins to read the frames that were put meanwhile, or waits a while for some. It returns false after Stop, if there are
+// none.
 func (q *Queue) swap() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -129,7 +129,8 @@ func TestMeter_HandsOnControlFrames(t *testing.T) {
 	mac := [6]byte{2, 0, 0, 0, 0, 1}
 	arp, mdns := ethernet(testnet.ARPRequest(mac, home, home)), ethernet(testnet.MDNSQuery(mac, home, "nas.local"))
 	other := ethernet(testnet.UDP(home, away, 100))
-	m := New(&slice{err: io.EOF, frames: []capture.Frame{other, arp, other, mdns, ethernet(arp.Data[:12])}}, traffic.NewTable(lan, 100))
+	frames := []capture.Frame{other, arp, other, mdns, ethernet(arp.Data[:12])}
+	m := New(&slice{err: io.EOF, frames: frames}, traffic.NewTable(lan, 100))
 	var got [][]byte
 	m.OnControl = func(f *capture.Frame) { got = append(got, f.Data) }
 	if err := m.Run(context.Background()); err != nil {

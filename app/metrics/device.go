@@ -57,7 +57,8 @@ var directionLabels = func() (ends [5]string) {
 	return ends
 }()
 
-// directions writes a sample for each direction and scope. They are most of the page, so the beginning of the series is made once.
+// directions writes a sample for each direction and scope. They are most of the page, so the beginning of the series is made
+// once.
 func (t *textWriter) directions(d *device.Device, value func(traffic.Count) uint64) {
 	in, out := &d.Totals.In, &d.Totals.Out
 	b := t.appendSeries("device", d.Name)

@@ -181,8 +181,8 @@ func oneOf(n int, values ...uint32) []bpf.Instruction {
 	return append(f, refuse, allow)
 }
 
-// socket allows TCP, UDP and rtnetlink(7), which lists interfaces and addresses. SCTP and MPTCP have the types of TCP, and ICMP that
-// of UDP, so the protocol counts too; 0 stands for TCP or UDP.
+// socket allows TCP, UDP and rtnetlink(7), which lists interfaces and addresses. SCTP and MPTCP have the types of TCP, and ICMP
+// that of UDP, so the protocol counts too; 0 stands for TCP or UDP.
 func socket() []bpf.Instruction {
 	const typ, stream, datagram, reject, accept = 6, 10, 13, 16, 17
 	return []bpf.Instruction{

@@ -156,8 +156,8 @@ func (m *model) count(src, dst netip.Addr, bytes, wire, packets uint64) {
 func TestTable_AgreesWithModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 7))
 	pool := prefixes("192.168.0.0/16", "192.168.2.0/24", "192.168.2.16/30", "192.168.2.20/31", "10.0.0.0/8", "10.1.0.0/16",
-		"0.0.0.0/0",
-		"172.16.0.0/12", "224.0.0.0/4", "240.0.0.0/8", "fe80::/10", "2001:db8::/64", "2001:db8::/32", "::/0", "2001:db8::5/128", "ff00::/8")
+		"0.0.0.0/0", "172.16.0.0/12", "224.0.0.0/4", "240.0.0.0/8", "fe80::/10", "2001:db8::/64", "2001:db8::/32", "::/0",
+		"2001:db8::5/128", "ff00::/8")
 	for round := range 100 {
 		var chosen []netip.Prefix
 		for range 1 + random.IntN(6) {

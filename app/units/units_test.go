@@ -21,7 +21,8 @@ func TestUnits(t *testing.T) {
 		}
 	}
 	for r, want := range map[float64]string{
-		0: "0_bit/s", 0.01: "0_bit/s", 1: "8_bit/s", 124.9: "999_bit/s", 124.95: "1.00_kbit/s", 5187.5: "41.5_kbit/s", 125e6: "1.00_Gbit/s",
+		0: "0_bit/s", 0.01: "0_bit/s", 1: "8_bit/s", 124.9: "999_bit/s", 124.95: "1.00_kbit/s", 5187.5: "41.5_kbit/s",
+		125e6: "1.00_Gbit/s",
 	} {
 		if got := units.Bits(r, "_"); got != want {
 			t.Errorf("%v: %q, want %q", r, got, want)

@@ -189,7 +189,8 @@ func TestPage_IsWellFormed(t *testing.T) {
 func TestPage_Headers(t *testing.T) {
 	w := get(healthy(), "")
 	policy := w.Header().Get("Content-Security-Policy")
-	for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'", "img-src data:",
+	for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'",
+		"img-src data:",
 		"style-src 'sha256-"} {
 		if !strings.Contains(policy, want) {
 			t.Errorf("policy %q lacks %s", policy, want)
