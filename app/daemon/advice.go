@@ -36,7 +36,7 @@ const (
 // wrong interface, two interfaces with the same packets, frames of which the content is not understood. It logs each thing once.
 type adviser struct {
 	log      *slog.Logger
-	snapshot func() (*localnet.Snapshot, error)
+	snapshot func() *localnet.Snapshot
 	status   func() []meter.Status
 	surveys  []*meter.Survey // of the interfaces of status, in that order
 	start    time.Time
@@ -68,25 +68,23 @@ func (a *adviser) Run(ctx context.Context) error {
 
 func (a *adviser) look(now time.Time) {
 	var all []web.Notice
-	s, err := a.snapshot()
+	s := a.snapshot()
 	status := a.status()
 	waited := now.Sub(a.start) >= firstMinutes
 	narrow := map[string]bool{}
-	if err == nil { // the tracker logs the error
-		own := s.Own()
-		var names []string
-		for i, m := range status {
-			a.surveys[i].SetOwn(own)
-			names = append(names, m.Interface)
-		}
-		for _, o := range s.Overlaps(names, forwards) {
-			all = append(all, aboutOverlap(o))
-		}
-		for _, name := range names {
-			if why, parent := s.Narrow(name); why != "" {
-				narrow[name] = true
-				all = append(all, aboutNarrow(name, why, parent))
-			}
+	own := s.Own()
+	var names []string
+	for i, m := range status {
+		a.surveys[i].SetOwn(own)
+		names = append(names, m.Interface)
+	}
+	for _, o := range s.Overlaps(names, forwards) {
+		all = append(all, aboutOverlap(o))
+	}
+	for _, name := range names {
+		if why, parent := s.Narrow(name); why != "" {
+			narrow[name] = true
+			all = append(all, aboutNarrow(name, why, parent))
 		}
 	}
 	for i, m := range status {

@@ -58,7 +58,7 @@ func TestAdviser_LogsOnce(t *testing.T) {
 	var log bytes.Buffer
 	a := &adviser{
 		log: slog.New(slog.NewTextHandler(&log, nil)), start: time.Now(), said: map[string]bool{}, surveys: []*meter.Survey{{}, {}},
-		snapshot: func() (*localnet.Snapshot, error) { return s, nil },
+		snapshot: func() *localnet.Snapshot { return s },
 		status: func() []meter.Status {
 			return []meter.Status{{Interface: "eth0", Stats: capture.Stats{Up: true}}, {Interface: "mv0", Stats: capture.Stats{Up: true}}}
 		},

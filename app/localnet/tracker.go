@@ -64,6 +64,7 @@ type Tracker struct {
 	cfg        Config
 	current    atomic.Pointer[traffic.Prefixes]
 	interfaces atomic.Pointer[[]capture.Interface]
+	snapshot   atomic.Pointer[Snapshot] // the last one
 
 	mu        sync.Mutex // guards what is below; held while functions of the Config are called
 	bindings  []binding
@@ -91,6 +92,7 @@ func NewTracker(cfg Config) *Tracker {
 		unknown[i] = capture.Interface{Name: cmp.Or(b.name, auto), Reason: "unknown"}
 	}
 	t.interfaces.Store(&unknown)
+	t.snapshot.Store(&Snapshot{})
 	t.look(time.Time{})
 	t.current.Store(t.join())
 	return t
@@ -101,6 +103,9 @@ func (t *Tracker) Current() *traffic.Prefixes { return t.current.Load() }
 
 // Interfaces returns where to capture now: one for each configured interface, in their order.
 func (t *Tracker) Interfaces() []capture.Interface { return *t.interfaces.Load() }
+
+// Snapshot returns what the kernel knew when it was asked last. It must not be changed.
+func (t *Tracker) Snapshot() *Snapshot { return t.snapshot.Load() }
 
 // Known reports whether anything but link-local addresses is ours.
 func (t *Tracker) Known() bool {
@@ -118,13 +123,8 @@ func (t *Tracker) String() string {
 
 // Zone returns the address with the kernel's name of the interface in its zone. The net package knows no alternative names.
 func (t *Tracker) Zone(a netip.Addr) netip.Addr {
-	if a.Zone() == "" {
-		return a
-	}
-	if s, err := t.cfg.Kernel.Snapshot(); err == nil {
-		if l := s.named(a.Zone()); l != nil {
-			return a.WithZone(l.Name)
-		}
+	if l := t.Snapshot().named(a.Zone()); l != nil {
+		return a.WithZone(l.Name)
 	}
 	return a
 }
@@ -190,6 +190,7 @@ func (t *Tracker) look(now time.Time) {
 		return
 	}
 	t.broken = false
+	t.snapshot.Store(s)
 	next := make([]capture.Interface, len(t.bindings))
 	base := slices.Clone(t.cfg.Prefixes)
 	for i := range t.bindings {
