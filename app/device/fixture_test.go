@@ -136,7 +136,7 @@ func checkBounds(t *testing.T, r *Registry) {
 	defer r.mu.Unlock()
 	for name, n := range map[string]int{
 		"neighbors": len(r.neighbors), "evictable": len(r.evictable), "byName": len(r.byName), "waiting": len(r.waiting),
-		"renaming": len(r.renaming), "retired": len(r.retired), "active": len(r.active),
+		"renaming": len(r.renaming), "retired": len(r.retired),
 	} {
 		if n > 5*r.cfg.Limit {
 			t.Errorf("%d in %s, the limit of hosts is %d", n, name, r.cfg.Limit)

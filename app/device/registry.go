@@ -63,7 +63,6 @@ type Registry struct {
 	waiting    []*group  // to be shown, oldest first
 	renaming   []*group  // to be renamed, oldest first
 	retired    []*series // without a group, oldest first
-	active     []*series // with a rate
 	network    traffic.Network
 	overflow   traffic.Totals
 	forgotten  traffic.Totals

@@ -2,7 +2,6 @@ package device
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"gonetmon/app/traffic"
@@ -21,7 +20,6 @@ type series struct {
 	source          string  // of the name, when a group last had it
 	in, out         float64 // bytes gained in this Update
 	inRate, outRate float64
-	active          bool // in Registry.active
 	queued          bool // in Registry.retired
 }
 
@@ -88,24 +86,19 @@ func (r *Registry) add(s *series, totals *traffic.Totals) {
 	s.add(r.gained(totals))
 	s.in += float64(totals.Received().Bytes)
 	s.out += float64(totals.Sent().Bytes)
-	if !s.active {
-		s.active = true
-		r.active = append(r.active, s)
-	}
 }
 
 // updateRates moves each rate towards what was gained since the last Update, as an exponentially weighted average.
 func (r *Registry) updateRates(since time.Duration) {
 	weight := 1 - math.Exp(-since.Seconds()/rateOver.Seconds())
-	r.active = slices.DeleteFunc(r.active, func(s *series) bool {
+	for _, s := range r.series {
 		s.inRate += (s.in/since.Seconds() - s.inRate) * weight
 		s.outRate += (s.out/since.Seconds() - s.outRate) * weight
 		s.in, s.out = 0, 0
 		if s.inRate+s.outRate < minRate {
-			s.inRate, s.outRate, s.active = 0, 0, false
+			s.inRate, s.outRate = 0, 0
 		}
-		return !s.active
-	})
+	}
 }
 
 // assign gives the series of a name to a group. It reports whether there was room for it.
@@ -174,8 +167,4 @@ func (r *Registry) removeSeries(s *series) {
 	}
 	delete(r.series, s.name)
 	r.forgotten.Add(&s.totals)
-	if s.active {
-		s.inRate, s.outRate, s.active = 0, 0, false
-		r.active = remove(r.active, s)
-	}
 }

@@ -14,7 +14,7 @@ var deviceFamilies = [...]struct {
 	write            func(*textWriter, *device.Device)
 }{
 	{"node_bytes_total", counter, "IP bytes sent and received by the device.",
-		func(t *textWriter, d *device.Device) { t.deviceSample(totalBytes(&d.Totals), "device", d.Name) }},
+		func(t *textWriter, d *device.Device) { t.deviceSample(d.Totals.Bytes(), "device", d.Name) }},
 	{"gonetmon_device_bytes_total", counter,
 		"IP bytes of the device by direction (in: download, out: upload) and scope: internet, lan (another local device) or " +
 			"multicast.",
@@ -88,6 +88,3 @@ func (t *textWriter) seen(d *device.Device, at time.Time) {
 		t.timestamp(at, "device", d.Name)
 	}
 }
-
-// totalBytes returns the bytes sent and received.
-func totalBytes(t *traffic.Totals) uint64 { return t.Sent().Bytes + t.Received().Bytes }

@@ -36,14 +36,14 @@ func (t *textWriter) network(s *device.Snapshot) {
 	t.sample(uint64(s.Limit))
 	t.startFamily("gonetmon_overflow_bytes_total", counter,
 		"IP bytes sent and received by addresses over the limit. They belong to no device.")
-	t.sample(totalBytes(&s.Overflow))
+	t.sample(s.Overflow.Bytes())
 	t.startFamily("gonetmon_waiting_bytes", gauge,
 		"IP bytes of new devices that are not exported yet because their name is still being resolved.")
-	t.sample(totalBytes(&s.Waiting))
+	t.sample(s.Waiting.Bytes())
 	t.startFamily("gonetmon_forgotten_bytes_total", counter,
 		"IP bytes of devices that expired (GONETMON_FORGET_AFTER) or made room for others. Together with node_bytes_total, "+
 			"gonetmon_overflow_bytes_total and gonetmon_waiting_bytes this is everything that local addresses sent and received.")
-	t.sample(totalBytes(&s.Forgotten))
+	t.sample(s.Forgotten.Bytes())
 }
 
 // tables writes how full the bounded tables are. The cache of lookups has the limit of the hosts.

@@ -16,14 +16,12 @@ import (
 // listed returns the devices that have an address or have had traffic, sorted by name.
 func listed(s *device.Snapshot) (all []*device.Device) {
 	for i := range s.Devices {
-		if d := &s.Devices[i]; len(d.Hosts) > 0 || totalBytes(&d.Totals) > 0 {
+		if d := &s.Devices[i]; len(d.Hosts) > 0 || d.Totals.Bytes() > 0 {
 			all = append(all, d)
 		}
 	}
 	return all
 }
-
-func totalBytes(t *traffic.Totals) uint64 { return t.Sent().Bytes + t.Received().Bytes }
 
 // WriteDevices writes a table of the devices that have an address or have had traffic, and of their usage since the start,
 // highest first.
@@ -33,18 +31,18 @@ func WriteDevices(w io.Writer, s *device.Snapshot) {
 	add := func(d *device.Device) {
 		sum.Add(&d.Totals)
 		t.add(printable(d.Name, maxName), printable(d.Source, maxName), d.MAC.String(), printable(d.Vendor, maxVendor),
-			addresses(d.Hosts), inBytes(d.Totals.Received().Bytes), inBytes(d.Totals.Sent().Bytes))
+			addresses(d.Hosts, maxAddresses), inBytes(d.Totals.Received().Bytes), inBytes(d.Totals.Sent().Bytes))
 	}
 	devices := listed(s)
 	slices.SortStableFunc(devices, func(a, b *device.Device) int {
-		return cmp.Compare(totalBytes(&b.Totals), totalBytes(&a.Totals))
+		return cmp.Compare(b.Totals.Bytes(), a.Totals.Bytes())
 	})
 	for _, d := range devices {
 		add(d)
 	}
 	others := []*device.Device{overflow(s), {Name: "(forgotten)", Totals: s.Forgotten}, {Name: "(not named yet)", Totals: s.Waiting}}
 	for _, rest := range others {
-		if totalBytes(&rest.Totals) > 0 {
+		if rest.Totals.Bytes() > 0 {
 			add(rest)
 		}
 	}
@@ -56,11 +54,11 @@ func WriteDevices(w io.Writer, s *device.Snapshot) {
 }
 
 // addresses returns as many as fit into a column, at least one, and how many more there are: "192.168.1.20 fd00::20 +2".
-func addresses(hosts []netip.Addr) string {
+func addresses(hosts []netip.Addr, maxWidth int) string {
 	var b strings.Builder
 	for i, a := range hosts {
 		text := a.String()
-		if i > 0 && b.Len()+1+len(text) > maxAddresses {
+		if i > 0 && b.Len()+1+len(text) > maxWidth {
 			return b.String() + " +" + strconv.Itoa(len(hosts)-i)
 		}
 		if i > 0 {

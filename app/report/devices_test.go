@@ -66,7 +66,7 @@ func TestAddresses(t *testing.T) {
 		{"two of the longest", long + " " + long, long + " +1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := addresses(snapshots.Addrs(strings.Fields(c.hosts)...)); got != c.want {
+			if got := addresses(snapshots.Addrs(strings.Fields(c.hosts)...), maxAddresses); got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})

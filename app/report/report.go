@@ -7,9 +7,7 @@ import (
 	"context"
 	"io"
 	"math"
-	"net/netip"
 	"slices"
-	"strconv"
 	"time"
 
 	"gonetmon/app/device"
@@ -127,7 +125,7 @@ func used(d *device.Device, since baseline) usage {
 	if now.first.After(since.first) || now.in < since.in || now.out < since.out {
 		since = baseline{}
 	}
-	return usage{d.Name, firstAddress(d.Hosts), now.in - since.in, now.out - since.out}
+	return usage{d.Name, addresses(d.Hosts, 0), now.in - since.in, now.out - since.out}
 }
 
 // limit sorts by usage, highest first, and joins those behind the first maxRows into one.
@@ -143,15 +141,4 @@ func limit(all []usage, maxRows int) []usage {
 		rest.in, rest.out = rest.in+u.in, rest.out+u.out
 	}
 	return append(all[:maxRows], rest)
-}
-
-// firstAddress returns the first address, and how many more there are: "192.168.1.20 +2".
-func firstAddress(hosts []netip.Addr) string {
-	switch len(hosts) {
-	case 0:
-		return ""
-	case 1:
-		return hosts[0].String()
-	}
-	return hosts[0].String() + " +" + strconv.Itoa(len(hosts)-1)
 }

@@ -54,6 +54,9 @@ func (t *Totals) Sent() Count { return sum(t.Out[:]) }
 // Received returns the sum over the scopes of what was received.
 func (t *Totals) Received() Count { return sum(t.In[:]) }
 
+// Bytes returns the bytes sent and received.
+func (t *Totals) Bytes() uint64 { return t.Sent().Bytes + t.Received().Bytes }
+
 func sum(counts []Count) (total Count) {
 	for _, c := range counts {
 		total.add(c)

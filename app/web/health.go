@@ -63,12 +63,11 @@ type Notice struct {
 }
 
 func (p *page) health(s *device.Snapshot, meters []meter.Status, prefixes []netip.Prefix) health {
-	bytes := func(t *traffic.Totals) uint64 { return t.Sent().Bytes + t.Received().Bytes }
 	devices := s.NumAddressed()
 	h := health{
 		Meters: meters, Prefixes: prefixes, Discovery: newFacts(p.cfg.Facts(), p.cfg.ControlDrops()),
 		Devices: devices, Former: len(s.Devices) - devices, Hosts: s.Hosts, Tables: s.Tables,
-		Overflow: bytes(&s.Overflow), Waiting: bytes(&s.Waiting), Forgotten: bytes(&s.Forgotten),
+		Overflow: s.Overflow.Bytes(), Waiting: s.Waiting.Bytes(), Forgotten: s.Forgotten.Bytes(),
 	}
 	h.frames(meters)
 	if p.cfg.Names != nil {

@@ -141,9 +141,6 @@ func share(part, whole uint64) float64 {
 	return float64(int(10_000*float64(part)/float64(whole))) / 100
 }
 
-// used returns the bytes that a device has sent and received.
-func used(d *device.Device) uint64 { return d.Totals.Sent().Bytes + d.Totals.Received().Bytes }
-
 // devices fills the rows: first the devices with traffic, in the order of v.Sort, then those without, by name.
 func (v *view) devices(s *device.Snapshot) {
 	var largest uint64
@@ -151,7 +148,7 @@ func (v *view) devices(s *device.Snapshot) {
 	for i := range s.Devices {
 		d := &s.Devices[i]
 		sorted[i] = d
-		v.Devices, largest = v.Devices+used(d), max(largest, used(d))
+		v.Devices, largest = v.Devices+d.Totals.Bytes(), max(largest, d.Totals.Bytes())
 		v.In, v.Out = v.In+d.InRate, v.Out+d.OutRate
 		if d.InRate > 0 && (v.TopReceiver == nil || d.InRate > v.TopReceiver.InRate) {
 			v.TopReceiver = d
@@ -161,9 +158,9 @@ func (v *view) devices(s *device.Snapshot) {
 		}
 	}
 	slices.SortStableFunc(sorted, func(a, b *device.Device) int { // the snapshot is sorted by name
-		rate, total := cmp.Compare(b.InRate+b.OutRate, a.InRate+a.OutRate), cmp.Compare(used(b), used(a))
+		rate, total := cmp.Compare(b.InRate+b.OutRate, a.InRate+a.OutRate), cmp.Compare(b.Totals.Bytes(), a.Totals.Bytes())
 		switch {
-		case used(a) == 0 || used(b) == 0:
+		case a.Totals.Bytes() == 0 || b.Totals.Bytes() == 0:
 			return total
 		case v.Sort == "name":
 			return 0
@@ -173,10 +170,10 @@ func (v *view) devices(s *device.Snapshot) {
 		return cmp.Or(total, rate)
 	})
 	for _, d := range sorted[min(len(sorted), maxRows):] {
-		v.More, v.MoreBytes = v.More+1, v.MoreBytes+used(d)
+		v.More, v.MoreBytes = v.More+1, v.MoreBytes+d.Totals.Bytes()
 	}
 	for _, d := range sorted[:len(sorted)-v.More] {
-		if r := newRow(d, largest); used(d) > 0 {
+		if r := newRow(d, largest); d.Totals.Bytes() > 0 {
 			v.Rows = append(v.Rows, r)
 		} else {
 			v.Idle = append(v.Idle, r)
@@ -192,8 +189,8 @@ var sourceWords = map[string]string{
 // newRow returns the row of a device. largest is the traffic of the device with the most.
 func newRow(d *device.Device, largest uint64) row {
 	internet := d.Totals.Out[traffic.ScopeInternet].Bytes + d.Totals.In[traffic.ScopeInternet].Bytes
-	lan := used(d) - internet
-	r := row{Device: d, Short: short(d), NameFrom: sourceWords[d.Source], Total: used(d), Internet: internet, LAN: lan,
+	lan := d.Totals.Bytes() - internet
+	r := row{Device: d, Short: short(d), NameFrom: sourceWords[d.Source], Total: d.Totals.Bytes(), Internet: internet, LAN: lan,
 		InternetBar: share(internet, largest), LANBar: share(lan, largest)}
 	switch {
 	case len(d.Hosts) == 0:
@@ -241,16 +238,12 @@ func title(d *device.Device, addresses bool) string {
 }
 
 func listed(hosts []netip.Addr) string {
-	var b strings.Builder
-	for i, a := range hosts {
-		if i == maxListed {
-			b.WriteString(" …")
-			break
-		}
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(a.String())
+	var texts []string
+	for _, a := range hosts[:min(len(hosts), maxListed)] {
+		texts = append(texts, a.String())
 	}
-	return b.String()
+	if len(hosts) > maxListed {
+		texts = append(texts, "…")
+	}
+	return strings.Join(texts, " ")
 }
