@@ -119,12 +119,3 @@ func TestVendorTable_IsValid(t *testing.T) {
 		seen[name] = true
 	}
 }
-
-func BenchmarkVendor(b *testing.B) {
-	mac := Addr{0xfc, 0xfc, 0x48, 0, 0, 1}
-	Vendor(mac)
-	b.ReportAllocs()
-	for b.Loop() {
-		Vendor(mac)
-	}
-}

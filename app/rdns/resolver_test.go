@@ -175,13 +175,3 @@ func TestResolver_LogsServerChanges(t *testing.T) {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
 }
-
-func BenchmarkResolver_Want(b *testing.B) {
-	r := NewResolver(Config{Servers: oneServer, Limit: 4096})
-	b.ReportAllocs()
-	i := 0
-	for b.Loop() {
-		r.Want(ip(i & 0xfff))
-		i++
-	}
-}

@@ -31,26 +31,6 @@ func TestWriteDevices_Empty(t *testing.T) {
 	}
 }
 
-func TestWriteDevices_IsAligned(t *testing.T) {
-	var b bytes.Buffer
-	s := snapshots.Hostile()
-	WriteDevices(&b, s)
-	for i, c := range b.Bytes() {
-		if c != '\n' && (c < ' ' || c > '~') {
-			t.Fatalf("byte %#x at %d of\n%s", c, i, b.String())
-		}
-	}
-	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
-	if got, want := len(lines), len(snapshots.HostileNames)+5; got != want { // heading, titles, overflow, forgotten, waiting
-		t.Errorf("%d lines, want %d", got, want)
-	}
-	for _, line := range lines[1:] {
-		if len(line) != len(lines[1]) {
-			t.Errorf("%d columns, the titles have %d: %s", len(line), len(lines[1]), line)
-		}
-	}
-}
-
 func TestAddresses(t *testing.T) {
 	const long = "2001:db8:1234:5678:9abc:def0:1234:5678"
 	for _, c := range []struct {

@@ -36,6 +36,10 @@ func FuzzReport(f *testing.F) {
 			if n := strings.Count(c.text, "\n"); n != c.lines || !isPrintable(c.text) {
 				t.Errorf("%s of %d lines, want %d: %q", what, n, c.lines, c.text)
 			}
+			_, rows, _ := strings.Cut(c.text, "\n")
+			if width := strings.IndexByte(rows, '\n') + 1; len(rows) != (c.lines-1)*width {
+				t.Errorf("%s is not aligned:\n%s", what, c.text)
+			}
 		}
 		var read devicesJSON
 		if err := errors.Join(WriteDevicesJSON(&asJSON, s), json.Unmarshal(asJSON.Bytes(), &read)); err != nil {

@@ -358,22 +358,3 @@ func TestUnits(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkPage(b *testing.B) {
-	for _, n := range []int{20, 4096} {
-		s := snapshots.Crowd(n)
-		cfg := healthy()
-		cfg.Snapshot = func() *device.Snapshot { return s }
-		p := NewPage(cfg)
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				w := httptest.NewRecorder()
-				p.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-				if w.Code != http.StatusOK {
-					b.Fatal(w.Code)
-				}
-			}
-		})
-	}
-}
