@@ -49,8 +49,12 @@ func TestRing_FollowsInterface(t *testing.T) {
 	l.here.IP("link set mon0 netns " + empty.Name)
 	empty.IP("link set mon0 netns " + l.here.Name)
 	l.here.IP("link set mon0 up")
-	iface.Reason = ""
+	iface.Reason, iface.Hardware = "", 803
 	r.Follow(iface)
+	until(t, "it says what it cannot read", func() bool { return strings.Contains(r.Stats().Reason, "ARPHRD 803") && !r.Stats().Up })
+	iface.Hardware = unix.ARPHRD_ETHER
+	r.Follow(iface)
+	reason("")
 	until(t, "attached again", func() bool { return r.Stats().Attached == 2 })
 	captures("after it was away", "in0", "mon0")
 
@@ -104,45 +108,10 @@ func TestRing_FollowsLinkType(t *testing.T) {
 		}
 	}
 	r.Stop()
-	got, batch := map[uint16]int{}, make([]capture.Frame, 8)
-	for {
-		n, err := r.Next(batch)
-		for _, f := range batch[:n] {
-			got[f.Link]++
-		}
-		if err != nil {
-			break
-		}
-	}
+	got := map[uint16]int{}
+	read(t, r, func(f *capture.Frame) { got[f.Link]++ })
 	if !maps.Equal(got, want) {
 		t.Errorf("frames by link type: got %v, want %v", got, want)
-	}
-}
-
-// An interface whose frames cannot be read is not up, and says why.
-func TestRing_SaysWhatItCannotRead(t *testing.T) {
-	l := &link{here: testnet.NewNamespace(t)}
-	tap := openTun(t, l.here, "wlan0", unix.IFF_TAP)
-	l.here.IP("link set wlan0 up")
-	r := l.open(t, "wlan0", 0)
-	var wg sync.WaitGroup
-	wg.Go(func() { read(t, r, nil) })
-	defer wg.Wait()
-	defer r.Stop()
-	for hardware, reason := range map[int]string{803: "ARPHRD 803", 825: "6LoWPAN", unix.ARPHRD_ETHER: ""} {
-		l.here.IP("link set wlan0 down")
-		if err := unix.IoctlSetInt(tap, unix.TUNSETLINK, hardware); err != nil {
-			t.Fatal(err)
-		}
-		l.here.IP("link set wlan0 up")
-		r.Follow(l.iface(t, "wlan0"))
-		until(t, "the reason says "+reason, func() bool {
-			s := r.Stats()
-			return strings.Contains(s.Reason, reason) && s.Up == (reason == "")
-		})
-	}
-	if a := r.Stats().Attached; a != 1 {
-		t.Errorf("attached %d times, want once", a)
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"encoding/binary"
 )
 
-// A fileBuilder builds capture files in either byte order, and marks the end of each record and block.
+// A fileBuilder builds capture files in either byte order.
 type fileBuilder struct {
 	order interface {
 		binary.ByteOrder
@@ -14,19 +14,6 @@ type fileBuilder struct {
 	}
 	modified bool // pcap: 24-byte record headers
 	b        []byte
-	marks    []fileMark
-}
-
-// A fileMark is what a file contains up to length.
-type fileMark struct{ length, packets, interfaces int }
-
-func (f *fileBuilder) mark(packets, interfaces int) *fileBuilder {
-	m := fileMark{}
-	if len(f.marks) > 0 {
-		m = f.marks[len(f.marks)-1]
-	}
-	f.marks = append(f.marks, fileMark{len(f.b), m.packets + packets, m.interfaces + interfaces})
-	return f
 }
 
 func (f *fileBuilder) u16(v ...uint16) *fileBuilder {
@@ -45,7 +32,7 @@ func (f *fileBuilder) u32(v ...uint32) *fileBuilder {
 
 func (f *fileBuilder) pcap(magic, link uint32) *fileBuilder {
 	f.modified = magic == 0xa1b2cd34
-	return f.u32(magic).u16(2, 4).u32(0, 0, 65535, link).mark(0, 1)
+	return f.u32(magic).u16(2, 4).u32(0, 0, 65535, link)
 }
 
 func (f *fileBuilder) record(data string, wire uint32) *fileBuilder {
@@ -54,7 +41,7 @@ func (f *fileBuilder) record(data string, wire uint32) *fileBuilder {
 		f.u32(7).u16(0x0800).u16(0)
 	}
 	f.b = append(f.b, data...)
-	return f.mark(1, 0)
+	return f
 }
 
 // block pads body to a multiple of four.
@@ -77,32 +64,32 @@ func (f *fileBuilder) body(fill func(*fileBuilder), data string) []byte {
 func (f *fileBuilder) section(major, minor uint16) *fileBuilder {
 	return f.block(0x0a0d0d0a, f.body(func(g *fileBuilder) {
 		g.u32(0x1a2b3c4d).u16(major, minor).u32(0xffffffff, 0xffffffff)
-	}, "")).mark(0, 0)
+	}, ""))
 }
 
 func (f *fileBuilder) iface(link uint16, snap uint32) *fileBuilder {
-	return f.block(1, f.body(func(g *fileBuilder) { g.u16(link, 0).u32(snap) }, "")).mark(0, 1)
+	return f.block(1, f.body(func(g *fileBuilder) { g.u16(link, 0).u32(snap) }, ""))
 }
 
 func (f *fileBuilder) enhanced(number uint32, data string, wire uint32, options ...byte) *fileBuilder {
 	pad := string(make([]byte, -len(data)&3))
 	return f.block(6, f.body(func(g *fileBuilder) {
 		g.u32(number, 1, 2, uint32(len(data)), wire)
-	}, data+pad+string(options))).mark(1, 0)
+	}, data+pad+string(options)))
 }
 
 func (f *fileBuilder) obsolete(number, drops uint16, data string, wire uint32) *fileBuilder {
 	return f.block(2, f.body(func(g *fileBuilder) {
 		g.u16(number, drops).u32(1, 2, uint32(len(data)), wire)
-	}, data)).mark(1, 0)
+	}, data))
 }
 
 func (f *fileBuilder) simple(data string, wire uint32) *fileBuilder {
-	return f.block(3, f.body(func(g *fileBuilder) { g.u32(wire) }, data)).mark(1, 0)
+	return f.block(3, f.body(func(g *fileBuilder) { g.u32(wire) }, data))
 }
 
 func (f *fileBuilder) other(kind uint32, body string) *fileBuilder {
-	return f.block(kind, []byte(body)).mark(0, 0)
+	return f.block(kind, []byte(body))
 }
 
 func littleFile() *fileBuilder { return &fileBuilder{order: binary.LittleEndian} }
@@ -110,10 +97,6 @@ func bigFile() *fileBuilder    { return &fileBuilder{order: binary.BigEndian} }
 
 // append adds a section of another byte order.
 func (f *fileBuilder) append(g *fileBuilder) *fileBuilder {
-	last := f.marks[len(f.marks)-1]
-	for _, m := range g.marks {
-		f.marks = append(f.marks, fileMark{last.length + m.length, last.packets + m.packets, last.interfaces + m.interfaces})
-	}
 	f.b = append(f.b, g.b...)
 	return f
 }

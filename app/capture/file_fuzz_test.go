@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzFile reads anything: the status is valid, the result does not depend on how the bytes arrive or how large the batches are,
-// and uncompressed data is read as the reference reads it.
+// FuzzFile reads anything: the status is valid, and the result does not depend on how the bytes arrive or how large the batches
+// are. That it is right is shown by the tests of app/replay, which compare files with changed bytes with an oracle.
 func FuzzFile(f *testing.F) {
 	for _, file := range smallFiles() {
 		f.Add(file.b)
@@ -28,12 +28,6 @@ func FuzzFile(f *testing.F) {
 			if d := cmp.Diff(got, slow); d != "" {
 				t.Errorf("byte by byte (-want +got):\n%s", d)
 			}
-		}
-		if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) || got.Interfaces == 1<<16 {
-			return
-		}
-		if d := cmp.Diff(reference(b), got); d != "" {
-			t.Errorf("(-reference +got):\n%s", d)
 		}
 	})
 }

@@ -53,70 +53,61 @@ func TestFile_ReadsAllFormats(t *testing.T) {
 			if d := cmp.Diff(want[name], got); d != "" {
 				t.Errorf("frames (-want +got):\n%s", d)
 			}
-			info := f.Info()
-			info.First, info.Last = time.Time{}, time.Time{} // see TestFile_Times
-			if d := cmp.Diff(capture.Info{Format: info.Format, Status: "ok", Interfaces: file.marks[len(file.marks)-1].interfaces},
-				info); d != "" {
-				t.Errorf("info (-want +got):\n%s", d)
+			if i := f.Info(); i.Status != "ok" || i.Damage != "" || i.Interfaces != 1+strings.Count(name, "ng ")*2+strings.Count(name, "both") {
+				t.Errorf("info %+v", i)
 			}
 		})
 	}
 }
 
-// Each small file is cut at each byte: the frames before the cut are read.
+// Each small file is cut at each byte: the frames before the cut are read, and more bytes never make it fewer of them.
 func TestFile_ReadsUpToCut(t *testing.T) {
 	for name, file := range smallFiles() {
 		header := 24
 		if strings.HasPrefix(name, "pcapng") {
 			header = 4
 		}
+		var before reading
+		whole, frames := 0, 0
 		for n := range len(file.b) + 1 {
-			want := struct {
-				Status              string
-				Packets, Interfaces int
-			}{Status: "cut"}
-			if n < header {
-				want.Status = "bad"
-			}
-			for _, m := range file.marks {
-				if m.length <= n {
-					want.Packets, want.Interfaces = m.packets, m.interfaces
-				}
-				if m.length == n {
-					want.Status = "ok"
-				}
-			}
 			got := readBytes(t, file.b[:n])
-			have := want
-			have.Status, have.Packets, have.Interfaces = got.Status, got.Packets, got.Interfaces
-			if d := cmp.Diff(want, have); d != "" {
-				t.Errorf("%s, %d of %d bytes (-want +got):\n%s", name, n, len(file.b), d)
+			switch {
+			case n < header && got.Status != "bad", n >= header && got.Status != "cut" && got.Status != "ok",
+				got.Packets < before.Packets, got.Packets > before.Packets && got.Status != "ok":
+				t.Errorf("%s, %d of %d bytes: %+v after %+v", name, n, len(file.b), got, before)
 			}
-			slow, _ := readCapture(t, iotest.OneByteReader(bytes.NewReader(file.b[:n])), 2)
-			if d := cmp.Diff(got, slow); d != "" {
-				t.Errorf("%s, %d bytes one by one (-want +got):\n%s", name, n, d)
+			if got.Status == "ok" {
+				whole++
 			}
-			if d := cmp.Diff(reference(file.b[:n]), got); d != "" {
-				t.Errorf("%s, %d of %d bytes (-reference +got):\n%s", name, n, len(file.b), d)
+			frames = got.Packets
+			before = got
+			if slow, _ := readCapture(t, iotest.OneByteReader(bytes.NewReader(file.b[:n])), 2); slow != got {
+				t.Errorf("%s, %d bytes one by one: %+v, at once %+v", name, n, slow, got)
 			}
+		}
+		if whole < frames+1 || before.Status != "ok" {
+			t.Errorf("%s: %d of its beginnings are whole, with %d frames; all of it is %s", name, whole, frames, before.Status)
 		}
 	}
 }
 
-// Each byte of each small file is changed in several ways.
-func TestFile_AgreesWithReference(t *testing.T) {
-	for name, file := range smallFiles() {
-		for at := range file.b {
-			for _, to := range changes(file.b[at]) {
-				b := bytes.Clone(file.b)
-				b[at] = to
-				if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
-					continue
-				}
-				if d := cmp.Diff(reference(b), readBytes(t, b)); d != "" {
-					t.Errorf("%s, byte %d is %#x (-reference +got):\n%s", name, at, to, d)
-				}
-			}
+// Info has the earliest and the latest time, for records in any order and a clock with its own resolution and offset.
+func TestFile_Times(t *testing.T) {
+	for _, f := range []*fileBuilder{littleFile(), bigFile()} {
+		options := f.body(func(g *fileBuilder) { g.u16(1, 0).u32(0).u16(2, 3) }, "eth\x00") // if_name, to be passed over
+		options = append(options, f.body(func(g *fileBuilder) { g.u16(9, 1) }, "\x09\x00\x00\x00")...)
+		offset := f.order.AppendUint64(f.body(func(g *fileBuilder) { g.u16(14, 8) }, ""), 1000)
+		f.section(1, 0).block(1, append(append(options, offset...), 0, 0, 0, 0))
+		for _, seconds := range []uint64{7, 3, 5} {
+			ticks := seconds*1e9 + 250
+			f.block(6, f.body(func(g *fileBuilder) { g.u32(0, uint32(ticks>>32), uint32(ticks), 4, 4) }, "data"))
+		}
+		file, err := capture.NewFile(bytes.NewReader(f.b), "test")
+		for err == nil {
+			_, err = file.Next(make([]capture.Frame, 10))
+		}
+		if i := file.Info(); i.Status != "ok" || !i.First.Equal(time.Unix(1003, 250)) || !i.Last.Equal(time.Unix(1007, 250)) {
+			t.Errorf("%v: %+v, want 1003 s to 1007 s and 250 ns", f.order, i)
 		}
 	}
 }
@@ -165,9 +156,6 @@ func TestFile_ReportsDamage(t *testing.T) {
 			if got.Status != c.status || damage != c.damage || got.Packets != c.packets {
 				t.Errorf("got %s, %q, %d packets; want %s, %q, %d", got.Status, damage, got.Packets, c.status, c.damage, c.packets)
 			}
-			if d := cmp.Diff(reference(c.b), got); d != "" {
-				t.Errorf("(-reference +got):\n%s", d)
-			}
 		})
 	}
 }
@@ -197,15 +185,15 @@ func TestFile_BatchStaysValid(t *testing.T) {
 		block(ng, i)
 	}
 	for name, file := range map[string]*fileBuilder{"pcap": pcap, "pcapng": ng} {
-		want := reference(file.b)
+		want, _ := readCapture(t, bytes.NewReader(file.b), 1)
 		if want.Status != "ok" || want.Packets != 24 {
-			t.Fatalf("%s: the reference says %+v", name, want)
+			t.Fatalf("%s: one by one %+v", name, want)
 		}
 		for _, n := range []int{1, 3, 100} {
 			for way, r := range map[string]io.Reader{
 				"whole": bytes.NewReader(file.b), "pieces": &pieceReader{bytes.NewReader(file.b)},
 				"halves": iotest.HalfReader(bytes.NewReader(file.b)), "end": iotest.DataErrReader(bytes.NewReader(file.b)),
-				"gzip": bytes.NewReader(gzipped(file.b)), "buffered": bufio.NewReaderSize(bytes.NewReader(file.b), 3<<20),
+				"gzip": bytes.NewReader(gzipped(file.b[:999], nil, file.b[999:])), "buffered": bufio.NewReaderSize(bytes.NewReader(file.b), 3<<20),
 			} {
 				got, damage := readCapture(t, r, n)
 				if d := cmp.Diff(want, got); d != "" {

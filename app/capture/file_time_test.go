@@ -1,10 +1,6 @@
 package capture
 
 import (
-	"bytes"
-	"encoding/binary"
-	"errors"
-	"io"
 	"math"
 	"testing"
 	"time"
@@ -45,45 +41,6 @@ func TestResolution(t *testing.T) {
 		0x80 + 63: 1 << 63, 0x80 + 64: 0, 255: 0} {
 		if got := resolution(v); got != want {
 			t.Errorf("resolution(%#x) = %d, want %d", v, got, want)
-		}
-	}
-}
-
-// Info has the earliest and the latest time, for records in any order and a clock with its own resolution and offset.
-func TestFile_Times(t *testing.T) {
-	for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
-		block := func(kind uint32, body []byte) []byte {
-			b := order.AppendUint32(nil, kind)
-			b = order.AppendUint32(b, uint32(len(body)+12))
-			return order.AppendUint32(append(b, body...), uint32(len(body)+12))
-		}
-		section := order.AppendUint32(nil, byteOrderMagic)
-		section = order.AppendUint16(section, 1)
-		section = append(order.AppendUint16(section, 0), bytes.Repeat([]byte{255}, 8)...)
-		options := order.AppendUint16(order.AppendUint16(nil, 2), 3) // if_name, to be passed over
-		options = append(options, 'e', 't', 'h', 0)
-		options = append(order.AppendUint16(order.AppendUint16(options, optionResolution), 1), 9, 0, 0, 0)
-		options = order.AppendUint64(order.AppendUint16(order.AppendUint16(options, optionOffset), 8), 1000)
-		options = append(options, 0, 0, 0, 0)
-		file := append(block(sectionHeader, section), block(interfaceBlock,
-			append(append(order.AppendUint16(nil, 1), 0, 0, 0, 0, 0, 0), options...))...)
-		for _, seconds := range []uint64{7, 3, 5} {
-			ticks := seconds*1e9 + 250
-			body := order.AppendUint32(order.AppendUint32(order.AppendUint32(nil, 0), uint32(ticks>>32)), uint32(ticks))
-			file = append(file, block(enhancedBlock, append(order.AppendUint32(order.AppendUint32(body, 4), 4), 1, 2, 3, 4))...)
-		}
-		f, err := NewFile(bytes.NewReader(file), "test")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for err == nil {
-			_, err = f.Next(make([]Frame, 10))
-		}
-		if !errors.Is(err, io.EOF) || f.Info().Status != "ok" {
-			t.Fatalf("%v, %+v", err, f.Info())
-		}
-		if i := f.Info(); !i.First.Equal(time.Unix(1003, 250)) || !i.Last.Equal(time.Unix(1007, 250)) {
-			t.Errorf("%v: from %v to %v, want 1003 s to 1007 s and 250 ns", order, i.First, i.Last)
 		}
 	}
 }

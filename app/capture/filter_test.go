@@ -72,42 +72,28 @@ func TestEthernetFilter_KeepsControlFrames(t *testing.T) {
 		control bool
 	}{
 		{"arp request", testnet.ARPRequest(someone, four, four), true},
-		{"arp reply", testnet.ARPReply(someone, four, someone, four), true},
 		{"router solicitation", testnet.RouterSolicit(someone, six), true},
-		{"router advertisement", testnet.RouterAdvert(someone, six), true},
-		{"neighbor solicitation", testnet.NeighborSolicit(someone, six, six), true},
-		{"neighbor advertisement", testnet.NeighborAdvert(someone, six, six), true},
 		{"dhcp discover", testnet.DHCP{Type: testnet.Discover, MAC: someone}.Frame(), true},
-		{"dhcp offer", testnet.DHCP{Type: testnet.Offer, MAC: someone, Your: four}.Frame(), true},
 		{"dhcp from another port", datagram(four, 30000, 67), true},
 		{"dhcp to another port", datagram(four, 67, 30000), true},
 		{"dhcpv6 solicit", testnet.DHCP6{Type: testnet.Solicit6, Ends: testnet.Ends{Src: six}}.Frame(), true},
-		{"dhcpv6 reply", testnet.DHCP6{Type: testnet.Reply6, Ends: testnet.Ends{Src: six, Dst: six}}.Frame(), true},
 		{"dhcpv6 from another port", datagram(six, 30000, 547), true},
 		{"mdns over ipv4", testnet.MDNSQuery(someone, four, "nas.local"), true},
 		{"mdns over ipv6", testnet.MDNSQuery(someone, six, "nas.local"), true},
 		{"mdns of a simple resolver", datagram(four, 40000, 5353), true},
-		{"mdns to a simple resolver", datagram(six, 5353, 40000), true},
-		{"options, 4 bytes", optioned(datagram(four, 40000, 5353), 4), true},
 		{"options, 40 bytes", optioned(datagram(four, 40000, 5353), 40), true},
 		{"first fragment", with(datagram(four, 40000, 5353), 20, 0x20, 0), true},
 		{"not to be fragmented", with(datagram(four, 40000, 5353), 20, 0x40, 0), true},
 
 		{"later fragment", with(datagram(four, 5353, 5353), 20, 0x20, 1), false},
-		{"last fragment", with(datagram(four, 5353, 5353), 20, 0x1f, 0xff), false},
 		{"port beyond the options", optioned(datagram(four, 40000, 5354), 8), false},
 		{"ports in the options", with(optioned(datagram(four, 40000, 5354), 8), 34, 0, 67, 0, 68), false},
 		{"dns", datagram(four, 53, 40000), false},
-		{"dns over ipv6", datagram(six, 40000, 53), false},
 		{"tcp with a port of ours", with(datagram(four, 5353, 5353), 23, 6), false},
-		{"tcp over ipv6", with(datagram(six, 5353, 5353), 20, 6), false},
 		{"echo request", icmp6(128), false},
-		{"multicast listener report", icmp6(132), false},
-		{"redirect", icmp6(137), false},
 		{"hop-by-hop header", extended(icmp6(135), 0), false},
 		{"fragment header", extended(datagram(six, 5353, 5353), 44), false},
 		{"destination options", extended(datagram(six, 5353, 5353), 60), false},
-		{"rarp", with(testnet.ARPRequest(someone, four, four), 12, 0x80, 0x35), false},
 		{"mpls", with(datagram(four, 5353, 5353), 12, 0x88, 0x47), false},
 		{"pppoe session", with(datagram(four, 5353, 5353), 12, 0x88, 0x64), false},
 		{"llc", with(testnet.ARPRequest(someone, four, four), 12, 0, 46), false},
@@ -115,7 +101,7 @@ func TestEthernetFilter_KeepsControlFrames(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, kinds := range [][]uint16{
-				nil, {0x8100}, {0x88a8}, {0x9100}, {0x8100, 0x8100}, {0x88a8, 0x8100}, {0x9100, 0x88a8}, {0x8100, 0x9100}, {0x8100, 0x8100, 0x8100},
+				nil, {0x8100}, {0x88a8}, {0x9100}, {0x8100, 0x8100}, {0x88a8, 0x8100}, {0x9100, 0x88a8}, {0x8100, 0x8100, 0x8100},
 			} {
 				frame := append(behind(tt.frame, kinds...), make([]byte, 1000)...) // longer than what is kept of all
 				if got := isControl(frame); got != tt.control {
@@ -173,9 +159,18 @@ func TestEthernetFilter_Numbers(t *testing.T) {
 		check(fmt.Sprintf("type %d", typ), with(icmp6(0), 54, byte(typ)), want, want)
 	}
 	for kind := range 1 << 16 {
+		if kind == 0x8100 || kind == 0x88a8 || kind == 0x9100 { // tags, behind which is a length of 0
+			continue
+		}
 		whole := kind <= 1500 || slices.Contains([]int{0x0806, 0x8847, 0x8848}, kind)
-		if kind != 0x8100 && kind != 0x88a8 && kind != 0x9100 { // tags, behind which is a length of 0
-			check(fmt.Sprintf("ethertype %#04x", kind), with(make([]byte, 100), 12, byte(kind>>8), byte(kind)), kind == 0x0806, whole)
+		frame := with(make([]byte, 100), 12, byte(kind>>8), byte(kind))
+		check(fmt.Sprintf("ethertype %#04x", kind), frame, kind == 0x0806, whole)
+		check(fmt.Sprintf("ethertype %#04x behind tags", kind), behind(frame, 0x9100, 0x88a8), kind == 0x0806, whole)
+	}
+	check("three tags", behind(datagram(four, 1, 1), 0x8100, 0x8100, 0x8100), false, true)
+	for size := range keepHeaders + 1 {
+		if kept, err := vm.Run(make([]byte, size)); err != nil || kept < size {
+			t.Errorf("of %d bytes %d are kept (%v)", size, kept, err)
 		}
 	}
 }

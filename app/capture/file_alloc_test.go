@@ -1,9 +1,7 @@
 package capture_test
 
 import (
-	"bytes"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -43,39 +41,6 @@ func TestFile_NextDoesNotAllocate(t *testing.T) {
 		}
 		if n := testing.AllocsPerRun(1000, func() { _, _ = f.Next(batch) }); n != 0 {
 			t.Errorf("Next of %s: %v allocs", name, n)
-		}
-	}
-}
-
-// BenchmarkFile reads 10,000 frames of 700 and of 64 captured bytes.
-func BenchmarkFile(b *testing.B) {
-	for _, size := range []int{700, 64} {
-		pcap, ng := littleFile().pcap(0xa1b2c3d4, 1), littleFile().section(1, 0).iface(1, 0)
-		for range 10000 {
-			pcap.record(strings.Repeat("x", size), 1500)
-			ng.enhanced(0, strings.Repeat("x", size), 1500)
-		}
-		for name, file := range map[string][]byte{"pcap": pcap.b, "pcapng": ng.b} {
-			b.Run(fmt.Sprint(name, "/", size), func(b *testing.B) {
-				b.ReportAllocs()
-				b.SetBytes(int64(len(file)))
-				batch := make([]capture.Frame, 64)
-				for b.Loop() {
-					f, err := capture.NewFile(bytes.NewReader(file), "benchmark")
-					if err != nil {
-						b.Fatal(err)
-					}
-					frames := 0
-					for err == nil {
-						var n int
-						n, err = f.Next(batch)
-						frames += n
-					}
-					if frames != 10000 {
-						b.Fatal(frames, err)
-					}
-				}
-			})
 		}
 	}
 }
