@@ -89,8 +89,8 @@ func TestDataIsListed(t *testing.T) {
 }
 
 const gpl = `
-This program is free software: you can redistribute it and/or modify it under the terms of the GNU General Public License as published by
-the Free Software Foundation, either version 3 of the License, or (at your option) any later version.
+This program is free software: you can redistribute it and/or modify it under the terms of the GNU General Public License as
+published by the Free Software Foundation, either version 3 of the License, or (at your option) any later version.
 `
 
 func TestJudge(t *testing.T) {
@@ -101,7 +101,8 @@ func TestJudge(t *testing.T) {
 	if ids, err := judge(mit, false); err != nil || !slices.Equal(ids, []string{"MIT"}) {
 		t.Errorf("our own: %v, %v", ids, err)
 	}
-	if ids, err := judge([]byte("/* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */\n"+gpl), false); err != nil || !slices.Equal(ids, []string{"BSD-3-Clause"}) {
+	either := "/* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */\n" + gpl
+	if ids, err := judge([]byte(either), false); err != nil || !slices.Equal(ids, []string{"BSD-3-Clause"}) {
 		t.Errorf("either one: %v, %v", ids, err)
 	}
 	for name, content := range map[string]string{

@@ -1,7 +1,7 @@
 #!/bin/sh
-# boot.sh INSTALLED ROOT CGROUP: becomes systemd, the first process of the namespaces (mount, PID, UTS, IPC, network) that it was started
-# in. It sees this machine's /usr, read-only, and nothing else of it. INSTALLED is the DESTDIR of `make install`, which becomes its
-# /usr/local and /etc; ROOT is an empty folder for its root; CGROUP is a cgroup of its own.
+# boot.sh INSTALLED ROOT CGROUP: becomes systemd, the first process of the namespaces (mount, PID, UTS, IPC, network) that it was
+# started in. It sees this machine's /usr, read-only, and nothing else of it. INSTALLED is the DESTDIR of `make install`, which
+# becomes its /usr/local and /etc; ROOT is an empty folder for its root; CGROUP is a cgroup of its own.
 set -eu
 installed=$1 root=$2 cgroup=$3
 

@@ -1,5 +1,5 @@
-// Package systemd tests gonetmon's units with a real systemd. It boots systemd as the first process of its own namespaces, with this
-// machine's programs and what `make install` installs, and changes nothing else.
+// Package systemd tests gonetmon's units with a real systemd. It boots systemd as the first process of its own namespaces, with
+// this machine's programs and what `make install` installs, and changes nothing else.
 package systemd
 
 import (
@@ -42,11 +42,13 @@ func boot(t *testing.T) *machine {
 	testnet.Veth(m.network, "mon0", m.peer, "peer0")
 	installed, root := t.TempDir(), t.TempDir()
 	for _, target := range []string{"build", "install"} {
-		run(t, exec.Command("make", "-C", "../..", target, "CGO_ENABLED=0", "BINARY="+filepath.Join(root, "gonetmon"), "DESTDIR="+installed))
+		run(t, exec.Command("make", "-C", "../..", target, "CGO_ENABLED=0", "BINARY="+filepath.Join(root, "gonetmon"),
+			"DESTDIR="+installed))
 	}
 	cmd := exec.Command("./boot.sh", installed, root, newCgroup(t))
 	cmd.Stdout, cmd.Stderr = &m.output, &m.output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC}
+	const namespaces = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces}
 	var err error
 	m.network.Do(func() { err = cmd.Start() })
 	if err != nil {

@@ -36,7 +36,8 @@ COMPOSE_PROFILES=alerts
 	m.write(envFile, configuration)
 	m.write("/etc/gonetmon/hosts", "192.168.2.10 printer\n")
 	// To shorten the test.
-	m.write("/etc/systemd/system/gonetmon.service.d/test.conf", "[Unit]\nStartLimitIntervalSec=0\n[Service]\nWatchdogSec=4s\nRestartSec=500ms\n")
+	m.write("/etc/systemd/system/gonetmon.service.d/test.conf",
+		"[Unit]\nStartLimitIntervalSec=0\n[Service]\nWatchdogSec=4s\nRestartSec=500ms\n")
 	m.do("chmod", "640", envFile)
 	m.do("systemctl", "daemon-reload")
 
@@ -90,7 +91,8 @@ func starts(m *machine) {
 	m.do("systemctl", "enable", "--now", "gonetmon.service")
 	m.expect(map[string]string{
 		"ActiveState": "active", "SubState": "running", "Result": "success", "StatusText": "listening on mon0, 0 devices",
-		"Type": "notify", "DynamicUser": "yes", "MemoryMax": strconv.Itoa(512 << 20), "TasksMax": "128", "LimitNOFILE": "1024", "LimitCORE": "0",
+		"Type": "notify", "DynamicUser": "yes", "MemoryMax": strconv.Itoa(512 << 20), "TasksMax": "128",
+		"LimitNOFILE": "1024", "LimitCORE": "0",
 	})
 	if status := m.do("systemctl", "status", "--no-pager", "gonetmon"); !strings.Contains(status, "Docs: man:gonetmon(8)") {
 		m.t.Errorf("no manual in\n%s", status)
@@ -120,7 +122,8 @@ func isConfined(m *machine) {
 	if n, err := strconv.Atoi(uid); err != nil || n < 61184 || n > 65519 {
 		m.t.Errorf("user %s, want a dynamic one", uid)
 	}
-	if environment := m.do("cat", process+"/environ"); !strings.Contains(environment, "GONETMON_CIDR=") || strings.Contains(environment, "secret-of-grafana") {
+	environment := m.do("cat", process+"/environ")
+	if !strings.Contains(environment, "GONETMON_CIDR=") || strings.Contains(environment, "secret-of-grafana") {
 		m.t.Errorf("its environment lacks the configuration, or has Grafana's password: %q", environment)
 	}
 	exposure := m.do("systemd-analyze", "security", "--no-pager", "--threshold=18", "gonetmon.service")
@@ -252,6 +255,9 @@ func networkdBringsInterfaceUp(m *machine) {
 	var received atomic.Uint64
 	testnet.Tap(m.peer, "peer0", func([]byte) { received.Add(1) })
 	m.awaitReady(http.StatusServiceUnavailable)
+	m.until("the status says so", func() bool {
+		return strings.HasPrefix(m.show("StatusText"), "waiting for mon0 (interface is down), ")
+	})
 	m.do("systemctl", "start", "systemd-networkd.service")
 	m.awaitReady(http.StatusOK)
 	time.Sleep(2 * time.Second) // longer than duplicate address detection

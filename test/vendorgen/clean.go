@@ -30,7 +30,8 @@ var toASCII = strings.NewReplacer(
 // legalForm matches the legal form at the end of a name. Forms of two letters (AB, AG, BV, SA …) stay: too often they are
 // part of the name.
 var legalForm = regexp.MustCompile(`(?i)(,? an? .* company|[\s,.;&]*\b(` +
-	`gmbh\s*&\s*co\.?,?\s*kg|g?mbh|limited liability company|l\.l\.c|private limited|pvt\.?\s*ltd|inc|incorporated|incorporation|corp|corporate|corporation|co|company|` +
+	`gmbh\s*&\s*co\.?,?\s*kg|g?mbh|limited liability company|l\.l\.c|private limited|pvt\.?\s*ltd|inc|incorporated|` +
+	`incorporation|corp|corporate|corporation|co|company|` +
 	`ltd|limited|limted|llc|llp|plc|pte|pty|sdn|bhd|berhad|ltda|lda|bvba|kft|zrt|uab|jsc|aps|sarl|sas|` +
 	`s\.?\s?p\.?\s?a|s\.?\s?r\.?\s?l))[\s,.;&]*$`)
 

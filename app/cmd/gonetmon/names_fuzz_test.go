@@ -37,18 +37,21 @@ var arrivals = []func(r *device.Registry, raw []byte) []error{
 		return learn(r, testnet.DHCP{Type: testnet.Request, MAC: namedMAC, Client: namedAddr, Name: string(raw)}.Frame())
 	},
 	func(r *device.Registry, raw []byte) []error { // option 81 of DHCP: flags, two codes, the name (RFC 4702)
-		return learn(r, testnet.DHCP{Type: testnet.Request, MAC: namedMAC, Client: namedAddr, Options: map[byte][]byte{81: append([]byte{0, 0, 0}, raw...)}}.Frame())
+		options := map[byte][]byte{81: append([]byte{0, 0, 0}, raw...)}
+		return learn(r, testnet.DHCP{Type: testnet.Request, MAC: namedMAC, Client: namedAddr, Options: options}.Frame())
 	},
 	func(r *device.Registry, raw []byte) []error {
-		e := testnet.Ends{SrcMAC: namedMAC, Src: namedRoute}
-		return learn(r, testnet.DHCP6{Type: testnet.Request6, DUID: append([]byte{0, 3, 0, 1}, namedMAC[:]...), Options: [][]byte{testnet.Option6(39, append([]byte{0}, raw...))}, Ends: e}.Frame())
+		return learn(r, testnet.DHCP6{Type: testnet.Request6, DUID: append([]byte{0, 3, 0, 1}, namedMAC[:]...),
+			Options: [][]byte{testnet.Option6(39, append([]byte{0}, raw...))},
+			Ends:    testnet.Ends{SrcMAC: namedMAC, Src: namedRoute}}.Frame())
 	},
 	func(r *device.Registry, raw []byte) []error {
 		b := []byte{0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0}
 		b = append(b, testnet.WireName(string(raw[:min(len(raw), 63)]), "local")...)
 		b = append(b, 0, 1, 0x80, 1, 0, 0, 0, 120, 0, 4)
 		b = append(b, namedAddr.AsSlice()...)
-		return learn(r, testnet.Datagram(testnet.Ends{SrcMAC: namedMAC, Src: namedAddr, Dst: netip.MustParseAddr("224.0.0.251")}, 5353, 5353, 255, b))
+		ends := testnet.Ends{SrcMAC: namedMAC, Src: namedAddr, Dst: netip.MustParseAddr("224.0.0.251")}
+		return learn(r, testnet.Datagram(ends, 5353, 5353, 255, b))
 	},
 	func(r *device.Registry, raw []byte) []error {
 		hosts, bad := names.ParseHosts(bytes.NewReader(append([]byte("192.168.2.7 "), raw...)))
@@ -68,8 +71,9 @@ func learn(r *device.Registry, frame []byte) []error {
 // canonical, the same in the metrics, on the page and in the report, and nothing raw is in any of them.
 func FuzzArrivingName(f *testing.F) {
 	for way := range arrivals {
-		for _, raw := range []string{"nas", "Roku.Lan.", "alexa-kitchen", "a\"b", "a\nb", "<script>alert(1)</script>", "{{7*7}}", "%s%n", "\x1b[31mred", "\xff\xfe", "a\x00b",
-			"\u202eexe.nal", "192.168.2.1", `a\b`, "x=\"1\"} 2\nnode_bytes_total{device=\"y", "localhost", "nas # <b>", "\x03nas\x03lan\x00"} {
+		for _, raw := range []string{"nas", "Roku.Lan.", "alexa-kitchen", "a\"b", "a\nb", "<script>alert(1)</script>", "{{7*7}}",
+			"%s%n", "\x1b[31mred", "\xff\xfe", "a\x00b", "\u202eexe.nal", "192.168.2.1", `a\b`,
+			"x=\"1\"} 2\nnode_bytes_total{device=\"y", "localhost", "nas # <b>", "\x03nas\x03lan\x00"} {
 			f.Add(uint8(way), []byte(raw))
 		}
 	}
@@ -83,7 +87,8 @@ func FuzzArrivingName(f *testing.F) {
 		learn(registry, testnet.NeighborAdvert(namedMAC, namedRoute, namedRoute, testnet.TargetMAC(namedMAC)))
 		bad := arrivals[int(way)%len(arrivals)](registry, raw)
 		table.Begin()
-		table.Count(traffic.IPv4, traffic.Addr{Lo: uint64(binary.BigEndian.Uint32(namedAddr.AsSlice()))}, traffic.Addr{Lo: 8<<24 | 8<<16 | 8<<8 | 8}, 1000, 1014, 1)
+		src := traffic.Addr{Lo: uint64(binary.BigEndian.Uint32(namedAddr.AsSlice()))}
+		table.Count(traffic.IPv4, src, traffic.Addr{Lo: 8<<24 | 8<<16 | 8<<8 | 8}, 1000, 1014, 1)
 		table.End()
 		registry.Update(someTime.Add(time.Second))
 		registry.FlushPending()
@@ -122,7 +127,8 @@ func FuzzArrivingName(f *testing.F) {
 		if n := strings.Count(log.String(), "\n"); n != len(bad) {
 			t.Errorf("%d lines in the log, want %d: %q", n, len(bad), log.String())
 		}
-		for what, text := range map[string]string{"metrics": exposition.String(), "page": page, "report": list.String(), "log": log.String()} {
+		all := map[string]string{"metrics": exposition.String(), "page": page, "report": list.String(), "log": log.String()}
+		for what, text := range all {
 			if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' || r == 0x7f }) {
 				t.Errorf("something raw is in the %s: %q", what, text)
 			}
