@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -22,12 +21,13 @@ type Netlink struct {
 	requests *netlink.Conn
 	events   *netlink.Conn
 	changes  chan struct{}
+	closing  chan struct{} // closed by Close
 	reading  sync.WaitGroup
 }
 
 // OpenNetlink opens the sockets, and begins to watch for changes.
 func OpenNetlink() (*Netlink, error) {
-	n := &Netlink{changes: make(chan struct{}, 1)}
+	n := &Netlink{changes: make(chan struct{}, 1), closing: make(chan struct{})}
 	var err error
 	if n.requests, err = netlink.Dial(unix.NETLINK_ROUTE, nil); err != nil {
 		return nil, fmt.Errorf("netlink socket: %w", err)
@@ -46,11 +46,12 @@ func OpenNetlink() (*Netlink, error) {
 func (n *Netlink) watch() {
 	for {
 		_, err := n.events.Receive()
-		switch {
-		case errors.Is(err, net.ErrClosed), errors.Is(err, unix.EBADF):
-			return
-		case err != nil && !errors.Is(err, unix.ENOBUFS): // an overflow counts as a change
-			time.Sleep(time.Second)
+		if err != nil && !errors.Is(err, unix.ENOBUFS) { // an overflow counts as a change
+			select {
+			case <-n.closing:
+				return
+			case <-time.After(time.Second):
+			}
 		}
 		select {
 		case n.changes <- struct{}{}:
@@ -64,6 +65,7 @@ func (n *Netlink) Changes() <-chan struct{} { return n.changes }
 
 // Close ends watching.
 func (n *Netlink) Close() error {
+	close(n.closing)
 	err := errors.Join(n.events.Close(), n.requests.Close())
 	n.reading.Wait()
 	return err
