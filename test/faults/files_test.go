@@ -46,7 +46,7 @@ func changingFiles(b *bench) string {
 	if err := write(""); err != nil {
 		b.Fatal(err)
 	}
-	d := b.start(here, "GONETMON_CIDR=192.168.0.0/16", "GONETMON_DNS_SERVERS=", "GONETMON_NAMES_FILE="+file)
+	d := b.start(here, "GONETMON_DNS_SERVERS=", "GONETMON_NAMES_FILE="+file)
 	l := b.newLoad(nil, 2000)
 	l.begin(there, 7)
 	s := testnet.NewSender(there, "in0")
