@@ -33,6 +33,8 @@ type binding struct {
 	name       string    // as configured, or that of the default route so far
 	link       Link      // Index 0: none
 	since      time.Time // when the link got the name; zero if it had it at the start
+	rival      int       // another link that has the name while ours has been renamed
+	rivalSince time.Time // since when
 	bringUpErr error     // why the link could not be brought up, if it was down
 	own        kept      // of the interface
 	lent       kept      // of the link of the default route
@@ -50,6 +52,16 @@ func (b *binding) follow(s *Snapshot, now time.Time) {
 		}
 	}
 	named, current := s.named(b.name), s.link(b.link.Index)
+	if named != nil && current != nil && named.Index != current.Index {
+		if b.rival != named.Index {
+			b.rival, b.rivalSince = named.Index, now
+		}
+		if now.Sub(b.rivalSince) < settleTime {
+			named = nil
+		}
+	} else {
+		b.rival = 0
+	}
 	switch {
 	case named != nil:
 		if named.Index != b.link.Index {

@@ -45,7 +45,8 @@ func TestTracker_FollowsInterfaces(t *testing.T) {
 		{"altname", []string{"enp3s0"}, []step{{0, "link eth0; link eno1 alt=enp2s0 alt=enp3s0", "enp3s0=3", ""}}},
 		{"two names of one interface", []string{"eno1", "enp3s0"}, []step{
 			{0, "link eno1 alt=enp3s0", "eno1=2 enp3s0=0 (the same interface is captured under another name)", "not listening"},
-			{1, "link eno1; link enp3s0", "eno1=2 enp3s0=3", ""},
+			{1, "link eno1; link enp3s0", "eno1=2 enp3s0=0 (the same interface is captured under another name)", ""},
+			{settleTime, "link eno1; link enp3s0", "eno1=2 enp3s0=3", "another interface"},
 		}},
 		{"renamed, and down under the other name", []string{"eth1"}, []step{
 			{0, "link eth1", "eth1=2", ""},
@@ -61,7 +62,10 @@ func TestTracker_FollowsInterfaces(t *testing.T) {
 		}},
 		{"another one takes the name over", []string{"eth1"}, []step{
 			{0, "link eth1", "eth1=2", ""},
-			{1, "link lan1; link eth1", "eth1=3", ""},
+			{time.Minute, "link lan1; link eth1", "eth1=2", "name=lan1"},
+			{time.Second, "link lan1; link enx0011", "eth1=2", ""},
+			{time.Second, "link lan1; link eth1 index=4", "eth1=2", ""},
+			{settleTime, "link lan1; link eth1 index=4", "eth1=4", "another interface"},
 		}},
 		{"another one has the name for a moment", []string{"eth1"}, []step{
 			{0, "link eth0", "eth1=0 (no such interface)", ""},

@@ -73,7 +73,8 @@ func TestTracker_Prefixes(t *testing.T) {
 		{"IPv4 configured", "10.0.0.0/8", "", []string{home + "addr eth0 2001:db8::1/64"}, "10.0.0.0/8,2001:db8::/64,fe80::/10"},
 		{"IPv4 and fe80::/10 configured", "10.0.0.0/8,fe80::/10", "", []string{home + "addr eth0 2001:db8::1/64"}, "10.0.0.0/8,fe80::/10,2001:db8::/64"},
 		{"only fe80::/10 configured", "fe80::/10", "", []string{home + "addr eth0 2001:db8::1/64"}, "fe80::/10,2001:db8::/64"},
-		{"IPv6 configured", "10.0.0.0/8,fd00::/8", "", []string{home + "addr eth0 2001:db8::1/64"}, "10.0.0.0/8,fd00::/8"},
+		{"only a private IPv6 prefix configured", "10.0.0.0/8,fd00::/8", "", []string{home + "addr eth0 2001:db8::1/64"}, "10.0.0.0/8,fd00::/8,2001:db8::/64,fe80::/10"},
+		{"IPv6 configured", "10.0.0.0/8,2001:db8:1::/64", "", []string{home + "addr eth0 2001:db8::1/64"}, "10.0.0.0/8,2001:db8:1::/64"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := Config{}

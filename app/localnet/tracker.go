@@ -54,9 +54,12 @@ type Kernel interface {
 	Changes() <-chan struct{} // a change may have happened
 }
 
-// LearnsIPv6 reports whether configured prefixes leave open which IPv6 addresses are ours: they have none but fe80::/10.
+// LearnsIPv6 reports whether configured prefixes leave open which IPv6 addresses are ours: they have none that an
+// internet provider may give, which are outside fe80::/10 and fc00::/7.
 func LearnsIPv6(configured []netip.Prefix) bool {
-	return !slices.ContainsFunc(configured, func(p netip.Prefix) bool { return p.Addr().Is6() && p != linkLocal })
+	return !slices.ContainsFunc(configured, func(p netip.Prefix) bool {
+		return p.Addr().Is6() && !p.Addr().IsLinkLocalUnicast() && !p.Addr().IsPrivate()
+	})
 }
 
 // A Tracker keeps where the local network is. All methods may be called at the same time.
@@ -244,6 +247,8 @@ func (t *Tracker) logInterface(s *Snapshot, before, after *binding, now capture.
 	case after.link.Index != 0 && after.link.Name != before.link.Name && !after.link.has(after.name):
 		log.Warn("the interface has another name now and is still captured", "name", after.link.Name,
 			"advice", "set GONETMON_INTERFACE="+after.link.Name)
+	case before.link.Index != 0 && after.link.Index != 0 && before.link.Index != after.link.Index:
+		log.Info("another interface has this name now", "name", after.link.Name)
 	case before.link.Index != 0 && after.link.Index == 0 && s.link(before.link.Index) != nil:
 		log.Warn("the interface had this name for a moment only and is not captured", "name", s.link(before.link.Index).Name)
 	}
