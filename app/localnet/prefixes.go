@@ -18,6 +18,24 @@ func (s *Snapshot) prefixes(index int) []netip.Prefix {
 	return all
 }
 
+// prefixesOfDefault returns the prefixes that a mirror port has: those of the link of the default route or, if that cannot be part
+// of a LAN, those of the links that can.
+func (s *Snapshot) prefixesOfDefault() (all []netip.Prefix) {
+	l := s.defaultLink(0)
+	if l == nil {
+		return nil
+	}
+	if !l.ethernet() {
+		for _, name := range s.candidates() {
+			all = append(all, s.prefixes(s.named(name).Index)...)
+		}
+	}
+	if len(all) == 0 {
+		all = s.prefixes(l.Index)
+	}
+	return all
+}
+
 // prefixesAbove returns the prefixes of a link and of everything on top of it.
 func (s *Snapshot) prefixesAbove(index int) (all []netip.Prefix) {
 	if index == 0 {

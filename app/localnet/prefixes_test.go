@@ -26,6 +26,8 @@ func TestTracker_Prefixes(t *testing.T) {
 		{"DHCPv6", "", "", []string{home + "addr eth0 2001:db8::5/128; route 2001:db8::/64 eth0"}, "192.168.1.0/24,2001:db8::/64,fe80::/10"},
 		{"DHCPv6 without a prefix on the link", "", "", []string{home + "addr eth0 2001:db8::5/128"}, "192.168.1.0/24,2001:db8::5/128,fe80::/10"},
 		{"a VPN in front", "", "eth1", []string{home + "link eth1; link wg0 tun; addr wg0 10.8.0.2/24; route 0.0.0.0/0 wg0 metric=-1"}, "192.168.1.0/24,fe80::/10"},
+		{"nothing but a VPN", "", "eth1", []string{"link eth0; addr eth0 192.168.1.5/24; link docker0; addr docker0 172.17.0.1/16; link eth1; link wg0 tun; addr wg0 10.8.0.2/24; route 0.0.0.0/0 wg0"}, "192.168.1.0/24,fe80::/10"},
+		{"no LAN but a VPN", "", "eth1", []string{"link eth1; link wg0 tun; addr wg0 10.8.0.2/24; route 0.0.0.0/0 wg0"}, "10.8.0.0/24,fe80::/10"},
 
 		{"bridge port", "", "lan1", []string{"link eth0; addr eth0 203.0.113.7/24; route 0.0.0.0/0 eth0; link br-lan kind=bridge; addr br-lan 192.168.1.1/24; link lan1 master=br-lan"},
 			"192.168.1.0/24,fe80::/10"},
