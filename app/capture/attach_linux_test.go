@@ -14,8 +14,8 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// The ring captures on the interface that it is told, and on no other: on none, on a recreated one, on one that went away and came
-// back under the same index, on another one. It repeats the reason that it is told. Waiting for an interface costs little.
+// The ring captures on the interface that it is told, and on no other: on none, on a recreated one, on one that went away and
+// came back under the same index, on another one. It repeats the reason that it is told. Waiting for an interface costs little.
 func TestRing_FollowsInterface(t *testing.T) {
 	l := newLink(t)
 	testnet.Veth(l.there, "in1", l.here, "mon1")

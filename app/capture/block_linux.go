@@ -49,9 +49,10 @@ func blockStatus(memory []byte) *unix.TpacketHdrV1 {
 }
 
 // read fills batch with the next frames. It returns their number, and the number of frames that it had to skip because their
-// headers are impossible. It also skips, uncounted, the frames that the kernel did not finish: it has left an old header there and
-// counted a drop. headroom is what precedes the data of each frame in bytes: the virtio header, or 0. link is the LINKTYPE of frames
-// that arrived while the interface was of the type hardware, which may have changed meanwhile. read is part of the hot path.
+// headers are impossible. It also skips, uncounted, the frames that the kernel did not finish: it has left an old header there
+// and counted a drop. headroom is what precedes the data of each frame in bytes: the virtio header, or 0. link is the LINKTYPE of
+// frames that arrived while the interface was of the type hardware, which may have changed meanwhile. read is part of the hot
+// path.
 func (b *block) read(batch []Frame, headroom int, hardware, link uint16) (n, broken int) {
 	next, left := b.next, b.left
 	for n < len(batch) && left > 0 {

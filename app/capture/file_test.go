@@ -53,8 +53,9 @@ func TestFile_ReadsAllFormats(t *testing.T) {
 			if d := cmp.Diff(want[name], got); d != "" {
 				t.Errorf("frames (-want +got):\n%s", d)
 			}
-			if i := f.Info(); i.Status != "ok" || i.Damage != "" || i.Interfaces != 1+strings.Count(name, "ng ")*2+strings.Count(name, "both") {
-				t.Errorf("info %+v", i)
+			interfaces := 1 + 2*strings.Count(name, "ng ") + strings.Count(name, "both")
+			if i := f.Info(); i.Status != "ok" || i.Damage != "" || i.Interfaces != interfaces {
+				t.Errorf("info %+v, want %d interfaces", i, interfaces)
 			}
 		})
 	}
@@ -193,7 +194,8 @@ func TestFile_BatchStaysValid(t *testing.T) {
 			for way, r := range map[string]io.Reader{
 				"whole": bytes.NewReader(file.b), "pieces": &pieceReader{bytes.NewReader(file.b)},
 				"halves": iotest.HalfReader(bytes.NewReader(file.b)), "end": iotest.DataErrReader(bytes.NewReader(file.b)),
-				"gzip": bytes.NewReader(gzipped(file.b[:999], nil, file.b[999:])), "buffered": bufio.NewReaderSize(bytes.NewReader(file.b), 3<<20),
+				"gzip":     bytes.NewReader(gzipped(file.b[:999], nil, file.b[999:])),
+				"buffered": bufio.NewReaderSize(bytes.NewReader(file.b), 3<<20),
 			} {
 				got, damage := readCapture(t, r, n)
 				if d := cmp.Diff(want, got); d != "" {

@@ -2,10 +2,10 @@ package capture
 
 import "golang.org/x/net/bpf"
 
-// How many bytes of a frame the kernel copies into the ring. Copying is the main cost of capturing, so frames are cut after
-// their headers: 160 bytes hold Ethernet, two tags and the longest IPv4 header, or IPv6 with a tunnel of Ethernet and IPv6, and
-// enough of the TCP header to tell how long the headers of merged segments are. A frame is kept whole if its headers may be longer
-// than that, or if it is a control frame, whose content is read.
+// How many bytes of a frame the kernel copies into the ring. Copying is the main cost of capturing, so frames are cut after their
+// headers: 160 bytes hold Ethernet, two tags and the longest IPv4 header, or IPv6 with a tunnel of Ethernet and IPv6, and enough
+// of the TCP header to tell how long the headers of merged segments are. A frame is kept whole if its headers may be longer than
+// that, or if it is a control frame, whose content is read.
 const (
 	keepHeaders = 160
 	keepAll     = 1 << 18

@@ -32,8 +32,9 @@ const (
 	minFrames = 10 // frames to look at before something is said of their shares
 )
 
-// An adviser finds out what keeps the counts from being those of the whole network, each packet once, though everything works: the
-// wrong interface, two interfaces with the same packets, frames of which the content is not understood. It logs each thing once.
+// An adviser finds out what keeps the counts from being those of the whole network, each packet once, though everything works:
+// the wrong interface, two interfaces with the same packets, frames of which the content is not understood. It logs each thing
+// once.
 type adviser struct {
 	log      *slog.Logger
 	snapshot func() *localnet.Snapshot
@@ -144,14 +145,15 @@ func aboutFrames(name string, f *meter.Findings, waited bool) (all []web.Notice)
 	case f.Frames < minFrames:
 	case unread > f.Frames/2:
 		all = append(all, web.Notice{
-			Text: fmt.Sprintf("Most frames on %s have no IP packet that gonetmon finds: %s.", name, strings.Join(kinds[:min(3, len(kinds))], ", ")),
+			Text: fmt.Sprintf("Most frames on %s have no IP packet that gonetmon finds: %s.", name,
+				strings.Join(kinds[:min(3, len(kinds))], ", ")),
 			Hint: "They are only counted as other. If a switch puts tags of its own in front of the packets, turn that off for this port.",
 		})
 	case waited && f.Others < minOthers && len(all) == 0:
 		all = append(all, web.Notice{
 			Text: name + " does not show the traffic of other machines: only this machine's own, and broadcasts and multicasts.",
-			Hint: "It is no mirror port. Set up port mirroring on the switch and plug this interface into the mirror port, or run gonetmon on " +
-				"the router: docs/interfaces.md has a table.",
+			Hint: "It is no mirror port. Set up port mirroring on the switch and plug this interface into the mirror port, or run " +
+				"gonetmon on the router: docs/interfaces.md has a table.",
 		})
 	}
 	return all

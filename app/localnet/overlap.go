@@ -80,8 +80,8 @@ func (s *Snapshot) overlap(a, b *Link, forwards func(name string) bool) Overlap 
 	return Overlap{}
 }
 
-// above describes an upper link and one below it. A bridge or bond shows what passes all its ports; the parent of a VLAN or macvlan
-// shows that and more.
+// above describes an upper link and one below it. A bridge or bond shows what passes all its ports; the parent of a VLAN or
+// macvlan shows that and more.
 func above(upper, lower *Link) Overlap {
 	switch {
 	case upper.Kind == "bridge" && lower.Master == upper.Index:
@@ -98,7 +98,8 @@ func above(upper, lower *Link) Overlap {
 
 // throughTunnel describes a tunnel and another link, which packets of the tunnel pass, too.
 func throughTunnel(tunnel, other *Link) Overlap {
-	o := Overlap{Why: fmt.Sprintf("what passes %s passes %s too, routed or inside the tunnel", tunnel.Name, other.Name), Listen: other.Name}
+	why := fmt.Sprintf("what passes %s passes %s too, routed or inside the tunnel", tunnel.Name, other.Name)
+	o := Overlap{Why: why, Listen: other.Name}
 	if tunnel.etherTunnel() {
 		o.Listen = tunnel.Name // it may be the end of a remote mirror
 	}
@@ -151,8 +152,8 @@ func (s *Snapshot) routed(l *Link) bool {
 	})
 }
 
-// Narrow returns why an interface, by its kind, cannot show what other machines send to each other, and its parent if that is known
-// here; why is "" if it can.
+// Narrow returns why an interface, by its kind, cannot show what other machines send to each other, and its parent if that is
+// known here; why is "" if it can.
 func (s *Snapshot) Narrow(name string) (why, parent string) {
 	l := s.named(name)
 	if l == nil {

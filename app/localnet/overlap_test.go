@@ -36,7 +36,8 @@ func TestSnapshot_Overlaps(t *testing.T) {
 		{"a router", "link wan; link lan; addr lan 192.168.1.1/24; addr wan 203.0.113.7/24; route 0.0.0.0/0 wan via", "wan lan", true,
 			[]string{"wan lan lan"}},
 		{"two networks, no router", "link eth0; link eth1; addr eth0 192.168.1.1/24; addr eth1 10.0.0.1/24", "eth0 eth1", false, nil},
-		{"a router's LAN, and a mirror port", "link eth0; link eth1; addr eth0 192.168.1.1/24; addr eth1 fe80::1/64", "eth0 eth1", true, nil},
+		{"a router's LAN, and a mirror port", "link eth0; link eth1; addr eth0 192.168.1.1/24; addr eth1 fe80::1/64",
+			"eth0 eth1", true, nil},
 		{"one interface twice", "link eth0 alt=enp3s0", "eth0 enp3s0", false, nil},
 		{"an absent one", "link eth0", "eth0 eth1", true, nil},
 	}

@@ -50,5 +50,6 @@ func (p *Packet) IsControl(data []byte) bool {
 
 // isControlPort reports whether a UDP port is of a control protocol.
 func isControlPort(port uint32) bool {
-	return port == portMDNS || port-portDHCPServer <= portDHCPClient-portDHCPServer || port-portDHCP6Client <= portDHCP6Server-portDHCP6Client
+	return port == portMDNS || port-portDHCPServer <= portDHCPClient-portDHCPServer ||
+		port-portDHCP6Client <= portDHCP6Server-portDHCP6Client
 }

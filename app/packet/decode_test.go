@@ -139,13 +139,10 @@ func TestDecode(t *testing.T) {
 			if p.Frames != 1 || p.Wire != uint64(wire) {
 				t.Errorf("got %d frames of %d bytes, want 1 of %d", p.Frames, p.Wire, wire)
 			}
-			src, dst := p.Ends()
+			src, dst := p.Addrs()
 			want := map[Class]string{IPv4: "192.168.2.7 8.8.8.8", IPv6: "fe80::1 ff02::2"}[tt.class]
 			if got := src.String() + " " + dst.String(); want != "" && got != want {
-				t.Errorf("got ends %s, want %s", got, want)
-			}
-			if want == "" && (src.IsValid() || dst.IsValid()) {
-				t.Errorf("got ends %s and %s of no packet", src, dst)
+				t.Errorf("got addresses %s, want %s", got, want)
 			}
 			if n := testing.AllocsPerRun(100, func() { p.Decode(tt.link, tt.frame, wire, 0) }); n != 0 {
 				t.Errorf("Decode: %v allocations", n)
@@ -219,6 +216,9 @@ func FuzzDecode(f *testing.F) {
 			}
 			if isIP := p.Class <= IPv6; isIP != (p.Reason == ReasonNone) || isIP != (p.Key() == "") || isIP != (p.Bytes > 0) {
 				t.Fatalf("%d of %x: class %v and key %q", n, data, p.Class, p.Key())
+			}
+			if p.Unread(cut); p.Class <= ARP && (p.Offset() < 0 || p.Offset() > n) {
+				t.Fatalf("%d of %x: begins at %d", n, data, p.Offset())
 			}
 			was := p
 			p.Resegment(cut, gso, size, uint16(n))

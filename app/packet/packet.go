@@ -76,8 +76,8 @@ func (p *Packet) addr(a Addr) netip.Addr {
 	return netip.AddrFrom16(b)
 }
 
-// Offset returns where in the captured bytes the IP header begins, or the ARP message. It is only valid for the classes IPv4, IPv6
-// and ARP.
+// Offset returns where in the captured bytes the IP header begins, or the ARP message. It is only valid for the classes IPv4,
+// IPv6 and ARP.
 func (p *Packet) Offset() int { return p.offset }
 
 // Key returns the reason as in the JSON of `gonetmon replay`: "short", "llc", "0x0806", "family:7", "arphrd:803", "linktype:127",

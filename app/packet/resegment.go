@@ -28,9 +28,9 @@ const (
 // transport come from the virtio header of the frame (linux/virtio_net.h): the type, the segment size in bytes, and the offset of
 // the innermost transport header in data, which is 0 if it is unknown.
 //
-// Every segment has size bytes of payload, and the last one the rest. If the offset is unknown, the headers are read from data. If
-// that is not possible (data is too short, or the encapsulation is unknown), the shortest transport header is assumed to follow.
-// If gso or size is 0, or p has no IP packet, nothing changes. Resegment does not allocate.
+// Every segment has size bytes of payload, and the last one the rest. If the offset is unknown, the headers are read from data.
+// If that is not possible (data is too short, or the encapsulation is unknown), the shortest transport header is assumed to
+// follow. If gso or size is 0, or p has no IP packet, nothing changes. Resegment does not allocate.
 func (p *Packet) Resegment(data []byte, gso uint8, size, transport uint16) {
 	if gso == 0 || size == 0 || p.Class > IPv6 || len(data) <= p.offset {
 		return

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,34 +85,44 @@ type known struct{ name, source, mac, hosts, proof string }
 
 var devicesOfCaptures = map[string][]known{
 	"home-mdns-cast.pcap": { // no ARP, no NDP
-		{"192.168.1.1", "address", "", "192.168.1.1", "only DNS to and from 192.168.1.77: 39, 41, ...; 390 and 708 are of another station than 41, so that frames would prove nothing"},
+		{"192.168.1.1", "address", "", "192.168.1.1",
+			"only DNS to and from 192.168.1.77: 39, 41, ...; 390 and 708 are of another station than 41"},
 		{"192.168.1.43", "address", "", "192.168.1.43", "only NetBIOS 612"},
-		{"192.168.1.52", "address", "f0:a3:5a:30:18:12", "192.168.1.52 fe80::4dc:edec:5b0c:a661", "MAC: mDNS queries 168, 169; no record is of it"},
-		{"192.168.1.53", "address", "c0:9a:d0:2d:62:74", "192.168.1.53 fe80::18a0:a412:8935:c01b", "MAC: mDNS queries 3, 68; no record is of it"},
-		{"gabrieles-ipad", "mdns", "8c:fe:57:23:37:e4", "192.168.1.75 fe80::4ba:91a:7817:e318", "MAC: mDNS 5, 6; name: A and AAAA 29, 30"},
+		{"192.168.1.52", "address", "f0:a3:5a:30:18:12", "192.168.1.52 fe80::4dc:edec:5b0c:a661",
+			"MAC: mDNS queries 168, 169; no record is of it"},
+		{"192.168.1.53", "address", "c0:9a:d0:2d:62:74", "192.168.1.53 fe80::18a0:a412:8935:c01b",
+			"MAC: mDNS queries 3, 68; no record is of it"},
+		{"gabrieles-ipad", "mdns", "8c:fe:57:23:37:e4", "192.168.1.75 fe80::4ba:91a:7817:e318",
+			"MAC: mDNS 5, 6; name: A and AAAA 29, 30"},
 		{"lucas-imac", "mdns", "28:37:37:00:6d:c8", "192.168.1.77", "MAC and name: A in mDNS 11, TTL 255"},
 		{"sonos7828ca05facc", "mdns", "78:28:ca:05:fa:cc", "192.168.1.69", "MAC and name: A in mDNS 4"},
 	},
 	"home-roku-ra.pcap": {
-		{"10.0.0.1", "address", "2c:7e:81:b0:4a:a1", "10.0.0.1 fe80::2e7e:81ff:feb0:4aa1", "MAC: ARP request 276, router advertisement 9"},
-		{"10.0.0.151", "address", "", "10.0.0.151", "only TCP from 4 on and SSDP answers from 411 on: a Roku, but no control frame is of it"},
-		{"10.0.0.213", "address", "18:81:0e:46:8e:c8", "10.0.0.213 fe80::408:3e45:3abc:1552", "MAC: ARP reply 101, mDNS queries 96, 97; no record is of it"},
+		{"10.0.0.1", "address", "2c:7e:81:b0:4a:a1", "10.0.0.1 fe80::2e7e:81ff:feb0:4aa1",
+			"MAC: ARP request 276, router advertisement 9"},
+		{"10.0.0.151", "address", "", "10.0.0.151",
+			"only TCP from 4 on and SSDP answers from 411 on: a Roku, but no control frame is of it"},
+		{"10.0.0.213", "address", "18:81:0e:46:8e:c8", "10.0.0.213 fe80::408:3e45:3abc:1552",
+			"MAC: ARP reply 101, mDNS queries 96, 97; no record is of it"},
 		{"79d88e83-725c-b71b-bad0-5862d5b22386", "mdns", "a4:77:33:8c:f1:40", "10.0.0.149", "MAC: mDNS query 580; name: A in 582"},
 		{"ndpi", "mdns", "34:36:3b:cf:75:28", "10.0.0.227", "MAC: ARP request 100, reply 277; name: A in mDNS 102"},
 	},
 	"hue-setup.pcap": {
 		{"10.10.10.1", "address", "00:b5:6d:06:08:ba", "10.10.10.1", "MAC: ARP reply 18, request 260"},
 		{"10.10.10.30", "address", "38:0b:40:ef:85:41", "10.10.10.30", "MAC: ARP reply 138"},
-		{"philips-hue", "dhcp", "00:17:88:24:76:ff", "10.10.10.6 fe80::217:88ff:fe24:76ff", "name: DHCP discover 11, ack 16; MAC: that, ARP announcement 26, neighbor solicitation 4, mDNS 64, 65"},
+		{"philips-hue", "dhcp", "00:17:88:24:76:ff", "10.10.10.6 fe80::217:88ff:fe24:76ff",
+			"name: DHCP discover 11, ack 16; MAC: that, ARP announcement 26, neighbor solicitation 4, mDNS 64, 65"},
 	},
 	"camera-setup.pcap": {
 		{"10.10.10.1", "address", "28:b2:bd:c3:41:79", "10.10.10.1", "MAC: ARP reply 28, request 128"},
 		{"10.10.10.28", "address", "bc:f5:ac:f4:c0:9d", "10.10.10.28", "MAC: it is the target of ARP reply 130"},
-		{"dcs-935l", "dhcp", "b0:c5:54:25:5b:0e", "10.10.10.37", "name: DHCP discover 17, request 19 for 10.10.10.37; MAC: ARP request 27; mDNS from 52 on has four names more"},
+		{"dcs-935l", "dhcp", "b0:c5:54:25:5b:0e", "10.10.10.37",
+			"name: DHCP discover 17, request 19 for 10.10.10.37; MAC: ARP request 27; mDNS from 52 on has four names more"},
 	},
 	"alexa.pcapng": {
 		{"172.16.42.1", "address", "00:c0:ca:91:a3:ef", "172.16.42.1", "MAC: ARP reply 14, request 2590"},
-		{"android-1c1335ec95a27318", "dhcp", "78:f8:82:d3:fb:c2", "172.16.42.216 fe80::7af8:82ff:fed3:fbc2", "name: DHCP request 7; MAC: ack 9, ARP request 12, neighbor solicitation 3, router solicitation 10"},
+		{"android-1c1335ec95a27318", "dhcp", "78:f8:82:d3:fb:c2", "172.16.42.216 fe80::7af8:82ff:fed3:fbc2",
+			"name: DHCP request 7; MAC: ack 9, ARP request 12, neighbor solicitation 3, router solicitation 10"},
 	},
 	"sonos.pcapng": { // TCP and UDP from one to one, nothing else
 		{"192.168.1.29", "address", "", "192.168.1.29", "only TCP 1-44"},
@@ -130,17 +139,21 @@ var devicesWithoutCIDR = map[string]struct {
 }{
 	"hue-setup.pcap": {"", []known{
 		devicesOfCaptures["hue-setup.pcap"][0], devicesOfCaptures["hue-setup.pcap"][1],
-		{"philips-hue", "dhcp", "00:17:88:24:76:ff", "10.10.10.6 fdd9:fbb:a067::1 fe80::217:88ff:fe24:76ff", "as above; fdd9:fbb:a067::1: neighbor solicitation 25, AAAA in mDNS 64; it sends and receives nothing"},
+		{"philips-hue", "dhcp", "00:17:88:24:76:ff", "10.10.10.6 fdd9:fbb:a067::1 fe80::217:88ff:fe24:76ff",
+			"as above; fdd9:fbb:a067::1: neighbor solicitation 25, AAAA in mDNS 64; it sends and receives nothing"},
 	}},
 	"camera-setup.pcap": {"", []known{
 		devicesOfCaptures["camera-setup.pcap"][0], devicesOfCaptures["camera-setup.pcap"][1],
 		{"192.168.0.1", "address", "", "192.168.0.1", "only DNS 30, by way of 10.10.10.1; nobody answers ARP 9 and 13"},
-		{"dcs-935l", "dhcp", "b0:c5:54:25:5b:0e", "10.10.10.37 192.168.0.20", "as above; 192.168.0.20: mDNS 5, ARP request 9, both before DHCP 17"},
+		{"dcs-935l", "dhcp", "b0:c5:54:25:5b:0e", "10.10.10.37 192.168.0.20",
+			"as above; 192.168.0.20: mDNS 5, ARP request 9, both before DHCP 17"},
 	}},
 	"home-roku-ra.pcap": {"2601:646:8402:44b0::/64", devicesOfCaptures["home-roku-ra.pcap"]}, // nobody uses the prefix
 	"ipv6.pcap": {"3ffe:507:0:1::/64", []known{
-		{"3ffe:507:0:1:200:86ff:fe05:80da", "address", "00:00:86:05:80:da", "3ffe:507:0:1:200:86ff:fe05:80da fe80::200:86ff:fe05:80da", "MAC: neighbor solicitations 3, 9"},
-		{"3ffe:507:0:1:260:97ff:fe07:69ea", "address", "00:60:97:07:69:ea", "3ffe:507:0:1:260:97ff:fe07:69ea fe80::260:97ff:fe07:69ea", "MAC: neighbor solicitations 5, 11"},
+		{"3ffe:507:0:1:200:86ff:fe05:80da", "address", "00:00:86:05:80:da", "3ffe:507:0:1:200:86ff:fe05:80da fe80::200:86ff:fe05:80da",
+			"MAC: neighbor solicitations 3, 9"},
+		{"3ffe:507:0:1:260:97ff:fe07:69ea", "address", "00:60:97:07:69:ea", "3ffe:507:0:1:260:97ff:fe07:69ea fe80::260:97ff:fe07:69ea",
+			"MAC: neighbor solicitations 5, 11"},
 	}},
 }
 
@@ -213,71 +226,7 @@ func addTally(a, b replay.TallyHost) replay.TallyHost {
 	return replay.TallyHost{
 		InBytes: a.InBytes + b.InBytes, InLANBytes: a.InLANBytes + b.InLANBytes, InPackets: a.InPackets + b.InPackets,
 		InWireBytes: a.InWireBytes + b.InWireBytes, OutBytes: a.OutBytes + b.OutBytes, OutLANBytes: a.OutLANBytes + b.OutLANBytes,
-		OutMulticastBytes: a.OutMulticastBytes + b.OutMulticastBytes, OutPackets: a.OutPackets + b.OutPackets, OutWireBytes: a.OutWireBytes + b.OutWireBytes,
-	}
-}
-
-// A device with names in the list of those that the captures announce is called by one of them.
-func TestDevicesOfNames(t *testing.T) {
-	t.Parallel()
-	dir, tallies := captures.Expected(t)
-	list, err := os.ReadFile(filepath.Join(dir, "names.tsv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	type key struct{ capture, of string } // an address or a MAC
-	called := map[key][]string{}
-	told := map[key]bool{} // addresses with traffic
-	for i, line := range strings.Split(strings.TrimSpace(string(list)), "\n") {
-		f := strings.Split(line, "\t")
-		if i == 0 {
-			if want := "capture how from name address (dhcp: client) requested assigned detail seen"; strings.Join(f, " ") != want {
-				t.Fatalf("names.tsv has the columns %q", f)
-			}
-			continue
-		}
-		file, how, from, detail := f[0], f[1], f[2], f[7]
-		name := strings.TrimSuffix(strings.ToLower(f[3]), ".local")
-		addrs := []string{f[4], f[6]}
-		if how == "dhcp" {
-			called[key{file, from}] = append(called[key{file, from}], name)
-			if detail == "type 3" { // of a discover it would be a wish
-				addrs = append(addrs, f[5])
-			}
-		}
-		for _, a := range addrs {
-			if addr, err := netip.ParseAddr(a); err == nil {
-				called[key{file, a}] = append(called[key{file, a}], name)
-				if _, ok := tallies[file].Hosts[addr]; ok {
-					told[key{file, a}] = true
-				}
-			}
-		}
-	}
-	if len(told) < 11 {
-		t.Errorf("only %d addresses with traffic have names: %v", len(told), told)
-	}
-	for file, tally := range tallies {
-		t.Run(file, func(t *testing.T) {
-			of := map[string]string{}
-			for _, d := range replayDevices(t, devicesConfig(tally.CIDRs...), filepath.Join(dir, file)) {
-				names := called[key{file, d.MAC}]
-				for _, host := range d.Hosts {
-					if of[host] != "" {
-						t.Errorf("%s is of %s and of %s", host, of[host], d.Device)
-					}
-					of[host] = d.Device
-					names = append(slices.Clone(names), called[key{file, host}]...)
-				}
-				if slices.ContainsFunc(d.Hosts, func(host string) bool { return told[key{file, host}] }) && !slices.Contains(names, d.Device) {
-					t.Errorf("%v is called %s (%s), not one of %q", d.Hosts, d.Device, d.Source, names)
-				}
-			}
-			for host := range tally.Hosts {
-				if of[host.String()] == "" {
-					t.Errorf("%s is of no device", host)
-				}
-			}
-		})
+		OutMulticastBytes: a.OutMulticastBytes + b.OutMulticastBytes, OutPackets: a.OutPackets + b.OutPackets,
+		OutWireBytes: a.OutWireBytes + b.OutWireBytes,
 	}
 }

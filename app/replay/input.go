@@ -13,8 +13,8 @@ import (
 // standardInput is the name that stands for standard input instead of a file.
 const standardInput = "-"
 
-// maxAhead is how many bytes of a stream are searched for announcements before it is counted. Routers announce a prefix about every
-// ten minutes (RFC 4861, 6.2.1).
+// maxAhead is how many bytes of a stream are searched for announcements before it is counted. Routers announce a prefix about
+// every ten minutes (RFC 4861, 6.2.1).
 const maxAhead = 32 << 20
 
 // An input is a file to count, or a stream, which can be read only once.

@@ -19,7 +19,8 @@ import (
 func TestRun_PrefixesOfWholeFile(t *testing.T) {
 	host := netip.MustParseAddr("2001:db8:5::7")
 	advertises := func(p *tape) {
-		p.add(testnet.RouterAdvert([6]byte{2}, netip.MustParseAddr("fe80::1"), testnet.PrefixInfo(netip.MustParsePrefix("2001:db8:5::/64"), time.Hour)))
+		p.add(testnet.RouterAdvert([6]byte{2}, netip.MustParseAddr("fe80::1"),
+			testnet.PrefixInfo(netip.MustParsePrefix("2001:db8:5::/64"), time.Hour)))
 	}
 	early, late, none := newTape(t), newTape(t), newTape(t)
 	none.data(host.String(), 1000)

@@ -93,7 +93,8 @@ func TestRun_MadeCaptures(t *testing.T) {
 	const server = "192.168.2.1 address - [192.168.2.1] 0"
 	prefix := func(p *tape) {
 		p.data("2001:db8:5::7", 1000)
-		p.add(testnet.RouterAdvert(mac(1), ip("fe80::1"), testnet.SourceMAC(mac(1)), testnet.PrefixInfo(netip.MustParsePrefix("2001:db8:5::/64"), time.Hour),
+		p.add(testnet.RouterAdvert(mac(1), ip("fe80::1"), testnet.SourceMAC(mac(1)),
+			testnet.PrefixInfo(netip.MustParsePrefix("2001:db8:5::/64"), time.Hour),
 			testnet.PrefixInfo(netip.MustParsePrefix("2001:db8:6::/64"), 0)))
 		p.at = p.at.Add(24 * time.Hour) // long after the prefix has expired
 		p.sends("2001:db8:5::7 2001:db8:6::7 192.168.2.7")
@@ -125,9 +126,11 @@ func TestRun_MadeCaptures(t *testing.T) {
 			p.lease(mac(4), "192.168.2.10", "nas.home.arpa")
 			p.sends("192.168.2.7 192.168.2.8 192.168.2.9 192.168.2.10")
 		}, func(c *replay.Config) {
-			c.Hosts, _ = names.ParseHosts(strings.NewReader("192.168.2.7 Laptop\n00:17:88:00:00:02 laptop # by radio\n00-17-88-00-00-03 printer\n"))
+			c.Hosts, _ = names.ParseHosts(strings.NewReader("192.168.2.7 Laptop\n" +
+				"00:17:88:00:00:02 laptop # by radio\n00-17-88-00-00-03 printer\n"))
 			c.StripDomains = []string{"home.arpa"}
-		}, []string{server, "laptop file 02 [192.168.2.7 192.168.2.8] 200", "nas dhcp 04 [192.168.2.10] 100", "printer file 03 [192.168.2.9] 100"}},
+		}, []string{server, "laptop file 02 [192.168.2.7 192.168.2.8] 200", "nas dhcp 04 [192.168.2.10] 100",
+			"printer file 03 [192.168.2.9] 100"}},
 		{"control frames with tags", func(p *tape) {
 			add := func(frame []byte, tags ...uint16) { p.add(testnet.Tagged(frame, tags...)) }
 			add(testnet.ARPRequest(mac(1), ip("192.168.2.7"), ip("192.168.2.1")), 5)
@@ -142,20 +145,24 @@ func TestRun_MadeCaptures(t *testing.T) {
 		}, nil, []string{"ipad mdns 02 [192.168.2.8] 400", "tv dhcp 01 [192.168.2.7 fe80::7] 800"}},
 		{"a name and an address of DHCPv6", func(p *tape) {
 			client := testnet.Ends{SrcMAC: mac(5), Src: ip("fe80::5")}
-			p.add(testnet.DHCP6{Type: testnet.Request6, DUID: []byte("duid"), Name: "Printer.lan", Options: [][]byte{testnet.IANA(ip("2001:db8:2::50"), time.Hour)}, Ends: client}.Frame())
-			p.add(testnet.DHCP6{Type: testnet.Reply6, DUID: []byte("duid"), Options: [][]byte{testnet.IANA(ip("2001:db8:2::50"), time.Hour)},
-				Ends: testnet.Ends{SrcMAC: mac(1), DstMAC: mac(5), Src: ip("fe80::1"), Dst: ip("fe80::5")}}.Frame())
+			p.add(testnet.DHCP6{Type: testnet.Request6, DUID: []byte("duid"), Name: "Printer.lan",
+				Options: [][]byte{testnet.IANA(ip("2001:db8:2::50"), time.Hour)}, Ends: client}.Frame())
+			p.add(testnet.DHCP6{Type: testnet.Reply6, DUID: []byte("duid"),
+				Options: [][]byte{testnet.IANA(ip("2001:db8:2::50"), time.Hour)},
+				Ends:    testnet.Ends{SrcMAC: mac(1), DstMAC: mac(5), Src: ip("fe80::1"), Dst: ip("fe80::5")}}.Frame())
 			p.sends("2001:db8:2::50 fe80::5")
 		}, nil, []string{"fe80::1 address - [fe80::1] 0", "printer.lan dhcp 05 [2001:db8:2::50 fe80::5] 200"}},
 		{"a prefix that a router announces is local in the whole file", prefix, func(c *replay.Config) { c.Prefixes = nil },
-			[]string{"192.168.2.7 address - [192.168.2.7] 100", "2001:db8:5::7 address - [2001:db8:5::7] 1100", "fe80::1 address 01 [fe80::1] 0"}},
+			[]string{"192.168.2.7 address - [192.168.2.7] 100", "2001:db8:5::7 address - [2001:db8:5::7] 1100",
+				"fe80::1 address 01 [fe80::1] 0"}},
 		{"but not if the local prefixes are configured", prefix, nil,
 			[]string{"192.168.2.7 address - [192.168.2.7] 100", "fe80::1 address 01 [fe80::1] 0"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newTape(t)
 			tt.tape(p)
-			c := devicesConfig(netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("2001:db8:2::/64"))
+			c := devicesConfig(netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("fe80::/10"),
+				netip.MustParsePrefix("2001:db8:2::/64"))
 			if tt.config != nil {
 				tt.config(&c)
 			}

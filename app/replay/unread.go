@@ -34,8 +34,8 @@ func (u *unread) add(f *capture.Frame) {
 // maxKinds is how many kinds of frames one line names.
 const maxKinds = 3
 
-// warn writes a line for each thing in the file name that a user must know to understand the counts: frames of link types that are
-// not read; copies of a remote mirror; and, if they are the larger part, frames in which no IP packet was found.
+// warn writes a line for each thing in the file name that a user must know to understand the counts: frames of link types that
+// are not read; copies of a remote mirror; and, if they are the larger part, frames in which no IP packet was found.
 func (u *unread) warn(w io.Writer, name string) {
 	line := func(n uint64, text string, args ...any) {
 		_, _ = fmt.Fprintf(w, "gonetmon: %s: %d of %d frames %s\n", name, n, u.frames, fmt.Sprintf(text, args...))
