@@ -12,6 +12,10 @@ const (
 	// maxAnnounced is how many prefixes that routers announce are kept: a home has few.
 	maxAnnounced = 32
 
+	// maxEvictions is how many of them may make room for others in a minute: forged announcements must not change the prefixes
+	// all the time.
+	maxEvictions = 128
+
 	// keptLifetime is how long a prefix stays local although a router withdraws it, as anybody could (RFC 4862, 5.5.3).
 	keptLifetime = 2 * time.Hour
 
@@ -34,8 +38,7 @@ type announcement struct {
 	until time.Time
 }
 
-// add takes an announcement. If there are too many, the prefix that was not heard of for the longest time makes room, but only
-// maxAnnounced times in minLifetime: forged announcements must not change the prefixes all the time.
+// add takes an announcement. If there are too many, the prefix that was not heard of for the longest time makes room.
 func (a *announced) add(now time.Time, p netip.Prefix, lifetime time.Duration) {
 	old, known := a.prefixes[p]
 	switch {
@@ -45,10 +48,10 @@ func (a *announced) add(now time.Time, p netip.Prefix, lifetime time.Duration) {
 		lifetime = max(lifetime, min(keptLifetime, old.until.Sub(now)))
 	}
 	if !known && len(a.prefixes) >= maxAnnounced {
-		if now.Sub(a.since) >= minLifetime {
+		if now.Sub(a.since) >= time.Minute {
 			a.since, a.evicted = now, 0
 		}
-		if a.full = true; a.evicted >= maxAnnounced {
+		if a.full = true; a.evicted >= maxEvictions {
 			return
 		}
 		a.evicted++

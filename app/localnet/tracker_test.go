@@ -73,7 +73,7 @@ func TestTracker_ForgedAnnouncements(t *testing.T) {
 			t.Fatalf("%d prefixes", n)
 		}
 	}
-	if limit := 2 * maxAnnounced * (seconds/int(minLifetime/time.Second) + 1); changes == 0 || changes > limit {
+	if limit := maxAnnounced + maxEvictions*(seconds/60+1); changes == 0 || changes > limit {
 		t.Errorf("%d changes in an hour, want at most %d", changes, limit)
 	}
 }
