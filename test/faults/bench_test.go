@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -268,21 +267,13 @@ func (d *daemon) terminate() time.Duration {
 	return took
 }
 
-// signal sends the daemon a signal.
-func (d *daemon) signal(s os.Signal) {
-	d.b.Helper()
-	if err := d.Cmd.Process.Signal(s); err != nil {
-		d.b.Fatal(err)
-	}
-}
-
 // whileStopped calls fn while the daemon is stopped.
 func (d *daemon) whileStopped(fn func()) {
 	d.b.Helper()
 	d.pause(true)
-	d.signal(syscall.SIGSTOP)
+	_ = d.Cmd.Process.Signal(syscall.SIGSTOP)
 	fn()
-	d.signal(syscall.SIGCONT)
+	_ = d.Cmd.Process.Signal(syscall.SIGCONT)
 	d.waitStatus("healthz", 200, "")
 	d.pause(false)
 }

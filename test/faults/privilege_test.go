@@ -32,43 +32,23 @@ const dropped = `msg="privileges dropped" uid=%s gid=%[1]s capabilities=none sec
 
 // privilegeCases are ways to start gonetmon.
 var privilegeCases = []struct {
-	name string
-	wrap []string
-	uid  string // afterwards
-	log  string // a part of it
-	run  func(b *bench, here *testnet.Namespace, wrap []string) *daemon
+	name      string
+	wrap      []string
+	uid       string // afterwards
+	log       string // a part of it
+	capable   bool   // the program has CAP_NET_RAW
+	noSeccomp bool   // the kernel has no system call filter
+	down      bool   // the interface is down
 }{
 	{name: "root", uid: "65534", log: fmt.Sprintf(dropped, "65534", "true")},
 	{name: "root, as compose", wrap: asRoot(",+net_raw,+net_admin,+setuid,+setgid"), uid: "65534",
 		log: fmt.Sprintf(dropped, "65534", "true")},
 	{name: "root, CAP_NET_RAW", wrap: asRoot(",+net_raw"), uid: "0", log: `level=WARN msg="still uid 0`},
 	{name: "user, CAP_NET_RAW", wrap: asUser("net_raw"), uid: "1234", log: fmt.Sprintf(dropped, "1234", "true")},
-	{name: "program, CAP_NET_RAW", uid: "1234", log: fmt.Sprintf(dropped, "1234", "true"),
-		wrap: []string{"setpriv", "--reuid=1234", "--regid=1234", "--clear-groups"},
-		run: func(b *bench, here *testnet.Namespace, wrap []string) *daemon {
-			b.useCapableProgram()
-			return b.startBy(here, wrap, nil)
-		}},
-	{name: "no seccomp", uid: "65534", log: fmt.Sprintf(dropped, "65534", "false"),
-		run: func(b *bench, here *testnet.Namespace, _ []string) (d *daemon) {
-			testnet.WithSyscallError(b, unix.SYS_SECCOMP, unix.ENOSYS, func() { d = b.start(here) })
-			return d
-		}},
-	{name: "interface down", wrap: asUser("net_raw"), uid: "1234", log: "CAP_NET_ADMIN",
-		run: func(b *bench, here *testnet.Namespace, wrap []string) *daemon {
-			here.IP("link set mon0 down")
-			d := b.startBy(here, wrap, nil)
-			d.waitStatus("readyz", 503, "mon0: interface is down")
-			d.whileDisturbed(func() { here.IP("link set mon0 up") })
-			return d
-		}},
-}
-
-// useCapableProgram makes the bench start a copy of the program that has CAP_NET_RAW whoever starts it.
-func (b *bench) useCapableProgram() {
-	b.Helper()
-	b.binary = testnet.CopyProgram(b, b.binary)
-	testnet.SetCapabilities(b, b.binary, 1<<unix.CAP_NET_RAW)
+	{name: "program, CAP_NET_RAW", wrap: []string{"setpriv", "--reuid=1234", "--regid=1234", "--clear-groups"}, uid: "1234",
+		log: fmt.Sprintf(dropped, "1234", "true"), capable: true},
+	{name: "no seccomp", uid: "65534", log: fmt.Sprintf(dropped, "65534", "false"), noSeccomp: true},
+	{name: "interface down", wrap: asUser("net_raw"), uid: "1234", log: "CAP_NET_ADMIN", down: true},
 }
 
 func privileges(b *bench) string {
@@ -82,11 +62,21 @@ func privileges(b *bench) string {
 			return b.keepPrivileges(here)
 		}
 		c := privilegeCases[i-1]
+		if c.capable {
+			b.useCapableProgram()
+		}
+		if c.down {
+			here.IP("link set mon0 down")
+		}
 		var d *daemon
-		if c.run != nil {
-			d = c.run(b, here, c.wrap)
+		if start := func() { d = b.startBy(here, c.wrap, nil) }; c.noSeccomp {
+			testnet.WithSyscallError(b, unix.SYS_SECCOMP, unix.ENOSYS, start)
 		} else {
-			d = b.startBy(here, c.wrap, nil)
+			start()
+		}
+		if c.down {
+			d.waitStatus("readyz", 503, "mon0: interface is down")
+			d.whileDisturbed(func() { here.IP("link set mon0 up") })
 		}
 		d.waitStatus("readyz", 200, "")
 		s := testnet.NewSender(there, "in0")
@@ -102,7 +92,7 @@ func privileges(b *bench) string {
 		for _, set := range []string{"CapEff", "CapPrm", "CapInh", "CapAmb"} {
 			want[set] = "0000000000000000"
 		}
-		if c.name != "no seccomp" {
+		if !c.noSeccomp {
 			want["Seccomp"] = "2"
 		}
 		for _, status := range d.threads() {
@@ -114,6 +104,13 @@ func privileges(b *bench) string {
 		}
 		return d.finish(s.Sent).String()
 	})
+}
+
+// useCapableProgram makes the bench start a copy of the program that has CAP_NET_RAW whoever starts it.
+func (b *bench) useCapableProgram() {
+	b.Helper()
+	b.binary = testnet.CopyProgram(b, b.binary)
+	testnet.SetCapabilities(b, b.binary, 1<<unix.CAP_NET_RAW)
 }
 
 // threads returns what the kernel says of each thread of the daemon (proc_pid_status(5)).

@@ -3,7 +3,6 @@ package faults
 import (
 	"fmt"
 	"slices"
-	"syscall"
 	"time"
 
 	"gonetmon/test/testnet"
@@ -57,7 +56,7 @@ func kill(b *bench) string {
 		l.begin(there, 1)
 		time.Sleep(100 * time.Millisecond)
 		d.watcher.close()
-		d.signal(syscall.SIGKILL)
+		_ = d.Cmd.Process.Kill()
 		<-d.Ended
 		l.end()
 		if p := here.Promiscuity("mon0"); p != 0 {
@@ -71,13 +70,7 @@ func kill(b *bench) string {
 		took = append(took, time.Since(begin))
 		s := testnet.NewSender(there, "in0")
 		s.SendAll(testnet.Conversation(1000), processRate)
-		d.waitReached(s.Sent)
-		d.watcher.close()
-		f := d.stop()
-		if f.frames+f.drops != s.Sent {
-			b.Errorf("after a restart: %d read + %d dropped, %d sent", f.frames, f.drops, s.Sent)
-		}
-		missing += int64(s.Sent - f.frames - f.drops)
+		missing += d.finish(s.Sent).missing
 	}
 	return fmt.Sprintf("%d times; answers again after %s (median), %s (max); identity error %d", runs, ms(percentile(50, took)),
 		ms(slices.Max(took)), missing)

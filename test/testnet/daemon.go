@@ -160,24 +160,6 @@ func (d *Daemon) Metrics() map[string]float64 {
 	return ParseMetrics(d.tb, body)
 }
 
-// WaitFrames waits until the daemon's page shows n frames of mon0 that reached the socket, read or dropped, and returns the page.
-func (d *Daemon) WaitFrames(n uint64) map[string]float64 {
-	d.tb.Helper()
-	var m map[string]float64
-	d.Until(fmt.Sprintf("%d frames on the page", n), func() bool {
-		m = d.Metrics()
-		return uint64(m[`gonetmon_capture_packets_total{interface="mon0"}`]+m[`gonetmon_capture_drops_total{interface="mon0"}`]) >= n
-	})
-	// The registry takes in what was counted within a second, and shows devices when they have waited for their names.
-	// Hosts that only received IPv6 packets are not shown at all.
-	time.Sleep(1100 * time.Millisecond)
-	m = d.Metrics()
-	for begin := time.Now(); m["gonetmon_waiting_bytes"] > 0 && time.Since(begin) < 5*time.Second; m = d.Metrics() {
-		time.Sleep(100 * time.Millisecond)
-	}
-	return m
-}
-
 // Stop sends SIGTERM and returns the exit status and how long it took.
 func (d *Daemon) Stop() (int, time.Duration) {
 	d.tb.Helper()

@@ -2,6 +2,7 @@ package testnet
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -157,4 +158,18 @@ func NewPair(tb testing.TB) (here, there *Namespace) {
 	here, there = NewNamespace(tb), NewNamespace(tb)
 	Veth(there, "in0", here, "mon0")
 	return here, there
+}
+
+// Promiscuity returns how many sockets keep an interface of the namespace promiscuous (ip-link(8), -details).
+func (n *Namespace) Promiscuity(iface string) int {
+	n.tb.Helper()
+	out, err := exec.Command("ip", "-n", n.Name, "-details", "-json", "link", "show", iface).Output()
+	if err != nil {
+		n.tb.Fatalf("ip link show %s: %v", iface, err)
+	}
+	var links []struct{ Promiscuity int }
+	if err := json.Unmarshal(out, &links); err != nil || len(links) != 1 {
+		n.tb.Fatalf("ip link show %s: %v: %s", iface, err, out)
+	}
+	return links[0].Promiscuity
 }

@@ -5,7 +5,6 @@ package testnet
 import (
 	"os"
 	"os/exec"
-	"runtime/debug"
 	"testing"
 )
 
@@ -47,18 +46,4 @@ func need(tb testing.TB, missing, how string) {
 	default:
 		tb.Skipf("needs %s; %s", missing, how)
 	}
-}
-
-// RaceDetector reports whether the test was built with -race.
-func RaceDetector() bool {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return false
-	}
-	for _, s := range info.Settings {
-		if s.Key == "-race" && s.Value == "true" {
-			return true
-		}
-	}
-	return false
 }

@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
 	"net/netip"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -40,11 +43,12 @@ type testLAN struct {
 // A machine is a kernel with one interface, eth0, in the LAN.
 type machine struct {
 	*testnet.Namespace
-	t    *testing.T
-	mac  [6]byte
-	four netip.Addr
-	six  map[string]netip.Addr // link, stable, temporary
-	sent uint64                // bytes of IP packets to livePort
+	t     *testing.T
+	mac   [6]byte
+	index int // of eth0
+	four  netip.Addr
+	six   map[string]netip.Addr // link, stable, temporary
+	sent  uint64                // bytes of IP packets to livePort
 }
 
 // newTestLAN makes a LAN with a router that is still off. The namespace receives all frames on mon0.
@@ -90,8 +94,19 @@ func (lan *testLAN) machine(mode int) *machine {
 	} {
 		m.Sysctl(name, value)
 	}
-	m.mac = m.MAC("eth0")
-	m.DiscardUDP(livePort)
+	var eth0 *net.Interface
+	var sink net.PacketConn
+	var err error
+	m.Do(func() {
+		if eth0, err = net.InterfaceByName("eth0"); err == nil {
+			sink, err = net.ListenPacket("udp", fmt.Sprintf(":%d", livePort)) // so that the kernel does not reject datagrams
+		}
+	})
+	if err != nil {
+		lan.t.Fatal(err)
+	}
+	lan.t.Cleanup(func() { _ = sink.Close() })
+	m.mac, m.index = [6]byte(eth0.HardwareAddr), eth0.Index
 	return m
 }
 
@@ -124,18 +139,30 @@ func (lan *testLAN) advertiseTo(machines ...*machine) {
 	})
 }
 
-// readAddrs reads the IPv6 addresses of the kernel, and returns how many there are.
+// readAddrs reads the IPv6 addresses of the kernel (ip-address(8), -json), and returns how many there are.
 func (m *machine) readAddrs() int {
 	m.t.Helper()
-	for _, a := range m.Addrs6("eth0") {
-		switch {
-		case a.Tentative:
-		case a.Addr.IsLinkLocalUnicast():
-			m.six["link"] = a.Addr
-		case a.Temporary:
-			m.six["temporary"] = a.Addr
-		default:
-			m.six["stable"] = a.Addr
+	out, err := exec.Command("ip", "-n", m.Name, "-json", "-6", "address", "show", "dev", "eth0").Output()
+	var links []struct {
+		All []struct {
+			Addr                 netip.Addr `json:"local"`
+			Temporary, Tentative bool
+		} `json:"addr_info"`
+	}
+	if err = errors.Join(err, json.Unmarshal(out, &links)); err != nil {
+		m.t.Fatalf("ip address show: %v: %s", err, out)
+	}
+	for _, link := range links {
+		for _, a := range link.All {
+			switch {
+			case a.Tentative: // duplicate address detection has not finished with it
+			case a.Addr.IsLinkLocalUnicast():
+				m.six["link"] = a.Addr
+			case a.Temporary:
+				m.six["temporary"] = a.Addr
+			default:
+				m.six["stable"] = a.Addr
+			}
 		}
 	}
 	return len(m.six)
@@ -181,10 +208,27 @@ func (m *machine) addrs() []netip.Addr {
 	}, netip.Addr.Compare)
 }
 
-// send sends datagrams of size bytes of payload.
+// send sends datagrams of size bytes of payload through the kernel.
 func (m *machine) send(from, to netip.Addr, count, size int) {
 	m.t.Helper()
-	m.SendUDP("eth0", from, to, livePort, count, size)
+	udp := func(a netip.Addr, port uint16) *net.UDPAddr {
+		if a.Is6() && a.IsLinkLocalUnicast() {
+			a = a.WithZone(fmt.Sprint(m.index))
+		}
+		return net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, port))
+	}
+	var conn *net.UDPConn
+	var err error
+	m.Do(func() { conn, err = net.DialUDP("udp", udp(from, 0), udp(to, livePort)) })
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	for range count {
+		if _, err := conn.Write(make([]byte, size)); err != nil {
+			m.t.Fatal(err)
+		}
+	}
 	header := 28
 	if from.Is6() {
 		header = 48
