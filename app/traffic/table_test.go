@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -34,14 +35,17 @@ func hostCount(t *Table) int {
 	return len(t.hosts) - 1 - len(t.free)
 }
 
-// drain drains a table and adds the result to hosts and network.
-func drain(t *Table, hosts map[netip.Addr]Delta, network *Network) {
-	n := t.Drain(func(_ int, host netip.Addr, delta *Delta) {
+// drain drains a table, adds the result to hosts and network, and returns the slots that have counted something.
+func drain(t *Table, hosts map[netip.Addr]Delta, network *Network) map[int]netip.Addr {
+	slots := map[int]netip.Addr{}
+	n := t.Drain(func(slot int, host netip.Addr, delta *Delta) {
+		slots[slot] = host
 		sum := hosts[host]
 		sum.Add(delta)
 		hosts[host] = sum
 	})
 	network.Add(&n)
+	return slots
 }
 
 func TestTable_Count(t *testing.T) {
@@ -152,7 +156,8 @@ func (m *model) count(src, dst netip.Addr, bytes, wire, packets uint64) {
 	}
 }
 
-// A table agrees with the model for any prefixes, however often it is drained and its prefixes change in between.
+// A table agrees with the model for any prefixes, however often it is drained, its prefixes change, and hosts are forgotten that
+// come back. Those that have counted something since the last Drain are kept.
 func TestTable_AgreesWithModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 7))
 	pool := prefixes("192.168.0.0/16", "192.168.2.0/24", "192.168.2.16/30", "192.168.2.20/31", "10.0.0.0/8", "10.1.0.0/16",
@@ -165,7 +170,7 @@ func TestTable_AgreesWithModel(t *testing.T) {
 		}
 		m := &model{prefixes: chosen, hosts: map[netip.Addr]Delta{}}
 		table := NewTable(NewPrefixes(chosen), 100000)
-		got, network := map[netip.Addr]Delta{}, Network{}
+		got, network, slotOf := map[netip.Addr]Delta{}, Network{}, map[netip.Addr]int{}
 		address := func(six bool) netip.Addr {
 			p := pool[random.IntN(len(pool))]
 			for p.Addr().Is6() != six {
@@ -189,9 +194,9 @@ func TestTable_AgreesWithModel(t *testing.T) {
 			a, _ := netip.AddrFromSlice(b)
 			return a
 		}
-		for range 2000 {
+		one := func() (src, dst netip.Addr) {
 			six := random.IntN(2) == 0
-			src, dst := address(six), address(six)
+			src, dst = address(six), address(six)
 			// Most counts fit into the entries, some fill them up, and some never fit.
 			bytes, wire, packets := random.Uint64N(1<<random.IntN(41)), 1+random.Uint64N(1<<random.IntN(41)), 1+random.Uint64N(40)
 			m.count(src, dst, bytes, wire, packets)
@@ -202,12 +207,32 @@ func TestTable_AgreesWithModel(t *testing.T) {
 			}
 			table.Count(f, addrFrom(src), addrFrom(dst), bytes, wire, packets)
 			table.End()
+			return src, dst
+		}
+		for range 2000 {
+			one()
 			switch random.IntN(300) {
 			case 0:
 				drain(table, got, &network)
 			case 1:
 				m.prefixes = append(m.prefixes, pool[random.IntN(len(pool))])
 				table.SetPrefixes(NewPrefixes(m.prefixes))
+			case 2, 3:
+				slots := drain(table, got, &network)
+				src, dst := one()
+				kept := table.Forget(slices.Collect(maps.Keys(slots)))
+				for slot, host := range slots {
+					if had, ok := slotOf[host]; ok && had != slot {
+						t.Fatalf("round %d: %s has the slots %d and %d", round, host, had, slot)
+					}
+					slotOf[host] = slot
+					switch {
+					case !slices.Contains(kept, slot):
+						delete(slotOf, host)
+					case host != src && host != dst:
+						t.Fatalf("round %d: %s has counted nothing but is kept", round, host)
+					}
+				}
 			}
 		}
 		drain(table, got, &network)
@@ -348,84 +373,6 @@ func TestTable_LimitsIPv6(t *testing.T) {
 	}
 	if sum != 3001 || network.Total().Bytes != 3001 {
 		t.Errorf("%d bytes of hosts, %d in all, want 3001", sum, network.Total().Bytes)
-	}
-}
-
-// If hosts are forgotten while others count, nothing is lost or counted for the wrong host.
-func TestTable_Forget(t *testing.T) {
-	random := rand.New(rand.NewPCG(5, 6))
-	lan := NewPrefixes(prefixes("192.168.2.0/28", "10.0.0.0/8", "2001:db8::/64"))
-	for range 50 {
-		table := NewTable(lan, 8+random.IntN(40))
-		m := model{prefixes: lan.List(), hosts: map[netip.Addr]Delta{}}
-		got, network := map[netip.Addr]Delta{}, Network{}
-		slots := map[int]netip.Addr{}
-		for range 300 {
-			pool := []netip.Addr{
-				netip.AddrFrom4([4]byte{192, 168, 2, byte(random.IntN(16))}),
-				netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + random.IntN(9))}),
-				netip.AddrFrom4([4]byte{8, 8, 8, 8}),
-			}
-			src, dst := pool[random.IntN(3)], pool[random.IntN(3)]
-			if random.IntN(3) == 0 {
-				src, dst = netip.MustParseAddr(fmt.Sprintf("2001:db8::%d", 1+random.IntN(5))), netip.MustParseAddr("2620::1")
-			}
-			n := uint64(1 + random.IntN(1500))
-			count(table, src.String(), dst.String(), n)
-			m.count(src, dst, n, n+14, 1)
-			if random.IntN(3) > 0 {
-				continue
-			}
-			total := table.Drain(func(slot int, host netip.Addr, delta *Delta) {
-				if was, ok := slots[slot]; ok && was != host {
-					t.Fatalf("slot %d is of %s and %s", slot, was, host)
-				}
-				if slot != 0 {
-					slots[slot] = host
-				}
-				sum := got[host]
-				sum.Add(delta)
-				got[host] = sum
-			})
-			network.Add(&total)
-			var gone []int
-			for slot := range slots {
-				if random.IntN(3) == 0 {
-					gone = append(gone, slot)
-				}
-			}
-			if random.IntN(2) == 0 { // this host counts just before it is forgotten
-				count(table, "10.0.0.1", "8.8.8.8", 1)
-				m.count(netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("8.8.8.8"), 1, 15, 1)
-			}
-			for _, slot := range table.Forget(gone) {
-				gone = slices.DeleteFunc(gone, func(s int) bool { return s == slot })
-				if slots[slot] != netip.MustParseAddr("10.0.0.1") {
-					t.Fatalf("%s has counted nothing but is kept", slots[slot])
-				}
-			}
-			for _, slot := range gone {
-				delete(slots, slot)
-			}
-		}
-		drain(table, got, &network)
-		over := got[netip.Addr{}]
-		delete(got, netip.Addr{})
-		var missing Totals
-		for host, want := range m.hosts {
-			g := got[host]
-			if g.Sent().Bytes > want.Sent().Bytes || g.Received().Bytes > want.Received().Bytes {
-				t.Fatalf("%s has %v, want at most %v", host, g, want)
-			}
-			missing.Out[0].Bytes += want.Sent().Bytes - g.Sent().Bytes
-			missing.Out[0].Bytes += want.Received().Bytes - g.Received().Bytes
-		}
-		if over := over.Sent().Bytes + over.Received().Bytes; over != missing.Out[0].Bytes {
-			t.Fatalf("%d bytes over the limit, %d are missing", over, missing.Out[0].Bytes)
-		}
-		if d := cmp.Diff(m.network, network); d != "" {
-			t.Fatalf("network (-want +got):\n%s", d)
-		}
 	}
 }
 
