@@ -152,8 +152,8 @@ func aboutFrames(name string, f *meter.Findings, waited bool) (all []web.Notice)
 	case waited && f.Others < minOthers && len(all) == 0:
 		all = append(all, web.Notice{
 			Text: name + " does not show the traffic of other machines: only this machine's own, and broadcasts and multicasts.",
-			Hint: "It is no mirror port. Set up port mirroring on the switch and plug this interface into the mirror port, or run " +
-				"gonetmon on the router: docs/interfaces.md has a table.",
+			Hint: "It is no mirror port. Plug it into the mirror port of a switch, or, on a router, listen to the interface of the LAN: " +
+				"docs/interfaces.md has a table.",
 		})
 	}
 	return all

@@ -26,7 +26,7 @@ type Survey struct {
 
 // Findings are frames by what they are.
 type Findings struct {
-	Frames  uint64 // all that were looked at
+	Frames  uint64 // all that were looked at, except those of protocols between switches
 	Others  uint64 // with IP packets from one other machine to another
 	Own     uint64 // with IP packets of this machine
 	Group   uint64 // with IP packets of other machines to groups: broadcasts and multicasts
@@ -61,6 +61,9 @@ func (s *Survey) add(frames []capture.Frame) (all bool) {
 	p := &s.packet
 	for i := range frames {
 		f := &frames[i]
+		if f.Link == packet.LinkEthernet && packet.IsBetweenSwitches(f.Data) {
+			continue
+		}
 		p.Decode(f.Link, f.Data, f.Wire, f.Tag)
 		s.found.Frames++
 		kind, unread := p.Unread(f.Data)

@@ -33,6 +33,7 @@ func TestSurvey_Findings(t *testing.T) {
 		packetOf("192.168.1.7", "239.255.255.250"), packetOf("fe80::7", "ff02::fb"), packetOf("0.0.0.0", "255.255.255.255"),
 		mirror("192.168.1.9"), mirror("192.168.1.8"), // the second one ends elsewhere
 		odd, odd,
+		append([]byte{0x01, 0x80, 0xc2, 0, 0, 0, 2, 2, 2, 2, 2, 2, 0, 38}, make([]byte, 46)...), // spanning tree
 	} {
 		frames = append(frames, ethernet(data))
 	}

@@ -1,6 +1,9 @@
 package packet
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // An Unread is what a frame holds where Decode does not look: something that is no IP packet, or a packet that a switch or a
 // probe has wrapped into another one to send a copy of it here.
@@ -47,6 +50,12 @@ func (p *Packet) Unread(data []byte) (u Unread, ok bool) {
 	default:
 		return u, false
 	}
+}
+
+// IsBetweenSwitches reports whether an Ethernet frame is of a protocol that switches and their neighbors speak, such as spanning
+// tree, LLDP, 802.1X and Cisco's. It has no IP packet, and needs none (IEEE 802.1Q, table 8-1: reserved addresses).
+func IsBetweenSwitches(data []byte) bool {
+	return bytes.HasPrefix(data, []byte{0x01, 0x80, 0xc2, 0x00, 0x00}) || bytes.HasPrefix(data, []byte{0x01, 0x00, 0x0c, 0xcc, 0xcc})
 }
 
 // mirror returns the encapsulation that the packet begins with, or "".
