@@ -54,7 +54,8 @@ func newLab(t *testing.T) *lab {
 	l := &lab{t: t, here: testnet.NewNamespace(t), there: testnet.NewNamespace(t)}
 	for i := range 2 {
 		testnet.Veth(l.there, fmt.Sprintf("in%d", i), l.here, fmt.Sprintf("mon%d", i))
-		l.instances = append(l.instances, &instance{name: fmt.Sprintf("127.0.0.1:%d", 8101+i), flows: map[string]flow{}, hosts: map[string]byte{}})
+		name := fmt.Sprintf("127.0.0.1:%d", 8101+i)
+		l.instances = append(l.instances, &instance{name: name, flows: map[string]flow{}, hosts: map[string]byte{}})
 	}
 	first, second := l.instances[0], l.instances[1]
 	first.add("alexakitchen", 7, flow{inInternet: 1000, outInternet: 200})
@@ -82,7 +83,8 @@ func (p *instance) add(name string, last byte, f flow) (frames [][]byte) {
 	send(f.inInternet, testnet.Ends{SrcMAC: testnet.ServerMAC, DstMAC: mac, Src: remote, Dst: addr})
 	send(f.outInternet, testnet.Ends{SrcMAC: mac, DstMAC: testnet.ServerMAC, Src: addr, Dst: remote})
 	send(f.outLAN, testnet.Ends{SrcMAC: mac, DstMAC: [6]byte{2, 0, 0, 0, 1, 10}, Src: addr, Dst: address(10)}) // to phone
-	send(f.outMulticast, testnet.Ends{SrcMAC: mac, DstMAC: [6]byte{1, 0, 0x5e, 1, 1, 1}, Src: addr, Dst: netip.MustParseAddr("239.1.1.1")})
+	group := netip.MustParseAddr("239.1.1.1")
+	send(f.outMulticast, testnet.Ends{SrcMAC: mac, DstMAC: [6]byte{1, 0, 0x5e, 1, 1, 1}, Src: addr, Dst: group})
 	p.flows[name], p.hosts[name] = f, last
 	p.frames = append(p.frames, frames...)
 	return frames
@@ -108,8 +110,8 @@ func (l *lab) run() {
 	l.started = time.Now()
 	for i, p := range l.instances {
 		_, port, _ := strings.Cut(p.name, ":")
-		l.start(binary, testnet.Environ(fmt.Sprintf("GONETMON_INTERFACE=mon%d", i), "GONETMON_PORT="+port, "GONETMON_CIDR=192.168.2.0/24",
-			"GONETMON_DNS_SERVERS=127.0.0.1", "GONETMON_STRIP_DOMAIN=none", "GONETMON_REPORT_INTERVAL=0"))
+		l.start(binary, testnet.Environ(fmt.Sprintf("GONETMON_INTERFACE=mon%d", i), "GONETMON_PORT="+port,
+			"GONETMON_CIDR=192.168.2.0/24", "GONETMON_DNS_SERVERS=127.0.0.1", "GONETMON_STRIP_DOMAIN=none", "GONETMON_REPORT_INTERVAL=0"))
 		l.await("http://" + p.name + "/readyz")
 	}
 	l.startPrometheus()
@@ -149,7 +151,8 @@ func (l *lab) startPrometheus() {
 	dir := l.t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
 	for file, text := range map[string]string{
-		filepath.Join(dir, "rules.yml"): fmt.Sprintf("groups: [{name: usage, interval: %s, rules: [{record: %q, expr: %q}]}]\n", ruleWindow, name, expr),
+		filepath.Join(dir, "rules.yml"): fmt.Sprintf("groups: [{name: usage, interval: %s, rules: [{record: %q, expr: %q}]}]\n",
+			ruleWindow, name, expr),
 		config: fmt.Sprintf(`
 global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
 rule_files: [rules.yml]
@@ -163,7 +166,8 @@ scrape_configs:
 			l.t.Fatal(err)
 		}
 	}
-	l.start("prometheus", os.Environ(), "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address=127.0.0.1:9090")
+	l.start("prometheus", os.Environ(), "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address=127.0.0.1:9090")
 	l.await(prometheus + "-/ready")
 }
 
@@ -196,7 +200,10 @@ func (l *lab) flows(name string) map[string]flow {
 		}
 		for device, f := range p.flows {
 			g := all[device]
-			all[device] = flow{g.inInternet + rounds*f.inInternet, g.inLAN + rounds*f.inLAN, g.outInternet + rounds*f.outInternet, g.outLAN + rounds*f.outLAN, g.outMulticast + rounds*f.outMulticast}
+			all[device] = flow{
+				g.inInternet + rounds*f.inInternet, g.inLAN + rounds*f.inLAN,
+				g.outInternet + rounds*f.outInternet, g.outLAN + rounds*f.outLAN, g.outMulticast + rounds*f.outMulticast,
+			}
 		}
 	}
 	return all
@@ -216,17 +223,4 @@ func (l *lab) choices(variable string) (all []string) {
 	all = append(all, newcomer)
 	slices.Sort(all)
 	return all
-}
-
-// frames returns the frames per second of one instance, or of all.
-func (l *lab) frames(name string) (n float64) {
-	for i, p := range l.instances {
-		if name == "" || name == p.name {
-			n += float64(len(p.frames) * rounds)
-			if i == 0 {
-				n += rounds // the newcomer's
-			}
-		}
-	}
-	return n
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// A choice is the selection of a template variable: values and their texts.
+// A choice is the selection of a template variable.
 type choice struct {
-	values, texts []string
-	regex         bool // the one value is the regular expression of All
+	values []string
+	regex  bool // the one value is the regular expression of All
 }
 
 func values(all ...string) choice { return choice{values: all} }
@@ -25,7 +25,7 @@ var (
 	labelValues = regexp.MustCompile(`^label_values\((.+), *(\w+)\)$`)
 )
 
-// variables lists the variables that a text uses, including Grafana's own, which begin with two underscores.
+// variables lists the variables that a text uses, including Grafana's own, such as __range.
 func variables(text string) (all []string) {
 	for _, m := range variable.FindAllStringSubmatch(text, -1) {
 		all = append(all, m[1]+m[2])
@@ -42,8 +42,6 @@ func (d *dashboard) interpolate(expr string, choices map[string]choice) string {
 		switch {
 		case !ok:
 			return found
-		case format == "text":
-			return strings.Join(c.texts, " + ")
 		case format == "raw":
 			return strings.Join(c.values, ",")
 		case format == "pipe":
@@ -65,28 +63,6 @@ func (d *dashboard) interpolate(expr string, choices map[string]choice) string {
 // multi reports whether several values of a variable can be selected. Grafana then escapes each for a regular expression.
 func (d *dashboard) multi(name string) bool {
 	return slices.ContainsFunc(d.Templating.List, func(v templateVar) bool { return v.Name == name && (v.Multi || v.IncludeAll) })
-}
-
-func TestInterpolate(t *testing.T) {
-	d := new(dashboard)
-	d.Templating.List = []templateVar{{Name: "job", Multi: true}, {Name: "group", Multi: true}, {Name: "device"}}
-	for _, test := range []struct {
-		expr    string
-		choices map[string]choice
-		want    string
-	}{
-		{`{job=~"$job"}`, map[string]choice{"job": everything}, `{job=~".+"}`},
-		{`{job=~"$job"}`, map[string]choice{"job": values("127.0.0.1:8080")}, `{job=~"127\\.0\\.0\\.1:8080"}`},
-		{`{job=~"$job"}`, map[string]choice{"job": values("a", "b")}, `{job=~"(a|b)"}`},
-		{`{device="$device"}`, map[string]choice{"device": values("a.b")}, `{device="a.b"}`},
-		{`{device=~"${group:raw}"}`, map[string]choice{"group": values("a.*|b")}, `{device=~"a.*|b"}`},
-		{`{device=~"${group:pipe}"}`, map[string]choice{"group": values("a.*", "b")}, `{device=~"a.*|b"}`},
-		{`rate(a[$__range])`, nil, `rate(a[$__range])`},
-	} {
-		if got := d.interpolate(test.expr, test.choices); got != test.want {
-			t.Errorf("%s: %s, want %s", test.expr, got, test.want)
-		}
-	}
 }
 
 // A query is the target of a panel, or a variable's.
@@ -134,8 +110,8 @@ const rateInterval = 61 * time.Second
 func (q *query) parse(t *testing.T) parser.Expr {
 	t.Helper()
 	e, err := parser.NewParser(parser.Options{}).ParseExpr(q.dashboard.interpolate(q.expr, map[string]choice{
-		"__rate_interval": values(rateInterval.String()), "__interval": values("1m"), "__range": values("1h"), "__range_s": values("3600"),
-		"n": values("10"), "cap": values("1000"),
+		"__rate_interval": values(rateInterval.String()), "__interval": values("1m"),
+		"__range": values("1h"), "__range_s": values("3600"), "n": values("10"), "cap": values("1000"),
 	}))
 	if err != nil {
 		t.Fatalf("%s: %s: %v", q.name(), q.expr, err)
@@ -151,15 +127,4 @@ func eachQuery(t *testing.T, fn func(q *query)) {
 			fn(q)
 		}
 	}
-}
-
-// eachSelector calls fn for every selector in a query, with what is around it.
-func (q *query) eachSelector(t *testing.T, fn func(s *parser.VectorSelector, path []parser.Node)) {
-	t.Helper()
-	parser.Inspect(q.parse(t), func(n parser.Node, path []parser.Node) error {
-		if s, ok := n.(*parser.VectorSelector); ok {
-			fn(s, path)
-		}
-		return nil
-	})
 }

@@ -11,90 +11,81 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// promtool simulates what takes days or must fail first. Its time starts on January 1, 1970.
+// scenarioSeries are the series that scenarios have samples of, with the label that differs.
+var scenarioSeries = map[string]string{
+	"start":   `process_start_time_seconds{job="gonetmon", instance="%s"}`,
+	"built":   `gonetmon_build_info{job="gonetmon", instance="%s", version="1"}`,
+	"up":      `up{job="gonetmon", instance="%s"}`,
+	"other":   `up{job="%s", instance="x"}`,
+	"capture": `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth1"}`,
+	"eth2":    `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth2"}`,
+	"first":   `gonetmon_device_first_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`,
+	"last":    `gonetmon_device_last_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`,
+	"seen":    `gonetmon:device_last_seen_timestamp_seconds:max{job="gonetmon", instance="a", device="%s"}`,
+	"info":    `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="10.0.0.1", mac="", vendor="", source="address"}`,
+	"bytes":   `gonetmon_device_bytes_total{job="gonetmon", instance="a", device="%s", direction="in", scope="internet"}`,
+	"usage":   `gonetmon:device_bytes:increase5m{job="gonetmon", instance="a", device="%s", direction="in", scope="internet"}`,
+}
+
+// promtool simulates what takes days or must fail first. Its time starts on January 1, 1970; a day has 86,400 seconds.
 func TestQueries_Scenarios(t *testing.T) {
 	testnet.NeedCommand(t, "promtool", "go install the promtool of Prometheus 3")
-	const (
-		day   = 24 * 3600
-		first = `gonetmon_device_first_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`
-		seen  = `gonetmon:device_last_seen_timestamp_seconds:max{job="gonetmon", instance="a", device="%s"}`
-		info  = `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="%s", mac="", vendor="", source="address"}`
-		start = `process_start_time_seconds{job="gonetmon", instance="a"}`
-		built = `gonetmon_build_info{job="gonetmon", instance="%s", version="1"}`
-		usage = `gonetmon:device_bytes:increase5m{job="gonetmon", instance="a", device="%s", direction="in", scope="internet"}`
-	)
+	const day, none, isNew = 86400, "", `{device="new", ip="10.0.0.1"} `
+	const newDevices, capture, download = "gonetmon-home/New devices/A", "gonetmon-home/Capture/A", "gonetmon-home/Download now/A"
+	const projected = "gonetmon-usage/Projected/A"
 	// With an interval of ten minutes 144 samples are a day; _ is a missing one.
 	for _, test := range []struct {
-		name, query string
-		interval    string
-		series      [][2]string
-		at          int // seconds
-		rangeOf     int
-		want        string // samples as promtool writes them
+		name, query, interval, series string
+		at, rangeOf                   int    // seconds
+		want                          string // labels and value
 	}{
-		{"a device that appeared an hour ago is new", "gonetmon-home/New devices/A", "10m", [][2]string{
-			{start, "0x432"}, {fmt.Sprintf(first, "old"), "100x432"}, {fmt.Sprintf(seen, "old"), "100x432"}, {fmt.Sprintf(info, "old", "10.0.0.1"), "1x432"},
-			{fmt.Sprintf(first, "new"), fmt.Sprintf("_x426 %dx6", 3*day-3600)}, {fmt.Sprintf(info, "new", "10.0.0.2"), "_x426 1x6"},
-		}, 3 * day, 0, fmt.Sprintf(`- {labels: '{device="new", ip="10.0.0.2"}', value: %d000}`, 3*day-3600)},
-		{"after a restart no device is new", "gonetmon-home/New devices/A", "10m", [][2]string{
-			{start, fmt.Sprintf("0x426 %dx5", 3*day-3600)}, {fmt.Sprintf(first, "old"), fmt.Sprintf("100x426 %dx5", 3*day-3590)}, {fmt.Sprintf(seen, "old"), "100x432"}, {fmt.Sprintf(info, "old", "10.0.0.1"), "1x432"},
-		}, 3 * day, 0, ""},
-		{"nor after a restart and a day without gonetmon", "gonetmon-home/New devices/A", "10m", [][2]string{
-			{start, fmt.Sprintf("0x200 _x225 %dx5", 3*day-3600)}, {fmt.Sprintf(first, "old"), fmt.Sprintf("100x200 _x225 %dx5", 3*day-1200)}, {fmt.Sprintf(seen, "old"), "100x200 _x231"}, {fmt.Sprintf(info, "old", "10.0.0.1"), "1x200 _x225 1x5"},
-		}, 3 * day, 0, ""},
-		{"one that appeared before a restart stays new", "gonetmon-home/New devices/A", "10m", [][2]string{
-			{start, fmt.Sprintf("0x426 %dx5", 3*day-3600)}, {fmt.Sprintf(first, "new"), fmt.Sprintf("_x420 %dx5 %dx6", 3*day-7200, 3*day-3590)}, {fmt.Sprintf(info, "new", "10.0.0.2"), "_x420 1x12"},
-		}, 3 * day, 0, fmt.Sprintf(`- {labels: '{device="new", ip="10.0.0.2"}', value: %d000}`, 3*day-7200)},
-		{"devices found at the installation are not new", "gonetmon-home/New devices/A", "10m", [][2]string{
-			{start, fmt.Sprintf("_x288 %dx20", 2*day)}, {fmt.Sprintf(first, "there"), fmt.Sprintf("_x288 %dx20", 2*day+60)}, {fmt.Sprintf(info, "there", "10.0.0.1"), "_x288 1x20"},
-			{fmt.Sprintf(first, "later"), fmt.Sprintf("_x294 %dx14", 2*day+3600)}, {fmt.Sprintf(info, "later", "10.0.0.2"), "_x294 1x14"},
-		}, 2*day + 7200, 0, fmt.Sprintf(`- {labels: '{device="later", ip="10.0.0.2"}', value: %d000}`, 2*day+3600)},
+		{"a device that appeared an hour ago is new", newDevices, "10m",
+			"start a 0x432; first old 100x432; seen old 100x432; info old 1x432; first new _x426 255600x6; info new _x426 1x6",
+			3 * day, 0, isNew + "255600000"},
+		{"after a restart no device is new", newDevices, "10m",
+			"start a 0x426 255600x5; first old 100x426 255610x5; seen old 100x432; info old 1x432", 3 * day, 0, none},
+		{"nor after a restart and a day without gonetmon", newDevices, "10m",
+			"start a 0x200 _x225 255600x5; first old 100x200 _x225 258000x5; seen old 100x200 _x231; info old 1x200 _x225 1x5",
+			3 * day, 0, none},
+		{"one that appeared before a restart stays new", newDevices, "10m",
+			"start a 0x426 255600x5; first new _x420 252000x5 255610x6; info new _x420 1x12", 3 * day, 0, isNew + "252000000"},
+		{"devices found at the installation are not new", newDevices, "10m",
+			"start a _x288 172800x20; first there _x288 172860x20; info there _x288 1x20; first new _x294 176400x14; info new _x294 1x14",
+			2*day + 7200, 0, isNew + "176400000"},
 
-		{"all instances capture", "gonetmon-home/Capture/A", "1m", [][2]string{
-			{fmt.Sprintf(built, "a"), "1x10"}, {`up{job="gonetmon", instance="a"}`, "1x10"}, {`gonetmon_capture_up{job="gonetmon", instance="a", interface="eth1"}`, "1x10"}, {`up{job="other", instance="x"}`, "0x10"},
-		}, 600, 0, `- {labels: '{}', value: 1}`},
-		{"one of two interfaces is down", "gonetmon-home/Capture/A", "1m", [][2]string{
-			{`gonetmon_capture_up{job="gonetmon", instance="a", interface="eth1"}`, "1x10"}, {`gonetmon_capture_up{job="gonetmon", instance="a", interface="eth2"}`, "0x10"},
-		}, 600, 0, `- {labels: '{}', value: 0}`},
-		{"one of two instances is down", "gonetmon-home/Capture/A", "1m", [][2]string{
-			{fmt.Sprintf(built, "a"), "1x10"}, {`up{job="gonetmon", instance="a"}`, "1x10"}, {`gonetmon_capture_up{job="gonetmon", instance="a", interface="eth1"}`, "1x10"},
-			{fmt.Sprintf(built, "b"), "1x2 stale"}, {`up{job="gonetmon", instance="b"}`, "1x2 0x7"}, {`gonetmon_capture_up{job="gonetmon", instance="b", interface="eth1"}`, "1x2 stale"},
-		}, 600, 0, `- {labels: '{}', value: -1}`},
+		{"all instances capture", capture, "1m", "built a 1x10; up a 1x10; capture a 1x10; other node 0x10", 600, 0, "{} 1"},
+		{"one of two interfaces is down", capture, "1m", "capture a 1x10; eth2 a 0x10", 600, 0, "{} 0"},
+		{"one of two instances is down", capture, "1m",
+			"built a 1x10; up a 1x10; capture a 1x10; built b 1x2 stale; up b 1x2 0x7; capture b 1x2 stale", 600, 0, "{} -1"},
 
 		// A last value must not stay for ever: -1 is mapped to a text.
-		{"current rate while all is well", "gonetmon-home/Download now/A", "1m", [][2]string{
-			{fmt.Sprintf(built, "home"), "1x10"}, {`up{job="gonetmon", instance="home"}`, "1x10"},
-			{`gonetmon_device_bytes_total{job="gonetmon", instance="home", device="tv", direction="in", scope="internet"}`, "0+6000x10"},
-		}, 600, 300, `- {labels: '{}', value: 800}`},
-		{"current rate when gonetmon is down", "gonetmon-home/Download now/A", "1m", [][2]string{
-			{fmt.Sprintf(built, "home"), "1x4 stale"}, {`up{job="gonetmon", instance="home"}`, "1x4 0x6"}, {`up{job="prometheus", instance="prometheus"}`, "1x10"},
-			{`gonetmon_device_bytes_total{job="gonetmon", instance="home", device="tv", direction="in", scope="internet"}`, "0+6000x4 stale"},
-		}, 600, 300, `- {labels: '{}', value: -1}`},
-		{"current devices when one of two instances is down", "gonetmon-home/Active devices/A", "1m", [][2]string{
-			{fmt.Sprintf(built, "a"), "1x10"}, {`up{job="gonetmon", instance="a"}`, "1x10"},
-			{fmt.Sprintf(built, "b"), "1x4 stale"}, {`up{job="gonetmon", instance="b"}`, "1x4 0x6"},
-			{`gonetmon_device_last_seen_timestamp_seconds{job="gonetmon", instance="a", device="tv"}`, "500x10"},
-		}, 600, 300, `- {labels: '{}', value: 1}`},
+		{"current rate while all is well", download, "1m", "built a 1x10; up a 1x10; bytes tv 0+6000x10", 600, 300, "{} 800"},
+		{"current rate when gonetmon is down", download, "1m",
+			"built a 1x4 stale; up a 1x4 0x6; other prometheus 1x10; bytes tv 0+6000x4 stale", 600, 300, "{} -1"},
+		{"current devices when one of two instances is down", "gonetmon-home/Active devices/A", "1m",
+			"built a 1x10; up a 1x10; built b 1x4 stale; up b 1x4 0x6; last tv 500x10", 600, 300, "{} 1"},
 
 		// Ten days of January, two devices with 1 MB every five minutes each: 2 × 288 × 10 MB so far, 31/10 of it in the whole month.
-		{"a month continues as it began", "gonetmon-usage/Projected for this month/A", "5m", [][2]string{
-			{fmt.Sprintf(usage, "x"), "_ 1000000x2879"}, {fmt.Sprintf(usage, "y"), "_ 1000000x2879"},
-		}, 10 * day, 10 * day, `- {labels: '{}', value: 17856000000}`},
+		{"a month continues as it began", projected, "5m", "usage x _ 1000000x2879; usage y _ 1000000x2879",
+			10 * day, 10 * day, "{} 17856000000"},
 		// Five days were measured: the missing days are not estimated, the rest of the month continues at 576 MB a day.
-		{"gonetmon was installed during the month", "gonetmon-usage/Projected for this month/A", "5m", [][2]string{
-			{fmt.Sprintf(usage, "x"), "_x1440 _ 1000000x1439"}, {fmt.Sprintf(usage, "y"), "_x1440 _ 1000000x1439"},
-		}, 10 * day, 10 * day, `- {labels: '{}', value: 14976000000}`},
-		{"a new device does not change the elapsed time", "gonetmon-usage/Projected for this month/A", "5m", [][2]string{
-			{fmt.Sprintf(usage, "x"), "_ 1000000x2879"}, {fmt.Sprintf(usage, "new"), "_x2878 1000000x1"},
-		}, 10 * day, 10 * day, `- {labels: '{}', value: 8934200000}`},
+		{"gonetmon was installed during the month", projected, "5m", "usage x _x1440 _ 1000000x1439; usage y _x1440 _ 1000000x1439",
+			10 * day, 10 * day, "{} 14976000000"},
+		{"a new device does not change the elapsed time", projected, "5m", "usage x _ 1000000x2879; usage new _x2878 1000000x1",
+			10 * day, 10 * day, "{} 8934200000"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			text := "fuzzy_compare: true\nevaluation_interval: 1m\ntests:\n- interval: " + test.interval + "\n  input_series:\n"
-			for _, s := range test.series {
-				text += fmt.Sprintf("  - {series: '%s', values: '%s'}\n", s[0], s[1])
+			for _, s := range strings.Split(test.series, "; ") {
+				f := strings.SplitN(s, " ", 3)
+				text += fmt.Sprintf("  - {series: '%s', values: '%s'}\n", fmt.Sprintf(scenarioSeries[f[0]], f[1]), f[2])
 			}
-			expr := find(t, test.query)
-			text += fmt.Sprintf("  promql_expr_test:\n  - expr: '%s'\n    eval_time: %ds\n    exp_samples:\n    %s\n", fill(expr, test.rangeOf), test.at, test.want)
+			expr := fill(find(t, test.query), test.rangeOf)
+			text += fmt.Sprintf("  promql_expr_test:\n  - expr: '%s'\n    eval_time: %ds\n", expr, test.at)
+			if test.want != none {
+				at := strings.LastIndex(test.want, " ")
+				text += fmt.Sprintf("    exp_samples: [{labels: '%s', value: %s}]\n", test.want[:at], test.want[at+1:])
+			}
 			file := filepath.Join(t.TempDir(), "test.yml")
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
