@@ -7,8 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,8 +39,8 @@ func run(t *testing.T, dir string, env []string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// An engine is a Docker engine in a network namespace of its own. To its containers that namespace is the host. It ends with the test,
-// even if the test is killed.
+// An engine is a Docker engine in a network namespace of its own. To its containers that namespace is the host. It ends with the
+// test, even if the test is killed.
 type engine struct {
 	t    *testing.T
 	dir  string // for everything on disk
@@ -79,10 +77,11 @@ func newEngine(t *testing.T) *engine {
 		}
 	}
 	e.startDaemon(socket)
-	for _, name := range []string{"app", "docker", "prometheus", "grafana", "compose.yaml", ".dockerignore", ".env.example", "go.mod", "go.sum", "LICENSE", "THIRD_PARTY_NOTICES"} {
+	const parts = "app docker prometheus grafana compose.yaml .dockerignore go.mod go.sum LICENSE THIRD_PARTY_NOTICES"
+	for name := range strings.FieldsSeq(parts) {
 		run(t, ".", nil, "cp", "-r", filepath.Join(root, name), e.home)
 	}
-	run(t, ".", nil, "go", "build", "-o", filepath.Join(plugins, "docker-compose"), "github.com/docker/compose/v2/cmd") // as in go.mod
+	run(t, ".", nil, "go", "build", "-o", filepath.Join(plugins, "docker-compose"), "github.com/docker/compose/v2/cmd")
 	return e
 }
 
@@ -92,7 +91,8 @@ func (e *engine) startDaemon(socket string) {
 	// The shell ends dockerd when its input closes, however this test ends.
 	daemon := exec.Command("sh", "-c", `"$@" <&- & cat; kill $!; wait $!`, "sh",
 		"dockerd", "--host", socket, "--data-root", filepath.Join(e.dir, "data"), "--exec-root", filepath.Join(e.dir, "exec"),
-		"--pidfile", filepath.Join(e.dir, "pid"), "--log-level=warn", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false")
+		"--pidfile", filepath.Join(e.dir, "pid"), "--log-level=warn",
+		"--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false")
 	name := filepath.Join(e.dir, "log")
 	log, err := os.Create(name)
 	if err != nil {
@@ -239,22 +239,14 @@ func (e *engine) busyboxRoot(name string, commands ...string) string {
 	return dir
 }
 
-// script adds a script to the root folder of an image, and a folder for its data.
-func (e *engine) script(dir, data, owner, text string) {
-	e.t.Helper()
-	write(e.t, dir+"/run.sh", "#!/bin/sh\nset -e\n"+text)
-	e.must("chmod", "755", dir+"/run.sh")
-	e.must("mkdir", "-p", dir+data)
-	e.must("chown", owner, dir+data)
-}
-
 // importImage creates an image from a folder. goroot, if any, becomes /usr/local/go.
 func (e *engine) importImage(image, dir, goroot string, changes ...string) {
 	e.t.Helper()
 	archive := dir + ".tar"
 	e.must("tar", "-C", dir, "-cf", archive, ".")
 	if goroot != "" {
-		e.must("tar", "-C", goroot, "--transform", `s,^\.,usr/local/go,`, "--exclude=./test", "--exclude=./doc", "--exclude=./api", "-rf", archive, ".")
+		e.must("tar", "-C", goroot, "--transform", `s,^\.,usr/local/go,`,
+			"--exclude=./test", "--exclude=./doc", "--exclude=./api", "-rf", archive, ".")
 	}
 	args := []string{"import"}
 	for _, c := range changes {
@@ -264,54 +256,59 @@ func (e *engine) importImage(image, dir, goroot string, changes ...string) {
 	e.must("rm", "-r", archive, dir)
 }
 
-// importImages creates the images that the Dockerfile and compose.yaml name from what this machine has: Go with the modules of go.mod,
-// and Prometheus. Grafana and Alertmanager are a shell script with a health page.
+// importImages creates the images that the Dockerfile and compose.yaml name from what this machine has: Go with the modules of
+// go.mod, and Prometheus. Grafana and Alertmanager are a shell script with a health page.
 func (e *engine) importImages() {
 	t := e.t
 	t.Helper()
 	p := load(t, "alerts")
 	from := regexp.MustCompile(`(?m)^FROM \S+ (golang:\S+)`).FindStringSubmatch(read(t, "docker/Dockerfile"))[1]
 	golang, modules := e.busyboxRoot("golang"), filepath.Join(e.dir, "modules")
-	cache := run(t, root, nil, "go", "env", "GOMODCACHE")
-	run(t, root, []string{"GOMODCACHE=" + modules, "GOFLAGS=-modcacherw", "GOPROXY=file://" + cache + "/cache/download," + run(t, root, nil, "go", "env", "GOPROXY")}, "go", "mod", "download")
+	goEnv := func(name string) string { return run(t, root, nil, "go", "env", name) }
+	proxy := "GOPROXY=file://" + goEnv("GOMODCACHE") + "/cache/download," + goEnv("GOPROXY")
+	run(t, root, []string{"GOMODCACHE=" + modules, "GOFLAGS=-modcacherw", proxy}, "go", "mod", "download")
 	e.must("mv", modules+"/cache/download", golang+"/proxy")
-	e.importImage(from, golang, run(t, root, nil, "go", "env", "GOROOT"), "ENV PATH=/usr/local/go/bin:/bin GOPROXY=file:///proxy GOSUMDB=off GOTOOLCHAIN=local GOPATH=/go")
+	e.importImage(from, golang, goEnv("GOROOT"),
+		"ENV PATH=/usr/local/go/bin:/bin GOPROXY=file:///proxy GOSUMDB=off GOTOOLCHAIN=local GOPATH=/go")
 
 	image := p.Services["prometheus"].Image
 	binary, err := exec.LookPath("prometheus")
 	if err != nil {
 		t.Fatal(err)
 	}
-	tag := regexp.MustCompile(`:v3\.(\d+)\.(\d+)$`).FindStringSubmatch(image)
-	minor, _ := strconv.Atoi(tag[1])
-	if want := fmt.Sprintf("prometheus/prometheus\tv0.%d.%s\t", 300+minor, tag[2]); !strings.Contains(e.must("go", "version", "-m", binary), want) { // v3.13.5 is v0.313.5
+	want := strings.Replace(image, "prom/prometheus:v3.", "prometheus/prometheus\tv0.3", 1) + "\t" // v3.13.5 is v0.313.5
+	if !strings.Contains(e.must("go", "version", "-m", binary), want) {
 		t.Fatalf("%s is not %s", binary, want)
 	}
 	prometheus := e.busyboxRoot("prometheus", "sed", "wget")
 	e.must("cp", binary, prometheus+"/bin/prometheus")
-	libraries, _ := e.try("ldd", binary) // an error means that it is static
-	for _, library := range slices.Compact(regexp.MustCompile(`/\S+`).FindAllString(libraries, -1)) {
-		if _, err := os.Stat(library); err == nil {
-			e.must("cp", "-L", "--parents", library, prometheus)
-		}
-	}
 	e.must("mkdir", prometheus+"/prometheus")
 	e.must("chown", "65534:65534", prometheus+"/prometheus")
-	e.importImage(image, prometheus, "", "ENV PATH=/bin", "USER nobody", "WORKDIR /prometheus", "VOLUME /prometheus", `ENTRYPOINT ["/bin/prometheus"]`)
+	e.importImage(image, prometheus, "", "ENV PATH=/bin", "USER nobody", "WORKDIR /prometheus", "VOLUME /prometheus",
+		`ENTRYPOINT ["/bin/prometheus"]`)
 
-	grafana := e.busyboxRoot("grafana", "tr", "head", "wget", "httpd", "mkdir", "ls", "touch")
-	e.script(grafana, "/var/lib/grafana", "472:0", `touch /var/lib/grafana/grafana.db
-ls /etc/grafana/dashboards/home.json /etc/grafana/provisioning/datasources /etc/grafana/provisioning/dashboards
+	standIns := map[string]string{
+		"grafana": `ls /etc/grafana/dashboards/home.json /etc/grafana/provisioning/datasources /etc/grafana/provisioning/dashboards
+touch /var/lib/grafana/grafana.db
 mkdir -p /tmp/api && echo '{"database": "ok"}' >/tmp/api/health
 exec httpd -f -p "$GF_SERVER_HTTP_ADDR:$GF_SERVER_HTTP_PORT" -h /tmp
-`)
-	e.importImage(p.Services["grafana"].Image, grafana, "", "ENV PATH=/bin GF_PATHS_DATA=/var/lib/grafana", "USER 472", `ENTRYPOINT ["/run.sh"]`)
-
-	alertmanager := e.busyboxRoot("alertmanager", "wget", "httpd", "mkdir", "touch", "ls")
-	e.script(alertmanager, "/alertmanager", "65534:65534", `ls /etc/alertmanager/alertmanager.yml
+`,
+		"alertmanager": `ls /etc/alertmanager/alertmanager.yml
 mkdir -p /alertmanager/-
 touch /alertmanager/-/ready
 exec httpd -f -p "127.0.0.1:$ALERTMANAGER_PORT" -h /alertmanager
-`)
-	e.importImage(p.Services["alertmanager"].Image, alertmanager, "", "ENV PATH=/bin", "USER nobody", `ENTRYPOINT ["/run.sh"]`)
+`}
+	for service, script := range standIns {
+		dir := e.busyboxRoot(service, "tr", "head", "wget", "httpd", "mkdir", "ls", "touch")
+		write(t, dir+"/run.sh", "#!/bin/sh\nset -e\n"+script)
+		e.must("chmod", "755", dir+"/run.sh")
+		user, data := "472:0", "/var/lib/grafana"
+		if service == "alertmanager" {
+			user, data = "65534:65534", "/alertmanager"
+		}
+		e.must("mkdir", "-p", dir+data)
+		e.must("chown", user, dir+data)
+		e.importImage(p.Services[service].Image, dir, "", "ENV PATH=/bin GF_PATHS_DATA=/var/lib/grafana", "USER "+user,
+			`ENTRYPOINT ["/run.sh"]`)
+	}
 }

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// enter runs the entry point of a service as its container's shell does. The container's files are in dir. Its programs are stubs that
-// print their arguments and their part of the environment. enter returns the output, and reports whether the entry point succeeded.
+// enter runs the entry point of a service as its container's shell does. The container's files are in dir. Its programs are stubs
+// that print their arguments and their part of the environment. enter returns the output, and reports whether all went well.
 func enter(t *testing.T, service, dir string, env ...string) (string, bool) {
 	t.Helper()
 	s := load(t, "", env...).Services[service]
@@ -47,57 +47,50 @@ func enter(t *testing.T, service, dir string, env ...string) (string, bool) {
 
 var target = regexp.MustCompile(`(?m)^[^#\n]*targets: \["([^"]*)"\]`)
 
-// targets returns the addresses in a prometheus.yml: Alertmanager, gonetmon, Prometheus itself.
-func targets(text string) (all []string) {
-	for _, m := range target.FindAllStringSubmatch(text, -1) {
-		all = append(all, m[1])
-	}
-	return all
-}
-
 func TestPrometheusEntryPoint_SetsPorts(t *testing.T) {
-	tests := []struct {
-		name    string
-		env     []string
-		targets string
-		flags   string // expected arguments
-		refused string // expected error
-	}{
-		{"as shipped", nil, "127.0.0.1:9093 127.0.0.1:8080 127.0.0.1:9090", "--web.listen-address=127.0.0.1:9090 --storage.tsdb.path=/prometheus --storage.tsdb.retention.time=1y --storage.tsdb.retention.size=4GB", ""},
-		{"other ports", []string{"GONETMON_PORT=1", "PROMETHEUS_PORT=2", "ALERTMANAGER_PORT=3"}, "127.0.0.1:3 127.0.0.1:1 127.0.0.1:2", "--web.listen-address=127.0.0.1:2", ""},
-		{"swapped ports", []string{"GONETMON_PORT=9090", "PROMETHEUS_PORT=9093", "ALERTMANAGER_PORT=8080"}, "127.0.0.1:8080 127.0.0.1:9090 127.0.0.1:9093", "--web.listen-address=127.0.0.1:9093", ""},
-		{"gonetmon everywhere", []string{"GONETMON_ADDR=0.0.0.0"}, "127.0.0.1:9093 127.0.0.1:8080 127.0.0.1:9090", "", ""},
-		{"gonetmon everywhere, IPv6", []string{"GONETMON_ADDR=::"}, "127.0.0.1:9093 [::1]:8080 127.0.0.1:9090", "", ""},
-		{"gonetmon everywhere, IPv6 in brackets", []string{"GONETMON_ADDR=[::]"}, "127.0.0.1:9093 [::1]:8080 127.0.0.1:9090", "", ""},
-		{"gonetmon elsewhere", []string{"GONETMON_ADDR=192.168.2.3"}, "127.0.0.1:9093 192.168.2.3:8080 127.0.0.1:9090", "", ""},
-		{"gonetmon elsewhere, IPv6", []string{"GONETMON_ADDR=fd00::3"}, "127.0.0.1:9093 [fd00::3]:8080 127.0.0.1:9090", "", ""},
-		{"gonetmon elsewhere, IPv6 in brackets", []string{"GONETMON_ADDR=[fd00::3]"}, "127.0.0.1:9093 [fd00::3]:8080 127.0.0.1:9090", "", ""},
-		{"retention", []string{"PROMETHEUS_RETENTION_TIME=30d", "PROMETHEUS_RETENTION_SIZE=512MB"}, "127.0.0.1:9093 127.0.0.1:8080 127.0.0.1:9090", "--storage.tsdb.retention.time=30d --storage.tsdb.retention.size=512MB", ""},
-		{"not a port", []string{"PROMETHEUS_PORT=http"}, "", "", "PROMETHEUS_PORT=http: is not a port; for example PROMETHEUS_PORT=9191"},
-		{"not a port of gonetmon", []string{"GONETMON_PORT=|"}, "", "", "GONETMON_PORT=|: is not a port; for example GONETMON_PORT=9191"},
+	const shippedTargets = "127.0.0.1:9093 127.0.0.1:8080 127.0.0.1:9090"
+	tests := []struct{ name, env, targets, flags, refused string }{
+		{"as shipped", "", shippedTargets, "127.0.0.1:9090 --storage.tsdb.path=/prometheus " +
+			"--storage.tsdb.retention.time=1y --storage.tsdb.retention.size=4GB", ""},
+		{"swapped ports", "GONETMON_PORT=9090 PROMETHEUS_PORT=9093 ALERTMANAGER_PORT=8080",
+			"127.0.0.1:8080 127.0.0.1:9090 127.0.0.1:9093", "127.0.0.1:9093", ""},
+		{"gonetmon everywhere", "GONETMON_ADDR=0.0.0.0", shippedTargets, "", ""},
+		{"gonetmon everywhere, IPv6", "GONETMON_ADDR=::", "127.0.0.1:9093 [::1]:8080 127.0.0.1:9090", "", ""},
+		{"gonetmon everywhere, IPv6 in brackets", "GONETMON_ADDR=[::]", "127.0.0.1:9093 [::1]:8080 127.0.0.1:9090", "", ""},
+		{"gonetmon elsewhere", "GONETMON_ADDR=192.168.2.3", "127.0.0.1:9093 192.168.2.3:8080 127.0.0.1:9090", "", ""},
+		{"gonetmon elsewhere, IPv6", "GONETMON_ADDR=fd00::3", "127.0.0.1:9093 [fd00::3]:8080 127.0.0.1:9090", "", ""},
+		{"gonetmon elsewhere, IPv6 in brackets", "GONETMON_ADDR=[fd00::3]", "127.0.0.1:9093 [fd00::3]:8080 127.0.0.1:9090", "", ""},
+		{"retention", "PROMETHEUS_RETENTION_TIME=30d PROMETHEUS_RETENTION_SIZE=512MB", shippedTargets,
+			"127.0.0.1:9090 --storage.tsdb.path=/prometheus --storage.tsdb.retention.time=30d --storage.tsdb.retention.size=512MB", ""},
+		{"not a port", "PROMETHEUS_PORT=http", "", "", "PROMETHEUS_PORT=http: is not a port; for example PROMETHEUS_PORT=9191"},
+		{"not a port of gonetmon", "GONETMON_PORT=|", "", "", "GONETMON_PORT=|: is not a port; for example GONETMON_PORT=9191"},
 	}
 	shipped := read(t, "prometheus/prometheus.yml")
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			out, ok := enter(t, "prometheus", dir, tt.env...)
+			out, ok := enter(t, "prometheus", dir, strings.Fields(tt.env)...)
 			if tt.refused != "" {
 				if ok || strings.TrimSpace(out) != tt.refused {
 					t.Errorf("started %v, printed %q; want %q", ok, out, tt.refused)
 				}
 				return
 			}
-			if !ok || !strings.Contains(out, tt.flags) || !strings.Contains(out, "--config.file="+filepath.Join(dir, "prometheus.yml")) {
+			if !ok || !strings.Contains(out, " --config.file="+dir+"/prometheus.yml --web.listen-address="+tt.flags) {
 				t.Fatalf("called %s; want %s", out, tt.flags)
 			}
 			b, err := os.ReadFile(filepath.Join(dir, "prometheus.yml"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.Join(targets(string(b)), " "); got != tt.targets {
+			var got []string // Alertmanager, gonetmon, Prometheus itself
+			for _, m := range target.FindAllStringSubmatch(string(b), -1) {
+				got = append(got, m[1])
+			}
+			if strings.Join(got, " ") != tt.targets {
 				t.Errorf("targets %s; want %s", got, tt.targets)
 			}
-			if tt.env == nil && string(b) != shipped {
+			if tt.env == "" && string(b) != shipped {
 				t.Error("the copy differs from the shipped file")
 			}
 		})
@@ -107,7 +100,8 @@ func TestPrometheusEntryPoint_SetsPorts(t *testing.T) {
 // Grafana redirects every Host but its own address, where it can compare them.
 func TestGrafanaEntryPoint_ChecksHost(t *testing.T) {
 	for addr, want := range map[string]string{
-		"": "127.0.0.1", "127.0.0.2": "127.0.0.2", "localhost": "localhost", "192.168.2.3": "192.168.2.3", "0.0.0.0": "", "::": "", "::1": "",
+		"": "127.0.0.1", "127.0.0.2": "127.0.0.2", "localhost": "localhost", "192.168.2.3": "192.168.2.3",
+		"0.0.0.0": "", "::": "", "::1": "",
 	} {
 		out, ok := enter(t, "grafana", t.TempDir(), "GRAFANA_ADDR="+addr, "GRAFANA_PASSWORD=b1-c2 d3")
 		enforced := strings.Contains(out, "GF_SERVER_DOMAIN="+want+"\nGF_SERVER_ENFORCE_DOMAIN=true\n")
@@ -130,14 +124,17 @@ func TestGrafanaEntryPoint_RequiresPassword(t *testing.T) {
 		{"another loopback address", []string{"GRAFANA_ADDR=127.0.0.2"}, noAccount, "GF_SECURITY_ADMIN_PASSWORD", ""},
 		{"loopback, IPv6", []string{"GRAFANA_ADDR=::1"}, noAccount, "GF_SECURITY_ADMIN_PASSWORD", ""},
 		{"loopback with a password", []string{"GRAFANA_PASSWORD=b1-c2 d3"}, "GF_SECURITY_ADMIN_PASSWORD=b1-c2 d3", noAccount, ""},
-		{"open with a password", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=b1-c2 d3"}, "GF_SECURITY_ADMIN_PASSWORD=b1-c2 d3", noAccount, ""},
-		{"open without a password", []string{"GRAFANA_ADDR=0.0.0.0"}, "", "", "GRAFANA_ADDR=0.0.0.0, GRAFANA_PASSWORD: other machines can reach Grafana, so set a password; for example, in .env, GRAFANA_PASSWORD="},
+		{"open with a password", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=b1-c2 d3"}, "GF_SECURITY_ADMIN_PASSWORD=b1-c2 d3",
+			noAccount, ""},
+		{"open without a password", []string{"GRAFANA_ADDR=0.0.0.0"}, "", "",
+			"GRAFANA_ADDR=0.0.0.0, GRAFANA_PASSWORD: other machines can reach Grafana, so set a password; for example, "},
 		{"open to one address", []string{"GRAFANA_ADDR=192.168.2.3", "GRAFANA_PASSWORD="}, "", "", "set a password"},
 		{"open, IPv6", []string{"GRAFANA_ADDR=::"}, "", "", "set a password"},
 		{"a name that looks like loopback", []string{"GRAFANA_ADDR=127.0.0.1.example.org"}, "", "", "set a password"},
 		{"open with a known password", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=admin"}, "", "", "too common"},
 		{"a known password in capitals", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=ChangeMe"}, "", "", "too common"},
-		{"loopback with a known password", []string{"GRAFANA_PASSWORD=grafana"}, "", "", "too common"}, // it would still apply once Grafana is opened
+		// It would still apply once Grafana is opened.
+		{"loopback with a known password", []string{"GRAFANA_PASSWORD=grafana"}, "", "", "too common"},
 		{"not a port", []string{"GRAFANA_PORT=x"}, "", "", "GRAFANA_PORT=x: is not a port; for example GRAFANA_PORT=3001"},
 	}
 	for _, tt := range tests {
@@ -149,7 +146,8 @@ func TestGrafanaEntryPoint_RequiresPassword(t *testing.T) {
 				}
 				return
 			}
-			if !ok || !strings.Contains(out, tt.want+"\n") || strings.Contains(out, tt.not) || strings.Contains(out, "\nGRAFANA_PASSWORD") {
+			passed := strings.Contains(out, "\nGRAFANA_PASSWORD")
+			if !ok || !strings.Contains(out, tt.want+"\n") || strings.Contains(out, tt.not) || passed {
 				t.Errorf("started %v with\n%swant %s and no %s", ok, out, tt.want, tt.not)
 			}
 		})

@@ -30,7 +30,7 @@ const (
 	mediaQuery    = `rate(node_bytes_total{device=~"alexa.*|roku.*"}[5m])`
 )
 
-// TestStack runs the product as its user does: `docker compose up -d` in a copy of the repository. Each step builds on the one before.
+// TestStack runs the product as its user does: `docker compose up -d` in a copy of the repository. Each step builds on the last.
 func TestStack(t *testing.T) {
 	t.Parallel()
 	needDocker(t)
@@ -38,14 +38,14 @@ func TestStack(t *testing.T) {
 	e.importImages()
 
 	e.step("StartsWithoutDotenv", func() {
-		e.compose("up", "-d", "prometheus")
-		e.awaitHealthy("prometheus")
 		e.compose("up", "-d")
 		e.awaitHealthy("gonetmon", "prometheus", "grafana")
-		if size, err := strconv.ParseFloat(e.must("docker", "image", "inspect", "-f", "{{.Size}}", "gonetmon:local"), 64); err != nil || size >= maxImageBytes {
+		size, err := strconv.ParseFloat(e.must("docker", "image", "inspect", "-f", "{{.Size}}", "gonetmon:local"), 64)
+		if err != nil || size >= maxImageBytes {
 			e.t.Errorf("image: %.1f MB, %v", size/1e6, err)
 		}
-		if log := e.must("docker", "compose", "logs", "gonetmon"); !strings.Contains(log, "interfaces=lan0") || !strings.Contains(log, "192.168.2.0/24") {
+		log := e.must("docker", "compose", "logs", "gonetmon")
+		if !strings.Contains(log, "interfaces=lan0") || !strings.Contains(log, "192.168.2.0/24") {
 			e.t.Errorf("gonetmon does not listen on the interface of the default route:\n%s", log)
 		}
 		e.eventually("scrape", func() (string, bool) {
@@ -60,13 +60,14 @@ func TestStack(t *testing.T) {
 	})
 
 	known := testnet.NamespaceDNS(t, e.host, false, nil)
-	for addr, name := range map[string]string{"172.16.42.216": "alexa-kitchen", "10.0.0.151": "roku-living", "10.0.0.227": "laptop", "10.0.0.149": "tv"} {
+	for addr, name := range map[string]string{"172.16.42.216": "alexa-kitchen", "10.0.0.151": "roku-living"} {
 		known.Set(netip.MustParseAddr(addr), testnet.Answer{Names: []string{name + ".home.test."}, TTL: 3600})
 	}
 	e.step("TakesDotenv", func() {
 		e.dotenv("GONETMON_INTERFACE=mon0", "GONETMON_CIDR=172.16.42.0/24,10.0.0.0/24,192.168.2.0/24", "GONETMON_DNS_SERVERS=127.0.0.1",
-			"GONETMON_STRIP_DOMAIN=home.test", "GONETMON_PORT=18080", "PROMETHEUS_PORT=19090", "GRAFANA_PORT=13000", "GRAFANA_ADDR=0.0.0.0",
-			"GRAFANA_PASSWORD=b1-c2 d3", "ALERTMANAGER_PORT=19093", "PROMETHEUS_RETENTION_TIME=30d", "COMPOSE_PROFILES=alerts")
+			"GONETMON_STRIP_DOMAIN=home.test", "GONETMON_PORT=18080", "PROMETHEUS_PORT=19090", "GRAFANA_PORT=13000",
+			"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=b1-c2 d3", "ALERTMANAGER_PORT=19093", "PROMETHEUS_RETENTION_TIME=30d",
+			"COMPOSE_PROFILES=alerts")
 		e.compose("up", "-d", "--build", "--wait")
 		e.awaitHealthy("gonetmon", "prometheus", "grafana", "alertmanager")
 		e.expectListening("127.0.0.1:18080", "127.0.0.1:19090", "0.0.0.0:13000", "127.0.0.1:19093")
@@ -108,14 +109,16 @@ func TestStack(t *testing.T) {
 	})
 	sent.stop()
 	e.step("RestartsKilledServices", func() {
-		for _, service := range []string{"gonetmon", "prometheus"} {
-			before := e.container(service)
-			if err := syscall.Kill(before.State.Pid, syscall.SIGKILL); err != nil {
+		before := map[string]container{"gonetmon": e.container("gonetmon"), "prometheus": e.container("prometheus")}
+		for _, c := range before {
+			if err := syscall.Kill(c.State.Pid, syscall.SIGKILL); err != nil {
 				e.t.Fatal(err)
 			}
+		}
+		for service, b := range before {
 			e.eventually(service+" is healthy again", func() (string, bool) {
 				c := e.container(service)
-				return fmt.Sprintf("%+v", c), c.State.Pid != 0 && c.State.Pid != before.State.Pid && c.State.Health.Status == "healthy"
+				return fmt.Sprintf("%+v", c), c.State.Pid != 0 && c.State.Pid != b.State.Pid && c.State.Health.Status == "healthy"
 			})
 		}
 		e.eventually("scrape", func() (string, bool) {
@@ -251,7 +254,9 @@ func (e *engine) procStatus(pid int) map[string]string {
 func (e *engine) expectFewPrivileges() {
 	const setGID, setUID, netAdmin, netRaw = 1 << 6, 1 << 7, 1 << 12, 1 << 13
 	// The capabilities that gonetmon had at its start remain in the bounding set only, which grants nothing.
-	for service, bounding := range map[string]uint64{"gonetmon": setGID | setUID | netAdmin | netRaw, "prometheus": 0, "grafana": 0, "alertmanager": 0} {
+	for service, bounding := range map[string]uint64{
+		"gonetmon": setGID | setUID | netAdmin | netRaw, "prometheus": 0, "grafana": 0, "alertmanager": 0,
+	} {
 		pid := e.container(service).State.Pid
 		s := e.procStatus(pid)
 		for set, want := range map[string]uint64{"CapEff": 0, "CapPrm": 0, "CapBnd": bounding} {
@@ -265,7 +270,8 @@ func (e *engine) expectFewPrivileges() {
 		if s["NoNewPrivs"] != "1" || s["Seccomp"] != "2" {
 			e.t.Errorf("%s: NoNewPrivs %s, Seccomp %s", service, s["NoNewPrivs"], s["Seccomp"])
 		}
-		if mounts, err := os.ReadFile(fmt.Sprintf("/proc/%d/mounts", pid)); err != nil || !regexp.MustCompile(`(?m)^\S+ / \S+ ro[, ]`).Match(mounts) {
+		mounts, err := os.ReadFile(fmt.Sprintf("/proc/%d/mounts", pid))
+		if err != nil || !regexp.MustCompile(`(?m)^\S+ / \S+ ro[, ]`).Match(mounts) {
 			e.t.Errorf("%s: the root is writable: %v\n%s", service, err, mounts)
 		}
 	}
@@ -278,15 +284,15 @@ func TestOtherProcessors_CountCaptures(t *testing.T) {
 	dir, expected := captures.Expected(t)
 	for arch, qemu := range map[string]string{"arm64": "qemu-aarch64-static", "arm": "qemu-arm-static"} {
 		binary := filepath.Join(t.TempDir(), arch)
-		run(t, root, []string{"CGO_ENABLED=0", "GOARCH=" + arch, "GOARM=7"}, "go", "build", "-trimpath", "-o", binary, "./app/cmd/gonetmon")
+		env := []string{"CGO_ENABLED=0", "GOARCH=" + arch, "GOARM=7"}
+		run(t, root, env, "go", "build", "-trimpath", "-o", binary, "./app/cmd/gonetmon")
 		for _, capture := range []string{"alexa.pcapng", "ipv6.pcap"} {
 			var cidrs []string
 			for _, prefix := range expected[capture].CIDRs {
 				cidrs = append(cidrs, prefix.String())
 			}
-			out := run(t, ".", []string{"GONETMON_CIDR=" + strings.Join(cidrs, ",")}, qemu, binary, "replay", "--json", filepath.Join(dir, capture))
-			file := filepath.Join(t.TempDir(), capture)
-			write(t, file, out)
+			cidr, file := "GONETMON_CIDR="+strings.Join(cidrs, ","), filepath.Join(t.TempDir(), capture)
+			write(t, file, run(t, ".", []string{cidr}, qemu, binary, "replay", "--json", filepath.Join(dir, capture)))
 			if got := captures.ReadTally(t, file); !reflect.DeepEqual(got, expected[capture]) {
 				t.Errorf("%s: %s: got %+v; want %+v", arch, capture, got, expected[capture])
 			}
