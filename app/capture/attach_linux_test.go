@@ -15,7 +15,7 @@ import (
 )
 
 // The ring captures on the interface that it is told, and on no other: on none, on a recreated one, on one that went away and
-// came back under the same index, on another one. It repeats the reason that it is told. Waiting for an interface costs little.
+// came back under the same index, on another one. It repeats the reason that it is told.
 func TestRing_FollowsInterface(t *testing.T) {
 	l := newLink(t)
 	testnet.Veth(l.there, "in1", l.here, "mon1")
@@ -26,13 +26,13 @@ func TestRing_FollowsInterface(t *testing.T) {
 	defer r.Stop()
 	reason := func(want string) {
 		t.Helper()
-		until(t, fmt.Sprintf("reason %q", want), func() bool { return r.Stats().Reason == want })
+		testnet.Until(t, fmt.Sprintf("reason %q", want), func() bool { return r.Stats().Reason == want })
 	}
 	captures := func(what, in, mon string) {
 		t.Helper()
 		before := r.Stats().Frames
 		testnet.NewSender(l.there, in).SendAll(testnet.Conversation(10), 0)
-		until(t, what+": frames captured", func() bool { return r.Stats().Frames >= before+10 })
+		testnet.Until(t, what+": frames captured", func() bool { return r.Stats().Frames >= before+10 })
 		if p := l.here.Promiscuity(mon); p != 1 {
 			t.Errorf("%s: promiscuity %d, want 1", what, p)
 		}
@@ -51,15 +51,15 @@ func TestRing_FollowsInterface(t *testing.T) {
 	l.here.IP("link set mon0 up")
 	iface.Reason, iface.Hardware = "", 803
 	r.Follow(iface)
-	until(t, "it says what it cannot read", func() bool { return strings.Contains(r.Stats().Reason, "ARPHRD 803") && !r.Stats().Up })
+	testnet.Until(t, "it says what it cannot read", func() bool { return strings.Contains(r.Stats().Reason, "ARPHRD 803") && !r.Stats().Up })
 	iface.Hardware = unix.ARPHRD_ETHER
 	r.Follow(iface)
 	reason("")
-	until(t, "attached again", func() bool { return r.Stats().Attached == 2 })
+	testnet.Until(t, "attached again", func() bool { return r.Stats().Attached == 2 })
 	captures("after it was away", "in0", "mon0")
 
 	r.Follow(l.iface(t, "mon1"))
-	until(t, "attached to the other", func() bool { return r.Stats().Attached == 3 })
+	testnet.Until(t, "attached to the other", func() bool { return r.Stats().Attached == 3 })
 	captures("on another interface", "in1", "mon1")
 	if p := l.here.Promiscuity("mon0"); p != 0 {
 		t.Errorf("promiscuity %d of the interface that was left, want 0", p)
@@ -68,11 +68,7 @@ func TestRing_FollowsInterface(t *testing.T) {
 	reason("none")
 	before := r.Stats().Frames
 	testnet.NewSender(l.there, "in1").SendAll(testnet.Conversation(10), 0)
-	used := cpu(t)
-	time.Sleep(2 * time.Second)
-	if spent := cpu(t) - used; spent > 200*time.Millisecond {
-		t.Errorf("%v of CPU time in 2 s without an interface", spent)
-	}
+	time.Sleep(200 * time.Millisecond) // blocks that are not full arrive after 60 ms
 	if n := r.Stats().Frames - before; n > 0 {
 		t.Errorf("%d frames of no interface", n)
 	}
@@ -82,7 +78,7 @@ func TestRing_FollowsInterface(t *testing.T) {
 	reason("")
 	captures("after it was recreated", "in1", "mon1")
 	r.Follow(capture.Interface{Name: "mon2", Index: 1 << 20})
-	until(t, "an error of bind", func() bool { return strings.Contains(r.Stats().Reason, "bind: ") })
+	testnet.Until(t, "an error of bind", func() bool { return strings.Contains(r.Stats().Reason, "bind: ") })
 }
 
 // Each frame has the link type that the interface had when it arrived, although the type changes in place.
@@ -113,14 +109,4 @@ func TestRing_FollowsLinkType(t *testing.T) {
 	if !maps.Equal(got, want) {
 		t.Errorf("frames by link type: got %v, want %v", got, want)
 	}
-}
-
-// cpu returns the CPU time that this process has used.
-func cpu(t *testing.T) time.Duration {
-	t.Helper()
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -98,16 +98,6 @@ func read(t *testing.T, r *capture.Ring, look func(*capture.Frame)) (frames uint
 	}
 }
 
-// until waits until ok returns true.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for start := time.Now(); !ok(); time.Sleep(time.Millisecond) {
-		if time.Since(start) > 10*time.Second {
-			t.Fatalf("not within 10 s: %s", what)
-		}
-	}
-}
-
 var (
 	home = netip.MustParseAddr("192.168.2.7")
 	away = netip.MustParseAddr("198.51.100.1")
@@ -384,7 +374,7 @@ func TestRing_LastActiveIsMonotonic(t *testing.T) {
 	begin := time.Now()
 	var wg sync.WaitGroup
 	wg.Go(func() { read(t, r, nil) })
-	until(t, "activity", func() bool { return r.Stats().LastActive.After(begin) })
+	testnet.Until(t, "activity", func() bool { return r.Stats().LastActive.After(begin) })
 	if active := r.Stats().LastActive; active == active.Round(0) { //nolint:staticcheck // Round strips the monotonic reading
 		t.Errorf("LastActive %v has no monotonic clock reading", active)
 	}
