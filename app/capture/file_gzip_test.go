@@ -39,7 +39,9 @@ func TestFile_ReportsGzipDamage(t *testing.T) {
 // Compressed files are cut at each byte, and each byte is changed: the frames are always the first ones of the file, and the
 // status is never "ok" if some are missing.
 func TestFile_DamagedGzipIsNeverOK(t *testing.T) {
-	for name, file := range smallFiles() {
+	all := smallFiles()
+	for _, name := range []string{"us little", "pcapng little"} {
+		file := all[name]
 		want := map[int]uint32{} // the sum of so many packets
 		for n := range len(file.b) + 1 {
 			r := readBytes(t, file.b[:n])
