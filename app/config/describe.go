@@ -21,8 +21,8 @@ var descriptions = map[string]string{
 		"is chosen only if no other interface has a default route.",
 	"CIDR": "Local prefixes (IPv4 and IPv6, a list): addresses in them are your devices. auto: the prefixes of the " +
 		"interface, of the bridge that it is a port of and of its VLANs or, if they have no address (a mirror port), those " +
-		"of the default-route interface. If the list has no IPv6 prefix outside fe80::/10 and fc00::/7, then fe80::/10, the IPv6 prefixes " +
-		"of these interfaces and those that routers announce are local too. For replay, auto " +
+		"of the default-route interface. If the list has no IPv6 prefix outside fe80::/10 and fc00::/7, then fe80::/10, the IPv6 " +
+		"prefixes of these interfaces and those that routers announce are local too. For replay, auto " +
 		"means the private ranges and the prefixes that routers announce anywhere in the files (in standard input, in its first " +
 		"32 MiB, or before the frame), and a list is used exactly as it is.",
 	"Addr": "Address of the web page and the metrics. Everyone who can reach it can read them.",
