@@ -11,8 +11,7 @@ import (
 
 // network writes the totals of the network, and what belongs to no device.
 func (t *textWriter) network(s *device.Snapshot) {
-	t.startFamily("network_bytes_total", counter, "IP bytes on the network, each packet counted once.")
-	t.sample(s.Network.Total().Bytes)
+	t.single("network_bytes_total", counter, "IP bytes on the network, each packet counted once.", s.Network.Total().Bytes)
 	t.startFamily("gonetmon_network_bytes_total", counter,
 		"IP bytes on the network, each packet counted once, by IP version and scope: internet, lan (between local devices), "+
 			"multicast or other (neither end is local).")
@@ -28,22 +27,17 @@ func (t *textWriter) network(s *device.Snapshot) {
 			t.sample(c.Packets, "family", traffic.Family(family).String(), "scope", traffic.Scope(scope).String())
 		}
 	}
-	t.startFamily("gonetmon_devices", gauge, "Devices that currently have an address.")
-	t.sample(uint64(s.NumAddressed()))
-	t.startFamily("gonetmon_hosts", gauge, "Known local addresses.")
-	t.sample(uint64(s.Hosts))
-	t.startFamily("gonetmon_hosts_limit", gauge, "Maximum number of known local addresses (GONETMON_MAX_HOSTS).")
-	t.sample(uint64(s.Limit))
-	t.startFamily("gonetmon_overflow_bytes_total", counter,
-		"IP bytes sent and received by addresses over the limit. They belong to no device.")
-	t.sample(s.Overflow.Bytes())
-	t.startFamily("gonetmon_waiting_bytes", gauge,
-		"IP bytes of new devices that are not exported yet because their name is still being resolved.")
-	t.sample(s.Waiting.Bytes())
-	t.startFamily("gonetmon_forgotten_bytes_total", counter,
+	t.single("gonetmon_devices", gauge, "Devices that currently have an address.", uint64(s.NumAddressed()))
+	t.single("gonetmon_hosts", gauge, "Known local addresses.", uint64(s.Hosts))
+	t.single("gonetmon_hosts_limit", gauge, "Maximum number of known local addresses (GONETMON_MAX_HOSTS).", uint64(s.Limit))
+	t.single("gonetmon_overflow_bytes_total", counter,
+		"IP bytes sent and received by addresses over the limit. They belong to no device.", s.Overflow.Bytes())
+	t.single("gonetmon_waiting_bytes", gauge,
+		"IP bytes of new devices that are not exported yet because their name is still being resolved.", s.Waiting.Bytes())
+	t.single("gonetmon_forgotten_bytes_total", counter,
 		"IP bytes of devices that expired (GONETMON_FORGET_AFTER) or made room for others. Together with node_bytes_total, "+
-			"gonetmon_overflow_bytes_total and gonetmon_waiting_bytes this is everything that local addresses sent and received.")
-	t.sample(s.Forgotten.Bytes())
+			"gonetmon_overflow_bytes_total and gonetmon_waiting_bytes this is everything that local addresses sent and received.",
+		s.Forgotten.Bytes())
 }
 
 // tables writes how full the bounded tables are. The cache of lookups has the limit of the hosts.
@@ -66,17 +60,14 @@ func (t *textWriter) tables(s *device.Snapshot, lookups *rdns.Stats) {
 
 // lookups writes what became of the DNS lookups.
 func (t *textWriter) lookups(s *rdns.Stats) {
-	t.startFamily("gonetmon_dns_queries_total", counter, "Queries sent to DNS servers for the names of devices.")
-	t.sample(s.Queries)
+	t.single("gonetmon_dns_queries_total", counter, "Queries sent to DNS servers for the names of devices.", s.Queries)
 	t.startFamily("gonetmon_dns_failures_total", counter,
 		"Failed DNS lookups by reason. An address that has no name is not a failure.")
 	for reason, n := range s.Failures {
 		t.sample(n, "reason", rdns.Reason(reason).String())
 	}
-	t.startFamily("gonetmon_dns_queries_in_flight", gauge, "DNS lookups that are waiting for an answer.")
-	t.sample(uint64(max(s.InFlight, 0)))
-	t.startFamily("gonetmon_dns_queue", gauge, "DNS lookups that are queued.")
-	t.sample(uint64(max(s.Queued, 0)))
+	t.single("gonetmon_dns_queries_in_flight", gauge, "DNS lookups that are waiting for an answer.", uint64(max(s.InFlight, 0)))
+	t.single("gonetmon_dns_queue", gauge, "DNS lookups that are queued.", uint64(max(s.Queued, 0)))
 }
 
 func (t *textWriter) build(version, revision string) {

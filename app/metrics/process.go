@@ -37,8 +37,7 @@ func (t *textWriter) process(s *ProcessStats) {
 		{"process_resident_memory_anon_bytes", "Resident memory without capture buffers and the program itself.", s.ResidentAnon},
 		{"process_virtual_memory_bytes", "Address space of the process. Most of it takes no memory.", s.Virtual},
 	} {
-		t.startFamily(f.name, gauge, f.help)
-		t.sample(f.value)
+		t.single(f.name, gauge, f.help, f.value)
 	}
 	t.startFamily("process_cpu_seconds_total", counter, "CPU time used by the process.")
 	metrics.WriteCounterFloat64(t, "process_cpu_seconds_total", s.CPU.Seconds())

@@ -36,6 +36,12 @@ func (t *textWriter) startFamily(name, kind, help string) {
 	}
 }
 
+// single writes a family of one sample without labels.
+func (t *textWriter) single(name, kind, help string, value uint64) {
+	t.startFamily(name, kind, help)
+	t.sample(value)
+}
+
 // sample writes a sample of the family. Labels are names and values in turn.
 func (t *textWriter) sample(value uint64, labels ...string) {
 	series := string(t.appendSeries(labels...))
