@@ -209,7 +209,7 @@ func (d *daemon) finishPartial(atLeast uint64) final {
 	d.b.Helper()
 	d.waitCounted(atLeast)
 	idle := d.checkIdle()
-	d.watcher.close()
+	d.unwatch()
 	f := d.stop()
 	f.idle = idle
 	return f

@@ -137,7 +137,7 @@ func (b *bench) mute(wrap []string, prepare func(*exec.Cmd), broken func()) stri
 		b.Errorf("identity: %d read or dropped, %d sent", reached, s.Sent)
 	}
 	d.checkIdle()
-	d.watcher.close()
+	d.unwatch()
 	return fmt.Sprintf("%d frames, identity error %d, stopped after %s", reached, int64(s.Sent-reached), ms(d.terminate()))
 }
 

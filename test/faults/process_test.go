@@ -21,7 +21,7 @@ func sigterm(b *bench) string {
 		l := b.newLoad(nil, processRate)
 		l.begin(there, 1)
 		time.Sleep(time.Duration(20+random.IntN(150)) * time.Millisecond)
-		d.watcher.close()
+		d.unwatch()
 		before := l.sent.Load()
 		f := d.stop()
 		l.end()
@@ -55,7 +55,7 @@ func kill(b *bench) string {
 		l := b.newLoad(nil, processRate)
 		l.begin(there, 1)
 		time.Sleep(100 * time.Millisecond)
-		d.watcher.close()
+		d.unwatch()
 		_ = d.Cmd.Process.Kill()
 		<-d.Ended
 		l.end()

@@ -29,7 +29,7 @@ type watcher struct {
 	connections atomic.Int64 // that the row has open
 	paused      atomic.Bool  // the row keeps the daemon from answering
 	disturbed   atomic.Bool  // the row does something to the interface: readiness may change at any time
-	close       func()       // ends the watching
+	unwatch     func()       // ends the watching
 
 	polling  sync.Mutex // held during a poll, guards all below
 	page     *page
@@ -75,11 +75,11 @@ func newWatcher(d *daemon, variables []string) *watcher {
 			}
 		}
 	})
-	w.close = func() {
+	w.unwatch = func() {
 		cancel()
 		running.Wait()
 	}
-	d.b.Cleanup(w.close)
+	d.b.Cleanup(w.unwatch)
 	return w
 }
 
