@@ -27,7 +27,9 @@ func (b *bench) disturb(rounds int, do, undo func(r *rig)) (r *rig, measured str
 	r = &rig{daemon: b.start(here), here: here, there: there, load: b.newLoad(here, interfaceRate)}
 	r.load.begin(there, 1)
 	for i := 1; i <= rounds; i++ {
+		before := r.reached()
 		r.load.waitFlowing(i)
+		r.waitReached(before + interfaceRate/10) // a disturbance must not meet a daemon that has only begun to capture
 		var undone time.Time
 		r.whileDisturbed(func() {
 			do(r)
