@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"gonetmon/app/capture"
 )
 
@@ -119,7 +117,7 @@ func (k *kept) keep(now []netip.Prefix) {
 func (b *binding) iface(s *Snapshot) capture.Interface {
 	i := capture.Interface{
 		Name: cmp.Or(b.name, auto), Index: b.link.Index, Hardware: b.link.Hardware,
-		Conduit: s.conduit(b.link.Index), Loopback: b.link.Flags&unix.IFF_LOOPBACK != 0,
+		Conduit: s.conduit(b.link.Index), Loopback: b.link.Flags&flagLoopback != 0,
 	}
 	switch {
 	case b.link.Index != 0:

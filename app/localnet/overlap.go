@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-
-	"golang.org/x/sys/unix"
 )
 
 // An Overlap is two interfaces that show the same packets, so that these count twice where both are captured.
@@ -21,7 +19,7 @@ var etherTunnels = []string{"vxlan", "geneve", "gretap", "ip6gretap", "erspan", 
 func (l *Link) etherTunnel() bool { return slices.Contains(etherTunnels, l.Kind) }
 
 func (l *Link) tunnel() bool {
-	return l.etherTunnel() || !l.ethernet() && l.Hardware != unix.ARPHRD_LOOPBACK
+	return l.etherTunnel() || !l.ethernet() && l.Hardware != hardwareLoopback
 }
 
 // Overlaps returns the overlaps of interfaces that the topology tells, in the order of the names. forwards reports whether this

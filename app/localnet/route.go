@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
-
-	"golang.org/x/sys/unix"
 )
 
 // A hop is a way to the internet: a default route and one of its links.
@@ -29,7 +27,7 @@ func (s *Snapshot) hops() (all []hop) {
 			continue
 		}
 		for _, index := range r.Links {
-			if l := s.link(index); l != nil && l.Flags&unix.IFF_LOOPBACK == 0 {
+			if l := s.link(index); l != nil && l.Flags&flagLoopback == 0 {
 				all = append(all, hop{l, r.Destination.Addr().Is6(), metric})
 			}
 		}
@@ -94,7 +92,7 @@ func (s *Snapshot) candidates() (names []string) {
 	for i := range s.Links {
 		l := &s.Links[i]
 		switch {
-		case !l.ethernet() || l.Flags&unix.IFF_LOOPBACK != 0 || l.Master != 0 || l.Kind == "dummy" || internalName.MatchString(l.Name):
+		case !l.ethernet() || l.Flags&flagLoopback != 0 || l.Master != 0 || l.Kind == "dummy" || internalName.MatchString(l.Name):
 		case l.reason() == "":
 			names = append(names, l.Name)
 		default:

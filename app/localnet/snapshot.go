@@ -3,8 +3,6 @@ package localnet
 import (
 	"net/netip"
 	"slices"
-
-	"golang.org/x/sys/unix"
 )
 
 // A Snapshot is what the kernel knows of this machine's network at one moment.
@@ -13,6 +11,17 @@ type Snapshot struct {
 	Addresses []Address
 	Routes    []Route
 }
+
+// Flags and hardware types of Linux (netdevice(7), linux/if.h, linux/if_arp.h). They are spelled out, so that the rules build
+// on other systems too.
+const (
+	flagUp       = 1 << 0  // IFF_UP
+	flagLoopback = 1 << 3  // IFF_LOOPBACK
+	flagLowerUp  = 1 << 16 // IFF_LOWER_UP: there is a carrier
+
+	hardwareEther    = 1   // ARPHRD_ETHER
+	hardwareLoopback = 772 // ARPHRD_LOOPBACK
+)
 
 // A Link is a network interface (rtnetlink(7), RTM_NEWLINK).
 type Link struct {
@@ -47,16 +56,16 @@ func (l *Link) has(name string) bool { return l.Name == name || slices.Contains(
 // reason returns why no frames can come from the link, "" if they can. A dormant link has a carrier.
 func (l *Link) reason() string {
 	switch {
-	case l.Flags&unix.IFF_UP == 0:
+	case l.Flags&flagUp == 0:
 		return ReasonDown
-	case l.Flags&unix.IFF_LOWER_UP == 0:
+	case l.Flags&flagLowerUp == 0:
 		return ReasonNoCarrier
 	}
 	return ""
 }
 
 // ethernet reports whether the link can be part of a LAN. A tun, WireGuard or PPP interface cannot.
-func (l *Link) ethernet() bool { return l.Hardware == unix.ARPHRD_ETHER }
+func (l *Link) ethernet() bool { return l.Hardware == hardwareEther }
 
 // link returns the link with an index, nil if there is none.
 func (s *Snapshot) link(index int) *Link {
