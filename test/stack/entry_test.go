@@ -133,7 +133,6 @@ func TestGrafanaEntryPoint_RequiresPassword(t *testing.T) {
 		{"a name that looks like loopback", []string{"GRAFANA_ADDR=127.0.0.1.example.org"}, "", "", "set a password"},
 		{"open with a known password", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=admin"}, "", "", "too common"},
 		{"a known password in capitals", []string{"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=ChangeMe"}, "", "", "too common"},
-		// It would still apply once Grafana is opened.
 		{"loopback with a known password", []string{"GRAFANA_PASSWORD=grafana"}, "", "", "too common"},
 		{"not a port", []string{"GRAFANA_PORT=x"}, "", "", "GRAFANA_PORT=x: is not a port; for example GRAFANA_PORT=3001"},
 	}
