@@ -36,12 +36,16 @@ type binding struct {
 	bringUpErr error     // why the link could not be brought up, if it was down
 	own        kept      // of the interface
 	lent       kept      // of the link of the default route
+	lender     int       // that link
 }
 
 // follow finds the link that is meant now.
 func (b *binding) follow(s *Snapshot, now time.Time) {
 	if b.auto {
-		if l := s.defaultLink(b.link.Index); l != nil {
+		// While the LAN's default route is away, for example when a lease ends, that of a tunnel is no reason to leave the LAN.
+		current := s.link(b.link.Index)
+		inLAN := current != nil && current.ethernet()
+		if l := s.defaultLink(b.link.Index); l != nil && (l.ethernet() || !inLAN) {
 			if l.Name != b.name {
 				*b = binding{auto: true, name: l.Name}
 			}
@@ -73,13 +77,16 @@ func (b *binding) follow(s *Snapshot, now time.Time) {
 	}
 }
 
-// prefixes returns the prefixes of the interface. One without an address is taken for a mirror port: it has those of the link of the
-// default route or, if that is a tunnel, of the LAN's links. An address may go away for a while, for example when a lease ends or the cable is pulled: until another one comes
-// the devices of its prefix are still local.
+// prefixes returns the prefixes of the interface. One without an address is taken for a mirror port: it has those of the link of
+// the default route or, if that is a tunnel, of the LAN's links. An address may go away for a while, for example when a lease ends
+// or the cable is pulled: until another one comes the devices of its prefix are still local, whatever route stands in.
 func (b *binding) prefixes(s *Snapshot) (all []netip.Prefix) {
 	now := s.prefixes(b.link.Index)
 	b.own.keep(now)
-	b.lent.keep(s.prefixesOfDefault())
+	if d := s.defaultLink(0); d != nil && (d.Index == b.lender || s.link(b.lender) == nil || s.routed(s.link(b.lender))) {
+		b.lent.keep(s.prefixesOfDefault())
+		b.lender = d.Index
+	}
 	all = slices.Concat(b.own.four, b.own.six)
 	if b.own.four == nil {
 		all = append(all, b.lent.four...)

@@ -127,7 +127,7 @@ func (s *Snapshot) sameBridge(a, b *Link) bool {
 	return m != nil && m.Kind == "bridge"
 }
 
-// shared returns a prefix that both links are in, other than fe80::/10 and single addresses.
+// shared returns the larger of two overlapping prefixes of the links, other than fe80::/10 and single addresses.
 func (s *Snapshot) shared(a, b *Link) netip.Prefix {
 	for _, x := range s.Addresses {
 		p := x.Prefix.Masked()
@@ -135,7 +135,12 @@ func (s *Snapshot) shared(a, b *Link) netip.Prefix {
 			continue
 		}
 		for _, y := range s.Addresses {
-			if y.Link == b.Index && y.Prefix.Masked() == p {
+			q := y.Prefix.Masked()
+			switch {
+			case y.Link != b.Index || q.IsSingleIP() || !p.Overlaps(q):
+			case q.Bits() < p.Bits():
+				return q
+			default:
 				return p
 			}
 		}
@@ -143,11 +148,9 @@ func (s *Snapshot) shared(a, b *Link) netip.Prefix {
 	return netip.Prefix{}
 }
 
-// routed reports whether the link has an address to route from and to.
+// routed reports whether this machine has an address to route from and to on the link, its bridge or its VLANs.
 func (s *Snapshot) routed(l *Link) bool {
-	return slices.ContainsFunc(s.Addresses, func(a Address) bool {
-		return a.Link == l.Index && !a.Prefix.Addr().IsLinkLocalUnicast() && !a.Prefix.Addr().IsLoopback()
-	})
+	return slices.ContainsFunc(s.prefixes(l.Index), func(p netip.Prefix) bool { return !isLinkLocal(p) })
 }
 
 // Narrow returns why an interface, by its kind, cannot show what other machines send to each other, and its parent if that is

@@ -35,6 +35,10 @@ func TestSnapshot_Overlaps(t *testing.T) {
 			[]string{"eth0 wlan0 eth0"}},
 		{"a router", "link wan; link lan; addr lan 192.168.1.1/24; addr wan 203.0.113.7/24; route 0.0.0.0/0 wan via", "wan lan", true,
 			[]string{"wan lan lan"}},
+		{"a router's bridge port", "link wan; link br0 kind=bridge; link lan master=br0; addr br0 192.168.1.1/24; " +
+			"addr wan 203.0.113.7/24; route 0.0.0.0/0 wan via", "wan lan", true, []string{"wan lan lan"}},
+		{"one LAN, two lengths", "link eth0; link wlan0; addr eth0 192.168.1.5/24; addr wlan0 192.168.1.6/25", "eth0 wlan0", false,
+			[]string{"eth0 wlan0 eth0"}},
 		{"two networks, no router", "link eth0; link eth1; addr eth0 192.168.1.1/24; addr eth1 10.0.0.1/24", "eth0 eth1", false, nil},
 		{"a router's LAN, and a mirror port", "link eth0; link eth1; addr eth0 192.168.1.1/24; addr eth1 fe80::1/64",
 			"eth0 eth1", true, nil},

@@ -50,6 +50,14 @@ func TestTracker_Prefixes(t *testing.T) {
 		{"down and up again", "", "", []string{home, "link eth0 down", home}, "192.168.1.0/24,fe80::/10"},
 		{"another subnet", "", "", []string{home, "link eth0; route 0.0.0.0/0 eth0", "link eth0; addr eth0 10.0.0.9/24; route 0.0.0.0/0 eth0"}, "10.0.0.0/24,fe80::/10"},
 		{"mirror port, address lost", "", "eth1", []string{home + "link eth1", "link eth0; link eth1"}, "192.168.1.0/24,fe80::/10"},
+		{"mirror port, address lost, a modem has the default route", "", "eth1", []string{
+			home + "link eth1; link wwan0; addr wwan0 100.64.3.2/30; route 0.0.0.0/0 wwan0 metric=700",
+			"link eth0; link eth1; link wwan0; addr wwan0 100.64.3.2/30; route 0.0.0.0/0 wwan0 metric=700",
+		}, "192.168.1.0/24,fe80::/10"},
+		{"auto, address lost, a tunnel has the default route", "", "", []string{
+			home + "link tun0 tun; addr tun0 10.8.0.2/24; route 0.0.0.0/1 tun0; route 128.0.0.0/1 tun0",
+			"link eth0; link tun0 tun; addr tun0 10.8.0.2/24; route 0.0.0.0/1 tun0; route 128.0.0.0/1 tun0",
+		}, "192.168.1.0/24,fe80::/10"},
 		{"interface removed", "", "eth0", []string{home + "link eth1", "link eth1 index=3"}, "192.168.1.0/24,fe80::/10"},
 		{"interface removed, another has the default route", "", "v1", []string{
 			"link e1; addr e1 10.77.0.5/24; route 0.0.0.0/0 e1; link v1; addr v1 192.168.2.1/24",

@@ -31,6 +31,7 @@ var Private = []netip.Prefix{
 const (
 	pollInterval = 2 * time.Second       // how often to ask the kernel when it reports no change
 	minRest      = 50 * time.Millisecond // how long to collect changes before asking it again
+	maxRest      = 400 * time.Millisecond
 )
 
 // Config says what a Tracker follows.
@@ -149,13 +150,21 @@ func (t *Tracker) Announce(now time.Time, p netip.Prefix, lifetime time.Duration
 	t.publish()
 }
 
+// Full reports whether routers have announced more prefixes than are kept.
+func (t *Tracker) Full() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.full
+}
+
 // Run refreshes the tracker with each change, and every two seconds, until ctx ends. It rests after that, so that it takes little
-// time of a machine whose thousands of routes change all the time.
+// time of a machine whose thousands of routes change all the time. The rest is short on a busy machine too, where asking takes
+// long: an interface that was recreated must be captured again within a second.
 func (t *Tracker) Run(ctx context.Context) error {
 	for {
 		begin := time.Now()
 		t.Refresh(begin)
-		rest := time.After(max(minRest, 20*time.Since(begin)))
+		rest := time.After(min(max(minRest, 20*time.Since(begin)), maxRest))
 		select {
 		case <-ctx.Done():
 			return nil
