@@ -23,8 +23,9 @@ build: ## build bin/gonetmon, a static binary
 	$(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o $(BINARY) ./app/cmd/gonetmon
 
 run: build ## build and run it as root, with the variables of .env if there is one
-	@if [ -f .env ]; then while IFS= read -r line || [ -n "$$line" ]; do \
-		case $$line in GONETMON_*=*) export "$$line" ;; esac; done <.env; fi; \
+	@set -f; IFS=$$(printf '\n.'); IFS=$${IFS%.}; \
+	for line in $$(sed -nE 's/^(\xef\xbb\xbf)?[[:space:]]*(export[[:space:]]+)?(GONETMON_[A-Z_]+)[[:space:]]*[=:](.*)/\3=\4/p' .env 2>/dev/null); \
+		do export "$$line"; done; unset IFS; \
 	if [ "$$(id -u)" = 0 ]; then exec ./bin/gonetmon; else echo "sudo, for the privilege to capture:"; exec sudo -E ./bin/gonetmon; fi
 
 up: ## docker compose up -d, and wait until all containers are healthy

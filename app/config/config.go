@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -83,18 +84,19 @@ func Load() (*Config, error) {
 	return &c, nil
 }
 
-// dropServiceLinks removes the variables that Kubernetes sets in every container when there is a service named gonetmon, for
-// example GONETMON_PORT=tcp://10.0.0.7:8080
+// serviceLink matches the variables that Kubernetes sets in every container for each service, here for gonetmon and gonetmon-web:
+// GONETMON_PORT, GONETMON_WEB_SERVICE_HOST, GONETMON_WEB_PORT_80_TCP_ADDR
 // (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+var serviceLink = regexp.MustCompile(`^GONETMON_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)$`)
+
+// dropServiceLinks removes these variables in Kubernetes, but keeps a port number in GONETMON_PORT.
 func dropServiceLinks() error {
 	if os.Getenv("KUBERNETES_SERVICE_HOST") == "" {
 		return nil
 	}
 	for _, entry := range os.Environ() {
 		name, value, _ := strings.Cut(entry, "=")
-		link := strings.HasPrefix(name, prefix+"_SERVICE_") || strings.HasPrefix(name, prefix+"_PORT_") ||
-			name == prefix+"_PORT" && strings.Contains(value, "://")
-		if link {
+		if serviceLink.MatchString(name) && (name != prefix+"_PORT" || strings.Contains(value, "://")) {
 			if err := os.Unsetenv(name); err != nil {
 				return err
 			}

@@ -57,7 +57,8 @@ func TestLoad(t *testing.T) {
 		{"quotes", `INTERFACE="eth1"; CIDR='192.168.2.0/24, fe80::/10' # ours; ADDR="[::1]"; PORT=""; NAMES_FILE="/etc/a # b"`,
 			"INTERFACE=eth1; CIDR=192.168.2.0/24,fe80::/10; ADDR=::1; NAMES_FILE=/etc/a # b"},
 		{"service links of Kubernetes", "/KUBERNETES_SERVICE_HOST=10.0.0.1; PORT=tcp://10.0.0.7:8080; " +
-			"PORT_8080_TCP_ADDR=10.0.0.7; SERVICE_HOST=10.0.0.7; SERVICE_PORT_HTTP=8080", ""},
+			"PORT_8080_TCP_ADDR=10.0.0.7; SERVICE_HOST=10.0.0.7; SERVICE_PORT_HTTP=8080; WEB_SERVICE_HOST=10.0.0.8; " +
+			"WEB_PORT=tcp://10.0.0.8:80; WEB_PORT_80_TCP=tcp://10.0.0.8:80", ""},
 		{"a port in Kubernetes", "/KUBERNETES_SERVICE_HOST=10.0.0.1; PORT=8081", "PORT=8081"},
 		{"host names", "HOST_NAMES=Gonetmon.Example.org., nas.fritz.box", "HOST_NAMES=gonetmon.example.org,nas.fritz.box"},
 		{"names", "NAMES=mdns, file; NAMES_FILE= /etc/hosts; STRIP_DOMAIN=.Lan,home.arpa",
@@ -90,7 +91,7 @@ func TestLoad(t *testing.T) {
 // A value that cannot be used is refused in one line that names the variable, the value and an example.
 func TestLoad_Refuses(t *testing.T) {
 	for variable, values := range map[string][]string{
-		"INTERFACE": {strings.Repeat("a", 128), "eth1,#eth2", "eth0:1", "../eth0", ",", "auto,eth1", "eth1,eth1"},
+		"INTERFACE": {strings.Repeat("a", 128), "eth1,#eth2", "eth0:1", "'eth1", "../eth0", ",", "auto,eth1", "eth1,eth1"},
 		"CIDR": {"192.168.2.1", "192.168.2.0/33", "::ffff:192.168.2.0/120", "192.168.2.0/24,auto",
 			"192.168.2.1/24,192.168.2.0/24"},
 		"ADDR": {
@@ -104,6 +105,7 @@ func TestLoad_Refuses(t *testing.T) {
 			"[fe80::1]:53", "[::1", "255.255.255.255",
 		},
 		"NAMES":           {"ptr,netbios"},
+		"NAMES_FILE":      {`"/etc/hosts`, "/etc/hosts'"},
 		"STRIP_DOMAIN":    {"my domain!", ".auto", "auto,lan", "lan,.Lan."},
 		"REPORT_INTERVAL": {"60", "10ms", "-1m"},
 		"FORGET_AFTER":    {"xd", "30", "-1d"},

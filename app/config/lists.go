@@ -71,8 +71,8 @@ type interfaces []string
 
 func (v *interfaces) Decode(value string) (err error) {
 	*v, _, err = parseList(value, []string{auto}, func(part string) (string, error) {
-		if len(part) > 127 || strings.ContainsAny(part, "/:") || part[0] == '#' || part == "." || part == ".." {
-			return "", fmt.Errorf("%q is not an interface name (at most 127 characters, no / or :, no # at the beginning)", part)
+		if len(part) > 127 || strings.ContainsAny(part, `/:"'`) || part[0] == '#' || part == "." || part == ".." {
+			return "", fmt.Errorf("%q is not an interface name (at most 127 characters; no /, : or quotes; no # at the beginning)", part)
 		}
 		return part, nil
 	})
@@ -152,6 +152,9 @@ type path string
 func (v *path) Decode(value string) error {
 	if value = strings.TrimSpace(value); strings.EqualFold(value, none) {
 		value = ""
+	}
+	if value != "" && strings.ContainsAny(value[:1]+value[len(value)-1:], `"'`) {
+		return errors.New("a path with a stray quote")
 	}
 	*v = path(value)
 	return nil

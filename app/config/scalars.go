@@ -48,6 +48,9 @@ func parseAddr(value string) (netip.Addr, error) {
 type port uint16
 
 func (v *port) Decode(value string) error {
+	if strings.Contains(value, "://") {
+		return errors.New("not a port number, but the link to a service named gonetmon that Kubernetes or Docker has set")
+	}
 	n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 16)
 	if err != nil {
 		return errors.New("not a port number (0 to 65535)")
