@@ -55,7 +55,7 @@ func Run(cfg Config, files []string) error {
 	for i, name := range files {
 		inputs[i] = newInput(name, cfg.In)
 		if len(cfg.Prefixes) == 0 && cfg.Format != Tallies {
-			inputs[i].searchPrefixes(r.lan)
+			inputs[i].searchPrefixes(r.lan, r.cfg.Warnings)
 		}
 	}
 	for _, i := range inputs {
@@ -123,7 +123,7 @@ func newLAN(prefixes []netip.Prefix) *localnet.Tracker {
 func (r *replayer) count(i *input) error {
 	if r.cfg.Format == Tallies && len(r.cfg.Prefixes) == 0 { // each file by itself
 		r.lan = newLAN(nil)
-		i.searchPrefixes(r.lan)
+		i.searchPrefixes(r.lan, r.cfg.Warnings)
 	}
 	r.table.SetPrefixes(r.lan.Current())
 	file, err := i.open()

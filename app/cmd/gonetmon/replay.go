@@ -61,6 +61,8 @@ func replayArguments(args []string) (files []string, format replay.Format, err e
 			devices = true
 		case strings.HasPrefix(a, "-") && a != "-":
 			return nil, 0, unknownArgument(a)
+		case a == "-" && slices.Contains(files, a):
+			return nil, 0, usage.Errorf("replay: standard input (-) can be read only once")
 		default:
 			files = append(files, a)
 		}
