@@ -153,8 +153,8 @@ func (d *Daemon) serve(ctx context.Context) error {
 	return outcome(context.Cause(ctx), meterErrs)
 }
 
-// outcome returns why the daemon ended: the cause, unless that is only that it was told to stop, and the errors of the meters, which
-// may fail at the stop itself: then not all frames were counted.
+// outcome returns why the daemon ended: the cause, unless that is only that it was told to stop, and the errors of the meters.
+// These may fail at the stop itself: then not all frames were counted.
 func outcome(cause error, meters []error) error {
 	err := errors.Join(meters...)
 	if errors.Is(cause, context.Canceled) || errors.Is(err, cause) {

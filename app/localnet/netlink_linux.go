@@ -94,7 +94,8 @@ func (n *Netlink) Snapshot() (*Snapshot, error) {
 }
 
 // dump asks for all of one kind, whose messages begin with a header of some bytes, the family first.
-func (n *Netlink) dump(kind netlink.HeaderType, family byte, header int, add func(header []byte, a *netlink.AttributeDecoder)) error {
+func (n *Netlink) dump(kind netlink.HeaderType, family byte, header int,
+	add func(header []byte, a *netlink.AttributeDecoder)) error {
 	request := netlink.Message{Header: netlink.Header{Type: kind, Flags: netlink.Request | netlink.Dump}, Data: make([]byte, header)}
 	request.Data[0] = family
 	var messages []netlink.Message

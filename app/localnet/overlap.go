@@ -150,7 +150,7 @@ func (s *Snapshot) shared(a, b *Link) netip.Prefix {
 
 // routed reports whether this machine has an address to route from and to on the link, its bridge or its VLANs.
 func (s *Snapshot) routed(l *Link) bool {
-	return slices.ContainsFunc(s.prefixes(l.Index), func(p netip.Prefix) bool { return !isLinkLocal(p) })
+	return isKnown(s.prefixes(l.Index))
 }
 
 // Narrow returns why an interface, by its kind, cannot show what other machines send to each other, and its parent if that is
@@ -163,11 +163,7 @@ func (s *Snapshot) Narrow(name string) (why, parent string) {
 	if p := s.link(l.Parent); p != nil {
 		parent = p.Name
 	}
-	switch l.Kind {
-	case "macvlan", "macvtap", "ipvlan", "ipvtap":
-		if l.Passthru {
-			return "", ""
-		}
+	if l.macvlan() && !l.Passthru {
 		return "it is a " + l.Kind + ", which gets only frames to itself, broadcasts and multicasts", parent
 	}
 	return "", ""

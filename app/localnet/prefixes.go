@@ -8,18 +8,23 @@ import (
 // isLinkLocal reports whether a prefix says nothing about the LAN: every interface may have it (RFC 3927, RFC 4291).
 func isLinkLocal(p netip.Prefix) bool { return p.Addr().IsLinkLocalUnicast() }
 
-// prefixes returns the prefixes of the network that a link belongs to: those of this machine's addresses on the link, on the bridge
-// or bond that it is a port of, and on its VLANs. A macvlan without addresses has those of the link below it.
+// isKnown reports whether prefixes say something about the LAN.
+func isKnown(all []netip.Prefix) bool {
+	return slices.ContainsFunc(all, func(p netip.Prefix) bool { return !isLinkLocal(p) })
+}
+
+// prefixes returns the prefixes of the network that a link belongs to: those of this machine's addresses on the link, on the
+// bridge or bond that it is a port of, and on its VLANs. A macvlan without addresses has those of the link below it.
 func (s *Snapshot) prefixes(index int) []netip.Prefix {
 	all := s.prefixesAbove(index)
-	if l := s.link(index); l != nil && !slices.ContainsFunc(all, func(p netip.Prefix) bool { return !isLinkLocal(p) }) && slices.Contains([]string{"macvlan", "macvtap", "ipvlan", "ipvtap"}, l.Kind) {
+	if l := s.link(index); l != nil && l.macvlan() && !isKnown(all) {
 		all = append(all, s.prefixesAbove(l.Parent)...)
 	}
 	return all
 }
 
-// prefixesOfDefault returns the prefixes that a mirror port has: those of the link of the default route or, if that cannot be part
-// of a LAN, those of the links that can.
+// prefixesOfDefault returns the prefixes that a mirror port has: those of the link of the default route or, if that cannot be
+// part of a LAN, those of the links that can.
 func (s *Snapshot) prefixesOfDefault() (all []netip.Prefix) {
 	l := s.defaultLink(0)
 	if l == nil {

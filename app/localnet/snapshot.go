@@ -67,6 +67,11 @@ func (l *Link) reason() string {
 // ethernet reports whether the link can be part of a LAN. A tun, WireGuard or PPP interface cannot.
 func (l *Link) ethernet() bool { return l.Hardware == hardwareEther }
 
+// macvlan reports whether the link shares its parent with others, of which it shows nothing.
+func (l *Link) macvlan() bool {
+	return slices.Contains([]string{"macvlan", "macvtap", "ipvlan", "ipvtap"}, l.Kind)
+}
+
 // link returns the link with an index, nil if there is none.
 func (s *Snapshot) link(index int) *Link {
 	i := slices.IndexFunc(s.Links, func(l Link) bool { return l.Index == index })
@@ -85,7 +90,8 @@ func (s *Snapshot) named(name string) *Link {
 	return &s.Links[i]
 }
 
-// conduit reports whether a link leads to a switch chip, whose ports are the links above it (DSA). These have no kind before Linux 6.0.
+// conduit reports whether a link leads to a switch chip, whose ports are the links above it (DSA). These have no kind before
+// Linux 6.0.
 func (s *Snapshot) conduit(index int) bool {
 	return slices.ContainsFunc(s.Links, func(l Link) bool {
 		return index != 0 && l.Parent == index && (l.Kind == "dsa" || l.Kind == "")
