@@ -40,7 +40,7 @@ func scrapers(b *bench) string {
 	const clients, interval = 10, time.Second
 	d, there, frames := b.startWithHosts()
 	_, before := d.captured()
-	d.connections.Add(clients)
+	d.allow(clients)
 	d.pause(true) // parsing such a page takes the watcher longer than a scrape
 	l := b.newLoad(nil, 20000)
 	l.next = func(n uint64) []byte { return frames[n%manyHosts] }
@@ -89,7 +89,7 @@ func scrapers(b *bench) string {
 	if p99 > 250*time.Millisecond {
 		b.Errorf("p99 of a scrape: %v", p99)
 	}
-	d.connections.Add(-clients)
+	d.allow(-clients)
 	f := d.finish(manyHosts + l.sent.Load())
 	return fmt.Sprintf("%d scrapes: %s (median), %s (p99), %s (max); all ten at the same moment: %s (max); %s; at most %s",
 		len(times), ms(percentile(50, times)), ms(p99), ms(slices.Max(times)), ms(slices.Max(together)), f, d.usedBesideRing())
@@ -135,7 +135,7 @@ func slowClients(b *bench) string {
 	s := testnet.NewSender(there, "in0")
 	s.Sent = manyHosts
 	before, _ := usageOf(d.Cmd.Process.Pid)
-	d.connections.Add(idle + half + slow)
+	d.allow(idle + half + slow)
 	conns := d.dial(idle)
 	for i, c := range conns {
 		if i%2 == 0 { // half of them have asked for something
@@ -177,7 +177,7 @@ func slowClients(b *bench) string {
 		b.Errorf("%d descriptors, %d before", now.descriptors, before.descriptors)
 	}
 	d.Until("their goroutines have ended", func() bool { return d.values("go_goroutines")[0] < maxGoroutines })
-	d.connections.Add(-idle - half - slow)
+	d.allow(-idle - half - slow)
 	f := d.finish(s.Sent)
 	return fmt.Sprintf("%d connections; other clients answered within %s; at most %d descriptors, %d goroutines, %s; %s",
 		len(conns), ms(slowest), d.peak.descriptors, d.peak.goroutines, d.usedBesideRing(), f)
@@ -276,7 +276,7 @@ func requests(b *bench) string {
 	here, there := testnet.NewPair(b)
 	d := b.start(here)
 	s := testnet.NewSender(there, "in0")
-	d.connections.Add(8)
+	d.allow(8)
 	answers := map[int]int{}
 	for _, request := range b.hostileRequests() {
 		s.Send(testnet.UDP(known4, away, 72))
@@ -287,7 +287,7 @@ func requests(b *bench) string {
 			b.Errorf("%.100q was answered with %d %.100q", request, status, body)
 		}
 	}
-	d.connections.Add(-8)
+	d.allow(-8)
 	lines := strings.Count(d.Log.String(), "\n")
 	if lines > 12 { // complaints of the HTTP server are limited to one line in ten seconds
 		b.Errorf("%d lines of log", lines)

@@ -156,7 +156,7 @@ func logFlood(b *bench) string {
 	random := b.random()
 	before, begin, changes := strings.Count(d.Log.String(), "\n"), time.Now(), 0
 	router := netip.MustParseAddr("fe80::1")
-	d.connections.Add(64)
+	d.allow(64)
 	for i := 0; time.Since(begin) < b.seconds(12, 120); i++ {
 		for range 20 {
 			prefix := netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, byte(random.Uint32()),
@@ -184,6 +184,6 @@ func logFlood(b *bench) string {
 	if bound := 3*changes + 24 + 32 + int(2*took.Seconds()); lines > bound {
 		b.Errorf("%d log lines in %v, with %d changes of the interface; bound %d", lines, took, changes, bound)
 	}
-	d.connections.Add(-64)
+	d.allow(-64)
 	return fmt.Sprintf("%d lines in %s, %d changes of the interface; %s", lines, took.Round(time.Second), changes, d.finish(s.Sent))
 }

@@ -272,7 +272,7 @@ func (k *soaker) writeHosts(text string) {
 // connected returns an event with so many connections.
 func (k *soaker) connected(count int, do func(random *rand.Rand, c net.Conn)) func(*rand.Rand) {
 	return func(random *rand.Rand) {
-		k.d.connections.Add(int64(count))
+		k.d.allow(count)
 		conns := k.d.dial(count)
 		for _, c := range conns {
 			_ = c.SetDeadline(time.Now().Add(5 * time.Second))
@@ -281,6 +281,6 @@ func (k *soaker) connected(count int, do func(random *rand.Rand, c net.Conn)) fu
 		k.sleep(random, 3000)
 		hangUp(conns)
 		time.Sleep(1500 * time.Millisecond) // until the daemon has noticed
-		k.d.connections.Add(int64(-count))
+		k.d.allow(-count)
 	}
 }

@@ -24,18 +24,18 @@ const (
 
 // A watcher polls a daemon all the time and reports what does not hold.
 type watcher struct {
-	d           *daemon
-	memory      int64        // bound
-	connections atomic.Int64 // that the row has open
-	paused      atomic.Bool  // the row keeps the daemon from answering
-	disturbed   atomic.Bool  // the row does something to the interface: readiness may change at any time
-	unwatch     func()       // ends the watching
+	d         *daemon
+	memory    int64       // bound
+	paused    atomic.Bool // the row keeps the daemon from answering
+	disturbed atomic.Bool // the row does something to the interface: readiness may change at any time
+	unwatch   func()      // ends the watching
 
-	polling  sync.Mutex // held during a poll, guards all below
-	page     *page
-	reported int
-	last     readiness
-	peak     usage
+	polling     sync.Mutex // held during a poll, guards all below
+	connections int        // that the row has open
+	page        *page
+	reported    int
+	last        readiness
+	peak        usage
 }
 
 // A usage is what a process has of the machine.
@@ -88,6 +88,13 @@ func (w *watcher) pause(on bool) {
 	w.paused.Store(on)
 	w.polling.Lock()
 	w.polling.Unlock() //nolint:staticcheck // waits for a poll that is under way
+}
+
+// allow changes how many connections the row has open. A poll that is under way has seen those of before.
+func (w *watcher) allow(more int) {
+	w.polling.Lock()
+	defer w.polling.Unlock()
+	w.connections += more
 }
 
 func (w *watcher) errorf(format string, args ...any) {
@@ -156,7 +163,7 @@ func (w *watcher) checkUsage() {
 		return // it has just ended, which others notice
 	}
 	u.goroutines = int(w.page.values["go_goroutines"])
-	more := perConnection * int(w.connections.Load())
+	more := perConnection * w.connections
 	if u.maxMemory > w.memory || u.goroutines > maxGoroutines+more || u.descriptors > maxDescriptors+more {
 		w.errorf("%.1f MiB of memory, %d goroutines, %d descriptors; bounds %.1f, %d, %d", mib(u.maxMemory), u.goroutines,
 			u.descriptors, mib(w.memory), maxGoroutines+more, maxDescriptors+more)
