@@ -51,7 +51,9 @@ func TestRing_FollowsInterface(t *testing.T) {
 	l.here.IP("link set mon0 up")
 	iface.Reason, iface.Hardware = "", 803
 	r.Follow(iface)
-	testnet.Until(t, "it says what it cannot read", func() bool { return strings.Contains(r.Stats().Reason, "ARPHRD 803") && !r.Stats().Up })
+	testnet.Until(t, "it says what it cannot read", func() bool {
+		return strings.Contains(r.Stats().Reason, "ARPHRD 803") && !r.Stats().Up
+	})
 	iface.Hardware = unix.ARPHRD_ETHER
 	r.Follow(iface)
 	reason("")

@@ -78,8 +78,8 @@ func (b *binding) follow(s *Snapshot, now time.Time) {
 }
 
 // prefixes returns the prefixes of the interface. One without an address is taken for a mirror port: it has those of the link of
-// the default route or, if that is a tunnel, of the LAN's links. An address may go away for a while, for example when a lease ends
-// or the cable is pulled: until another one comes the devices of its prefix are still local, whatever route stands in.
+// the default route or, if that is a tunnel, of the LAN's links. An address may go away for a while, for example when a lease
+// ends or the cable is pulled: until another one comes the devices of its prefix are still local, whatever route stands in.
 func (b *binding) prefixes(s *Snapshot) (all []netip.Prefix) {
 	now := s.prefixes(b.link.Index)
 	b.own.keep(now)

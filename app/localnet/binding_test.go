@@ -98,7 +98,8 @@ func TestTracker_FollowsInterfaces(t *testing.T) {
 			{0, "link eth0; link docker0; link wg0 tun; route 0.0.0.0/0 wg0", "wg0=4", "others=eth0"},
 			{1, "link eth0; link docker0; link wg0 tun; route 0.0.0.0/0 wg0; route 0.0.0.0/0 eth0 metric=100", "eth0=2", ""},
 			{1, "link eth0; link docker0; route 0.0.0.0/0 eth0 metric=100", "eth0=2", ""},
-			{1, "link eth0; link tun0 tun; route 0.0.0.0/1 tun0; route 128.0.0.0/1 tun0; route 0.0.0.0/0 eth0", "eth0=2", "route=tun0 interface=eth0"},
+			{1, "link eth0; link tun0 tun; route 0.0.0.0/1 tun0; route 128.0.0.0/1 tun0; route 0.0.0.0/0 eth0", "eth0=2",
+				"route=tun0 interface=eth0"},
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -41,11 +41,13 @@ func TestNetlink_Snapshot(t *testing.T) {
 		"link set eth0 addrgenmode none", "link set eth0 up", "link set br0 addrgenmode none", "link set br0 up",
 		"addr add 192.168.1.5/24 dev eth0", "addr add 10.0.0.1 peer 10.0.0.2/32 dev eth0",
 		"addr add 2001:db8::5/64 dev eth0 nodad", "addr add 192.168.2.5/24 dev br0",
-		"route add default via 192.168.1.1 dev eth0 metric 100", "route add default metric 200 nexthop via 192.168.1.1 dev eth0 nexthop via 192.168.2.1 dev br0",
+		"route add default via 192.168.1.1 dev eth0 metric 100",
+		"route add default metric 200 nexthop via 192.168.1.1 dev eth0 nexthop via 192.168.2.1 dev br0",
 		"route add unreachable default metric 1", "route add blackhole default metric 2", "route add prohibit default metric 3",
 		"route add throw default metric 4", "route add default via 192.168.1.1 dev eth0 table 51820",
 		"route add 128.0.0.0/1 via 192.168.1.1 dev eth0", "route add 198.51.100.0/24 via 192.168.1.1 dev eth0",
-		"-6 route add default via 2001:db8::1 dev eth0 metric 1024", "-6 route add unreachable default metric 1", "-6 route add blackhole default metric 2",
+		"-6 route add default via 2001:db8::1 dev eth0 metric 1024", "-6 route add unreachable default metric 1",
+		"-6 route add blackhole default metric 2",
 		"-6 route add prohibit default metric 3", "-6 route add throw default metric 4", "-6 route add default dev eth0 table 51820",
 	} {
 		n.IP(line)
@@ -79,10 +81,13 @@ func TestNetlink_Snapshot(t *testing.T) {
 		}
 	}
 	slices.Sort(addresses)
-	if got, want := strings.Join(addresses, ", "), "br0 192.168.2.5/24, eth0 10.0.0.1/32, eth0 192.168.1.5/24, eth0 2001:db8::5/64"; got != want {
-		t.Errorf("addresses %s, want %s", got, want)
+	const wantAddresses = "br0 192.168.2.5/24, eth0 10.0.0.1/32, eth0 192.168.1.5/24, eth0 2001:db8::5/64"
+	if got := strings.Join(addresses, ", "); got != wantAddresses {
+		t.Errorf("addresses %s, want %s", got, wantAddresses)
 	}
-	slices.SortFunc(s.Routes, func(a, b Route) int { return a.Destination.Compare(b.Destination)*1000 + int(a.Metric) - int(b.Metric) })
+	slices.SortFunc(s.Routes, func(a, b Route) int {
+		return a.Destination.Compare(b.Destination)*1000 + int(a.Metric) - int(b.Metric)
+	})
 	routes := []Route{
 		{Destination: netip.MustParsePrefix("0.0.0.0/0"), Metric: 100, Gateway: true, Links: []int{21}},
 		{Destination: netip.MustParsePrefix("0.0.0.0/0"), Metric: 200, Links: []int{21, 20}},

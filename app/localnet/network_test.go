@@ -18,7 +18,8 @@ import (
 // A link's index is its place, from 2 on; its master and parent stand before it.
 func network(t *testing.T, lines string) *Snapshot {
 	t.Helper()
-	s := &Snapshot{Links: []Link{{Index: 1, Name: "lo", Flags: unix.IFF_UP | unix.IFF_LOWER_UP | unix.IFF_LOOPBACK, Hardware: unix.ARPHRD_LOOPBACK}}}
+	lo := Link{Index: 1, Name: "lo", Flags: unix.IFF_UP | unix.IFF_LOWER_UP | unix.IFF_LOOPBACK, Hardware: unix.ARPHRD_LOOPBACK}
+	s := &Snapshot{Links: []Link{lo}}
 	index := func(name string) int {
 		l := s.named(name)
 		if l == nil {

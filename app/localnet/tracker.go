@@ -75,7 +75,6 @@ type Tracker struct {
 	base      []netip.Prefix // all but the announced ones
 	announced announced
 	broken    bool // the kernel did not answer last time
-	full      bool // a full list of announced prefixes has been logged
 	vpn       string
 }
 
@@ -141,9 +140,9 @@ func (t *Tracker) Announce(now time.Time, p netip.Prefix, lifetime time.Duration
 	if !t.cfg.Announced {
 		return
 	}
+	was := t.announced.full
 	t.announced.add(now, p, lifetime)
-	if t.announced.full && !t.full {
-		t.full = true
+	if t.announced.full && !was {
 		t.cfg.Log.Warn("routers announce more IPv6 prefixes than are kept; the one not heard of for the longest time makes room",
 			"kept", maxAnnounced, "advice", "set GONETMON_CIDR with your IPv6 prefixes, for example 192.168.2.0/24,2001:db8:1::/64")
 	}
@@ -154,7 +153,7 @@ func (t *Tracker) Announce(now time.Time, p netip.Prefix, lifetime time.Duration
 func (t *Tracker) Full() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.full
+	return t.announced.full
 }
 
 // Run refreshes the tracker with each change, and every two seconds, until ctx ends. It rests after that, so that it takes little

@@ -303,7 +303,7 @@ func TestExposition_RendersOnce(t *testing.T) {
 func TestExposition_PassesPromtool(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
-		why := "no promtool on PATH; `make tools` installs it"
+		why := "no promtool on PATH; (cd test/tools && go install -tags remove_all_sd tool) installs it"
 		if os.Getenv("TEST_KERNEL") == "1" {
 			t.Fatal(why)
 		}

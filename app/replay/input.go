@@ -2,7 +2,6 @@ package replay
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"os"
 
@@ -49,14 +48,8 @@ func (i *input) open() (*capture.File, error) {
 }
 
 // searchPrefixes hands all announcements of prefixes in a file to the tracker, and those in the first 32 MiB of a stream. What is
-// wrong with the file is said when it is counted, except that there are too many prefixes.
-func (i *input) searchPrefixes(lan *localnet.Tracker, warnings io.Writer) {
-	defer func() {
-		if lan.Full() {
-			_, _ = fmt.Fprintf(warnings, "gonetmon: %s: routers announce more IPv6 prefixes than are kept, so some are missing; "+
-				"set GONETMON_CIDR, for example GONETMON_CIDR=192.168.2.0/24,2001:db8:1::/48\n", i.name)
-		}
-	}()
+// wrong with the file is said when it is counted.
+func (i *input) searchPrefixes(lan *localnet.Tracker) {
 	var file *capture.File
 	var err error
 	if i.stream == nil {

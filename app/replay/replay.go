@@ -55,9 +55,10 @@ func Run(cfg Config, files []string) error {
 	for i, name := range files {
 		inputs[i] = newInput(name, cfg.In)
 		if len(cfg.Prefixes) == 0 && cfg.Format != Tallies {
-			inputs[i].searchPrefixes(r.lan, r.cfg.Warnings)
+			inputs[i].searchPrefixes(r.lan)
 		}
 	}
+	r.warnFull()
 	for _, i := range inputs {
 		if err := r.count(i); err != nil {
 			return err
@@ -119,11 +120,20 @@ func newLAN(prefixes []netip.Prefix) *localnet.Tracker {
 	return localnet.NewTracker(localnet.Config{Prefixes: prefixes})
 }
 
+// warnFull says so if not all announced prefixes could be kept.
+func (r *replayer) warnFull() {
+	if r.lan.Full() {
+		_, _ = fmt.Fprintln(r.cfg.Warnings, "gonetmon: routers announce more IPv6 prefixes than are kept, so some are missing; "+
+			"set GONETMON_CIDR, for example GONETMON_CIDR=192.168.2.0/24,2001:db8:1::/48")
+	}
+}
+
 // count counts one file.
 func (r *replayer) count(i *input) error {
 	if r.cfg.Format == Tallies && len(r.cfg.Prefixes) == 0 { // each file by itself
 		r.lan = newLAN(nil)
-		i.searchPrefixes(r.lan, r.cfg.Warnings)
+		i.searchPrefixes(r.lan)
+		r.warnFull()
 	}
 	r.table.SetPrefixes(r.lan.Current())
 	file, err := i.open()

@@ -106,7 +106,7 @@ func privileges(b *bench) string {
 	})
 }
 
-// useCapableProgram makes the bench start a copy of the program that has CAP_NET_RAW whoever starts it.
+// useCapableProgram makes the bench start a copy of the program that has CAP_NET_RAW as a file capability.
 func (b *bench) useCapableProgram() {
 	b.Helper()
 	b.binary = testnet.CopyProgram(b, b.binary)

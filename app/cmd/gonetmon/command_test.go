@@ -61,7 +61,8 @@ func TestExitStatus(t *testing.T) {
 	n := testnet.NewNamespace(t)
 	testnet.RequireUsageError(t, gonetmon(n, []string{"GONETMON_PORT=eighty"}), `GONETMON_PORT="eighty": not a port number`)
 	const want = "GONETMON_ADDR=192.0.2.1: "
-	if status, _, log := testnet.Run(t, gonetmon(n, []string{"GONETMON_INTERFACE=lo", want[:len(want)-2]})); status != exitFailed || !strings.Contains(log, want) {
+	cmd := gonetmon(n, []string{"GONETMON_INTERFACE=lo", want[:len(want)-2]})
+	if status, _, log := testnet.Run(t, cmd); status != exitFailed || !strings.Contains(log, want) {
 		t.Errorf("status %d, said %q, want %q", status, log, want)
 	}
 }

@@ -107,7 +107,8 @@ func TestDaemon_ChoosesInterfaceAndPrefixes(t *testing.T) {
 	t.Parallel()
 	here, there := testnet.NewPair(t)
 	p := start(t, here, "GONETMON_INTERFACE=", "GONETMON_CIDR=")
-	if status, body := p.Get("readyz"); status != 503 || !strings.Contains(body, "no default route yet") || !strings.Contains(body, "mon0") {
+	status, body := p.Get("readyz")
+	if status != 503 || !strings.Contains(body, "no default route yet") || !strings.Contains(body, "mon0") {
 		t.Errorf("without a default route: %d %s", status, body)
 	}
 	here.IP("addr add 192.168.7.2/24 dev mon0")

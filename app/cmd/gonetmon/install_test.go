@@ -192,7 +192,8 @@ func TestUnits(t *testing.T) {
 	if err != nil || len(out) > 0 {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
-	out, err = exec.Command("systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=18", service).CombinedOutput()
+	analyze := exec.Command("systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=18", service)
+	out, err = analyze.CombinedOutput()
 	if err != nil {
 		t.Errorf("security: %v\n%s", err, out)
 	}
