@@ -24,7 +24,7 @@ func filterFor(link uint16) []bpf.Instruction {
 // frame makes the kernel discard the frame uncounted: short frames, which are kept whole anyway, never get that far.
 func ethernetFilter() []bpf.Instruction {
 	// Jump targets. X holds the number of bytes by which VLAN tags shift the headers.
-	const tag, tag2, ethertype, ipv4, ipv6, udp6, ports, headers, whole = 7, 12, 14, 23, 31, 37, 38, 52, 53
+	const tag, tag2, ethertype, ipv4, ipv6, udp6, ports, ports2, headers, whole = 7, 12, 14, 23, 31, 37, 38, 51, 62, 63
 	return []bpf.Instruction{
 		0:  bpf.LoadExtension{Num: bpf.ExtLen},
 		1:  bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: keepHeaders, SkipFalse: whole - 2},
@@ -71,19 +71,29 @@ func ethernetFilter() []bpf.Instruction {
 		38: bpf.ALUOpX{Op: bpf.ALUOpAdd}, // A is the length of the IP header
 		39: bpf.TAX{},
 		40: bpf.LoadIndirect{Off: 14, Size: 2},
-		41: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 67, SkipTrue: whole - 42},
-		42: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 68, SkipTrue: whole - 43},
-		43: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 546, SkipTrue: whole - 44},
-		44: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 547, SkipTrue: whole - 45},
-		45: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 5353, SkipTrue: whole - 46},
-		46: bpf.LoadIndirect{Off: 14 + 2, Size: 2},
-		47: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 67, SkipTrue: whole - 48},
-		48: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 68, SkipTrue: whole - 49},
-		49: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 546, SkipTrue: whole - 50},
-		50: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 547, SkipTrue: whole - 51},
-		51: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 5353, SkipTrue: whole - 52},
-		52: bpf.RetConstant{Val: keepHeaders},
-		53: bpf.RetConstant{Val: keepAll},
+		41: bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: 5355, SkipTrue: ports2 - 42},
+		42: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 67, SkipTrue: whole - 43},
+		43: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 68, SkipTrue: whole - 44},
+		44: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 137, SkipTrue: whole - 45},
+		45: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 138, SkipTrue: whole - 46},
+		46: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 546, SkipTrue: whole - 47},
+		47: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 547, SkipTrue: whole - 48},
+		48: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 1900, SkipTrue: whole - 49},
+		49: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 5353, SkipTrue: whole - 50},
+		50: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 5355, SkipTrue: whole - 51},
+		51: bpf.LoadIndirect{Off: 14 + 2, Size: 2},
+		52: bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: 5355, SkipTrue: headers - 53},
+		53: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 67, SkipTrue: whole - 54},
+		54: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 68, SkipTrue: whole - 55},
+		55: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 137, SkipTrue: whole - 56},
+		56: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 138, SkipTrue: whole - 57},
+		57: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 546, SkipTrue: whole - 58},
+		58: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 547, SkipTrue: whole - 59},
+		59: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 1900, SkipTrue: whole - 60},
+		60: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 5353, SkipTrue: whole - 61},
+		61: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 5355, SkipTrue: whole - 62},
+		62: bpf.RetConstant{Val: keepHeaders},
+		63: bpf.RetConstant{Val: keepAll},
 	}
 }
 

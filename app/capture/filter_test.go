@@ -81,6 +81,12 @@ func TestEthernetFilter_KeepsControlFrames(t *testing.T) {
 		{"mdns over ipv4", testnet.MDNSQuery(someone, four, "nas.local"), true},
 		{"mdns over ipv6", testnet.MDNSQuery(someone, six, "nas.local"), true},
 		{"mdns of a simple resolver", datagram(four, 40000, 5353), true},
+		{"llmnr query", datagram(six, 40000, 5355), true},
+		{"llmnr answer", datagram(four, 5355, 40000), true},
+		{"netbios name", datagram(four, 137, 137), true},
+		{"netbios datagram", datagram(four, 138, 138), true},
+		{"ssdp search", datagram(four, 40000, 1900), true},
+		{"ssdp answer", datagram(four, 1900, 40000), true},
 		{"options, 40 bytes", optioned(datagram(four, 40000, 5353), 40), true},
 		{"first fragment", with(datagram(four, 40000, 5353), 20, 0x20, 0), true},
 		{"not to be fragmented", with(datagram(four, 40000, 5353), 20, 0x40, 0), true},
@@ -88,6 +94,7 @@ func TestEthernetFilter_KeepsControlFrames(t *testing.T) {
 		{"later fragment", with(datagram(four, 5353, 5353), 20, 0x20, 1), false},
 		{"port beyond the options", optioned(datagram(four, 40000, 5354), 8), false},
 		{"ports in the options", with(optioned(datagram(four, 40000, 5354), 8), 34, 0, 67, 0, 68), false},
+		{"netbios session", datagram(four, 139, 139), false},
 		{"dns", datagram(four, 53, 40000), false},
 		{"tcp with a port of ours", with(datagram(four, 5353, 5353), 23, 6), false},
 		{"echo request", icmp6(128), false},
@@ -146,7 +153,7 @@ func TestEthernetFilter_Numbers(t *testing.T) {
 		at := len(datagram(src, 1, 1)) - 28
 		frame := datagram(src, 1, 1)
 		for port := range 1 << 16 {
-			want := slices.Contains([]int{67, 68, 546, 547, 5353}, port)
+			want := slices.Contains([]int{67, 68, 137, 138, 546, 547, 1900, 5353, 5355}, port)
 			for _, off := range []int{at, at + 2} {
 				binary.BigEndian.PutUint16(frame[off:], uint16(port))
 				check(fmt.Sprintf("from %s, port %d at %d", src, port, off), frame, want, want)

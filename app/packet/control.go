@@ -4,11 +4,15 @@ import "encoding/binary"
 
 // UDP ports of the protocols in which devices say who they are (IANA).
 const (
-	portDHCPServer  = 67
-	portDHCPClient  = 68
-	portDHCP6Client = 546
-	portDHCP6Server = 547
-	portMDNS        = 5353
+	portDHCPServer      = 67
+	portDHCPClient      = 68
+	portNetBIOSName     = 137
+	portNetBIOSDatagram = 138
+	portDHCP6Client     = 546
+	portDHCP6Server     = 547
+	portSSDP            = 1900
+	portMDNS            = 5353
+	portLLMNR           = 5355
 )
 
 const (
@@ -17,8 +21,9 @@ const (
 	lastNDP    = 136
 )
 
-// IsControl reports whether the frame tells something about the LAN: ARP, router and neighbor discovery, DHCP, DHCPv6 or mDNS. It
-// must follow Decode of the same data. Either UDP port is enough, as datagrams of relays and older clients have only one of them.
+// IsControl reports whether the frame tells something about the LAN: ARP, router and neighbor discovery, DHCP, DHCPv6, mDNS, LLMNR,
+// NetBIOS or SSDP. It must follow Decode of the same data. Either UDP port is enough, as datagrams of relays and older clients, and
+// answers to them, have only one of them.
 // A frame that is too short to tell is not a control frame. IsControl is part of the hot path.
 func (p *Packet) IsControl(data []byte) bool {
 	at := p.offset
@@ -50,6 +55,10 @@ func (p *Packet) IsControl(data []byte) bool {
 
 // isControlPort reports whether a UDP port is of a control protocol.
 func isControlPort(port uint32) bool {
-	return port == portMDNS || port-portDHCPServer <= portDHCPClient-portDHCPServer ||
-		port-portDHCP6Client <= portDHCP6Server-portDHCP6Client
+	switch port {
+	case portDHCPServer, portDHCPClient, portNetBIOSName, portNetBIOSDatagram, portDHCP6Client, portDHCP6Server, portSSDP, portMDNS,
+		portLLMNR:
+		return true
+	}
+	return false
 }
