@@ -24,8 +24,8 @@ func (r *Registry) learn(f *discovery.Fact) {
 			r.learnName(f)
 		}
 		return
-	case discovery.OnLinkPrefix:
-		return // not about a device
+	case discovery.OnLinkPrefix, discovery.NameGone, discovery.ServiceName, discovery.DeviceKind:
+		return // not about a host
 	}
 	if !f.MAC.IsStation() {
 		return
@@ -51,7 +51,7 @@ func (r *Registry) learn(f *discovery.Fact) {
 		r.claim(h, s, claimSent)
 	case discovery.Replied:
 		r.claim(h, s, claimReplied)
-	case discovery.Probed:
+	case discovery.Probed, discovery.Requested:
 		r.claim(h, s, claimProbed)
 	case discovery.Leased:
 		r.lease(h, s, f.Lifetime)

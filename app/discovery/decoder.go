@@ -84,13 +84,19 @@ func (d *Decoder) Stats() (s Stats) {
 // emit counts a fact and passes it to the caller of Decode, if it keeps the promises of Fact and is not one too many.
 func (d *Decoder) emit(f Fact) {
 	validMAC, validAddr := f.MAC.IsStation(), isUnicast(f.Addr)
+	if !validMAC {
+		f.MAC = mac.Addr{}
+	}
+	if !isUnicast(f.By) {
+		f.By = netip.Addr{}
+	}
+	if !isUnicast(f.Server) {
+		f.Server = netip.Addr{}
+	}
 	switch f.Kind {
 	case OnLinkPrefix:
-		validAddr = true
-		if !validMAC {
-			f.MAC, validMAC = mac.Addr{}, true
-		}
-	case AddrName:
+		validMAC, validAddr = true, true
+	case AddrName, NameGone:
 		validMAC = true
 	case MACName:
 		validAddr = true
@@ -103,11 +109,10 @@ func (d *Decoder) emit(f Fact) {
 	d.fn(f)
 }
 
-// emitName emits raw as the name of station, and reports whether it is a name.
-func (d *Decoder) emitName(from Protocol, station mac.Addr, raw string) bool {
-	name, ok := d.canonical(from, raw)
-	if ok {
-		d.emit(Fact{Kind: MACName, Protocol: from, MAC: station, Name: name})
+// emitName emits raw as the name that f is about, and reports whether it is a name.
+func (d *Decoder) emitName(f Fact, raw string) (ok bool) {
+	if f.Name, ok = d.canonical(f.Protocol, raw); ok {
+		d.emit(f)
 	}
 	return ok
 }

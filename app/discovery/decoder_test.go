@@ -33,6 +33,12 @@ var (
 	any4, any6      = netip.IPv4Unspecified(), netip.IPv6Unspecified()
 )
 
+// The transactions of testnet.DHCP and testnet.DHCP6.
+const (
+	xid4 = 'x'<<24 | 'i'<<16 | 'd'<<8 | '.'
+	xid6 = 'x'<<16 | 'i'<<8 | 'd'
+)
+
 func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 var compareAddrs = cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
@@ -66,7 +72,7 @@ func violation(f Fact) string {
 		a != ip("255.255.255.255")
 	again, canonical := names.Canonical(f.Name)
 	switch f.Kind {
-	case Announced, Replied, Probed, Leased, Released, Router:
+	case Announced, Replied, Probed, Requested, Leased, Released, Router:
 		if !f.MAC.IsStation() || !unicast || f.Name != "" {
 			return "no station, or no host"
 		}
@@ -74,16 +80,16 @@ func violation(f Fact) string {
 		if !f.MAC.IsStation() || a.IsValid() {
 			return "no station, or an address"
 		}
-	case AddrName:
-		if f.MAC != (mac.Addr{}) || !unicast {
-			return "a station, or no host"
+	case AddrName, NameGone:
+		if f.MAC != (mac.Addr{}) && !f.MAC.IsStation() || !unicast {
+			return "a group, or no host"
 		}
 	case OnLinkPrefix:
 		if f.Prefix != f.Prefix.Masked() || f.Prefix.Bits() < 48 || a.IsValid() || f.MAC != (mac.Addr{}) && !f.MAC.IsStation() {
 			return "a bad prefix"
 		}
 	}
-	named := f.Kind == MACName || f.Kind == AddrName
+	named := f.Kind == MACName || f.Kind == AddrName || f.Kind == NameGone
 	switch {
 	case named && (!canonical || again != f.Name || strings.HasSuffix(f.Name, ".local") || strings.HasPrefix(f.Name, "localhost")):
 		return "a bad name"
@@ -101,7 +107,8 @@ func contains(frame []byte, f Fact) bool {
 	for i := 0; i+16 <= len(frame) && !prefix; i++ {
 		prefix = f.Prefix.Contains(netip.AddrFrom16([16]byte(frame[i:])))
 	}
-	return (f.MAC == mac.Addr{} || bytes.Contains(frame, f.MAC[:])) && bytes.Contains(frame, f.Addr.AsSlice()) && prefix
+	return (f.MAC == mac.Addr{} || bytes.Contains(frame, f.MAC[:])) && bytes.Contains(frame, f.Addr.AsSlice()) &&
+		bytes.Contains(frame, f.By.AsSlice()) && bytes.Contains(frame, f.Server.AsSlice()) && prefix
 }
 
 // A decodeTest is a row of the tables of all protocols.
@@ -196,8 +203,11 @@ func TestDecoder_Links(t *testing.T) {
 	tag := func(tag ...byte) func([]byte) []byte {
 		return func(frame []byte) []byte { return append(append(slices.Clone(frame[:12]), tag...), frame[12:]...) }
 	}
-	announced, probed := Fact{Kind: Announced, MAC: phone, Addr: phone4}, Fact{Kind: Probed, MAC: laptop, Addr: laptop4}
-	named := Fact{Kind: AddrName, Addr: phone4, Name: "phone", Own: true}
+	announced := Fact{Kind: Announced, MAC: phone, Addr: phone4}
+	requested := Fact{Kind: Requested, MAC: laptop, Addr: laptop4, Transaction: xid4}
+	named := Fact{Kind: AddrName, MAC: phone, Addr: phone4, By: phone4, Name: "phone", Own: true}
+	nobody := named // the link has no MAC
+	nobody.MAC = mac.Addr{}
 	arp := testnet.ARPRequest(phone, phone4, laptop4)
 	dhcp := testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4}.Frame()
 	mdns := testnet.MDNSResponse(phone, phone4, 120, true, testnet.Record{Name: "phone.local", Addr: phone4})
@@ -209,21 +219,21 @@ func TestDecoder_Links(t *testing.T) {
 		want  []Fact
 	}{
 		{"cooked arp", 113, cooked, arp, []Fact{announced}},
-		{"cooked dhcp", 113, cooked, dhcp, []Fact{probed}},
+		{"cooked dhcp", 113, cooked, dhcp, []Fact{requested}},
 		{"cooked mdns", 113, cooked, mdns, []Fact{announced, named}},
 		{"cooked tagged", 113, cooked, testnet.Tagged(mdns, 7), []Fact{announced, named}},
 		{"cooked 2 arp", 276, cooked2, arp, []Fact{announced}},
-		{"cooked 2 dhcp", 276, cooked2, dhcp, []Fact{probed}},
+		{"cooked 2 dhcp", 276, cooked2, dhcp, []Fact{requested}},
 		{"cooked 2 mdns", 276, cooked2, mdns, []Fact{announced, named}},
 		{"cooked 2 tagged", 276, cooked2, testnet.Tagged(mdns, 7), []Fact{announced, named}},
 		{"cooked 2 tagged arp", 276, cooked2, testnet.Tagged(arp, 7), []Fact{announced}},
-		{"raw dhcp", 101, raw, dhcp, []Fact{probed}},
-		{"raw mdns", 12, raw, mdns, []Fact{named}},
-		{"loopback mdns", 0, null, mdns, []Fact{named}},
+		{"raw dhcp", 101, raw, dhcp, []Fact{requested}},
+		{"raw mdns", 12, raw, mdns, []Fact{nobody}},
+		{"loopback mdns", 0, null, mdns, []Fact{nobody}},
 		{"802.1ad", 1, tag(0x88, 0xa8, 0, 7), testnet.Tagged(arp, 8), []Fact{announced}},
 		{"9100", 1, tag(0x91, 0, 0, 7), arp, []Fact{announced}},
 		{"9100 and 802.1Q", 1, tag(0x91, 0, 0, 7), testnet.Tagged(mdns, 8), []Fact{announced, named}},
-		{"802.1Q and 9100", 1, tag(0x81, 0, 0, 7, 0x91, 0, 0, 8), dhcp, []Fact{probed}},
+		{"802.1Q and 9100", 1, tag(0x81, 0, 0, 7, 0x91, 0, 0, 8), dhcp, []Fact{requested}},
 		{"SNAP", 1, tag(0, 60, 0xaa, 0xaa, 3, 0, 0, 0), arp, []Fact{announced}},
 		{"cooked SNAP", 113, func(f []byte) []byte {
 			b := cooked(f)
@@ -231,10 +241,10 @@ func TestDecoder_Links(t *testing.T) {
 		}, mdns, []Fact{announced, named}},
 		{"PPPoE", 1, func(f []byte) []byte {
 			return append(append(f[:12:12], 0x88, 0x64, 0x11, 0, 0, 1, 0, 100, 0, 0x21), f[14:]...)
-		}, mdns, []Fact{named}}, // the MAC is a router's
+		}, mdns, []Fact{nobody}}, // the MAC is a router's
 		{"MPLS and IP", 1, func(f []byte) []byte {
 			return append(append(f[:12:12], 0x88, 0x47, 0, 0, 1, 64), f[14:]...)
-		}, mdns, []Fact{named}},
+		}, mdns, []Fact{nobody}},
 		{"priority tag", 1, tag(0x81, 0, 0, 0), arp, []Fact{announced}},
 		{"MPLS", 1, tag(0x88, 0x47, 0, 0), arp, nil},
 		{"another link", 105, raw, mdns, nil},

@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net/netip"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ const (
 	optLeaseTime     = 51
 	optOverload      = 52
 	optMessageType   = 53
+	optServer        = 54
 	optClientFQDN    = 81
 	optEnd           = 255
 )
@@ -37,7 +39,7 @@ const defaultLease = time.Hour
 // options4 holds the options of a message. The parts of an option that is split are joined (RFC 3396).
 type options4 struct {
 	messageType, overload byte
-	requested             netip.Addr
+	requested, server     netip.Addr
 	lease                 time.Duration
 	hostName, fqdn        []byte
 }
@@ -58,29 +60,34 @@ func (d *Decoder) dhcp4(m *message) {
 		return
 	}
 	const request, reply = 1, 2
-	client := mac.Addr(b[28:34])
+	client, transaction := mac.Addr(b[28:34]), binary.BigEndian.Uint32(b[4:])
 	clientAddr, yourAddr := netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
 	switch {
 	case b[0] == request:
-		d.request4(&o, client, clientAddr)
+		d.request4(&o, client, clientAddr, transaction)
 	case b[0] == reply && o.messageType == dhcpAck:
-		d.hostName(client, o.hostName)
+		d.hostName(Fact{Kind: MACName, Protocol: DHCP, MAC: client}, o.hostName)
 		if yourAddr.IsUnspecified() { // the answer to an inform
 			d.emit(Fact{Kind: Announced, Protocol: DHCP, MAC: client, Addr: clientAddr})
 			return
 		}
-		d.emit(Fact{Kind: Leased, Protocol: DHCP, MAC: client, Addr: yourAddr, Lifetime: o.lease})
+		d.emit(Fact{Kind: Leased, Protocol: DHCP, MAC: client, Addr: yourAddr, Lifetime: o.lease, Transaction: transaction,
+			Server: o.server})
 	}
 }
 
 // request4 emits the facts of a client's message. addr is the client's address, if it has one.
-func (d *Decoder) request4(o *options4, client mac.Addr, addr netip.Addr) {
+func (d *Decoder) request4(o *options4, client mac.Addr, addr netip.Addr, transaction uint32) {
 	fact := Fact{Kind: Announced, Protocol: DHCP, MAC: client, Addr: addr}
 	switch o.messageType {
 	case dhcpDiscover:
 		fact.Addr = netip.Addr{} // the address that it requests is only a wish
 	case dhcpRequest:
-		d.emit(Fact{Kind: Probed, Protocol: DHCP, MAC: client, Addr: o.requested})
+		asked := addr // to renew a lease (RFC 2131, 4.3.2)
+		if o.requested.IsValid() {
+			asked = o.requested
+		}
+		d.emit(Fact{Kind: Requested, Protocol: DHCP, MAC: client, Addr: asked, Transaction: transaction})
 	case dhcpInform:
 	case dhcpRelease:
 		fact.Kind = Released
@@ -90,8 +97,9 @@ func (d *Decoder) request4(o *options4, client mac.Addr, addr netip.Addr) {
 		return
 	}
 	d.emit(fact)
-	if !d.hostName(client, o.hostName) {
-		d.fqdn4(client, o.fqdn)
+	name := Fact{Kind: MACName, Protocol: DHCP, MAC: client, Own: true}
+	if !d.hostName(name, o.hostName) {
+		d.fqdn4(name, o.fqdn)
 	}
 }
 
@@ -126,46 +134,48 @@ func (o *options4) set(code byte, data []byte) bool {
 		o.fqdn = append(o.fqdn, data...)
 	case code == optRequestedAddr && len(data) == 4:
 		o.requested = netip.AddrFrom4([4]byte(data))
+	case code == optServer && len(data) == 4:
+		o.server = netip.AddrFrom4([4]byte(data))
 	case code == optLeaseTime && len(data) == 4:
 		o.lease = lifetime(data)
 	case code == optOverload && len(data) == 1:
 		o.overload = data[0]
 	case code == optMessageType && len(data) == 1:
 		o.messageType = data[0]
-	case code == optRequestedAddr, code == optLeaseTime, code == optOverload, code == optMessageType:
+	case code == optRequestedAddr, code == optLeaseTime, code == optOverload, code == optMessageType, code == optServer:
 		return false
 	}
 	return true
 }
 
-// hostName emits the name in option 12, and reports whether there is one. Some clients add a NUL.
-func (d *Decoder) hostName(client mac.Addr, b []byte) bool {
+// hostName emits f with the name in option 12, and reports whether there is one. Some clients add a NUL.
+func (d *Decoder) hostName(f Fact, b []byte) bool {
 	b = bytes.TrimRight(b, "\x00")
-	return len(b) > 0 && d.emitName(DHCP, client, string(b))
+	return len(b) > 0 && d.emitName(f, string(b))
 }
 
-// fqdn4 emits the name in option 81 (RFC 4702, 2): flags, two unused bytes, and the name in ASCII or, with the flag E, in
+// fqdn4 emits f with the name in option 81 (RFC 4702, 2): flags, two unused bytes, and the name in ASCII or, with the flag E, in
 // the wire format of DNS.
-func (d *Decoder) fqdn4(client mac.Addr, b []byte) {
+func (d *Decoder) fqdn4(f Fact, b []byte) {
 	const flagE = 4
 	if len(b) < 4 {
 		return
 	}
 	if b[0]&flagE == 0 {
-		d.hostName(client, b[3:])
+		d.hostName(f, b[3:])
 		return
 	}
-	d.wireName(DHCP, client, b[3:])
+	d.wireName(f, b[3:])
 }
 
-// wireName emits a name in the wire format of DNS, unless it is empty.
-func (d *Decoder) wireName(from Protocol, client mac.Addr, b []byte) {
+// wireName emits f with a name in the wire format of DNS, unless it is empty.
+func (d *Decoder) wireName(f Fact, b []byte) {
 	name, ok := unpackName(b)
 	switch {
 	case !ok:
-		d.refused[from].Add(1)
+		d.refused[f.Protocol].Add(1)
 	case name != "":
-		d.emitName(from, client, name)
+		d.emitName(f, name)
 	}
 }
 

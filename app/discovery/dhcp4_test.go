@@ -22,12 +22,12 @@ func TestDecoder_DHCP(t *testing.T) {
 		return testnet.Datagram(testnet.Ends{SrcMAC: laptop, DstMAC: testnet.Broadcast, Src: laptop4, Dst: ip("255.255.255.255")}, 68,
 			67, 64, b)
 	}
-	probed := Fact{Kind: Probed, MAC: laptop, Addr: laptop4}
+	requested := Fact{Kind: Requested, MAC: laptop, Addr: laptop4, Transaction: xid4}
 	announced := Fact{Kind: Announced, MAC: laptop, Addr: laptop4}
 	released := Fact{Kind: Released, MAC: laptop, Addr: laptop4}
-	leased := Fact{Kind: Leased, MAC: laptop, Addr: laptop4, Lifetime: time.Hour}
+	leased := Fact{Kind: Leased, MAC: laptop, Addr: laptop4, Lifetime: time.Hour, Transaction: xid4}
 	macName := func(name string) Fact {
-		return Fact{Kind: MACName, MAC: laptop, Name: name}
+		return Fact{Kind: MACName, MAC: laptop, Name: name, Own: true}
 	}
 	fqdn := func(flags byte, name []byte) options { return options{81: append([]byte{flags, 0, 0}, name...)} }
 	request := testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4}
@@ -38,12 +38,12 @@ func TestDecoder_DHCP(t *testing.T) {
 		{name: "discover", frame: client(testnet.Discover, "laptop", nil), want: []Fact{macName("laptop")}},
 		{name: "discover without a name", frame: client(testnet.Discover, "", nil)},
 		{name: "offer", frame: testnet.DHCP{Type: testnet.Offer, MAC: laptop, Your: laptop4, Life: time.Hour, Name: "laptop"}.Frame()},
-		{name: "request", frame: client(testnet.Request, "laptop", nil), want: []Fact{probed, macName("laptop")}},
+		{name: "request", frame: client(testnet.Request, "laptop", nil), want: []Fact{requested, macName("laptop")}},
 		{name: "request to renew", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Client: laptop4}.Frame(),
-			want: []Fact{announced}},
+			want: []Fact{requested, announced}},
 		{name: "request through a relay", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4,
 			Ends: testnet.Ends{SrcMAC: router, DstMAC: phone, Src: ip("192.168.2.1"), Dst: phone4}}.Frame(),
-			want: []Fact{probed}},
+			want: []Fact{requested}},
 		{name: "inform", frame: testnet.DHCP{Type: testnet.Inform, MAC: laptop, Client: laptop4, Name: "laptop"}.Frame(),
 			want: []Fact{announced, macName("laptop")}},
 		{name: "release", frame: testnet.DHCP{Type: testnet.Release, MAC: laptop, Client: laptop4}.Frame(), want: []Fact{released}},
@@ -51,10 +51,17 @@ func TestDecoder_DHCP(t *testing.T) {
 		{name: "ack", frame: ack.Frame(), want: []Fact{leased}},
 		{name: "ack with a name", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4, Life: time.Hour,
 			Name: "LAPTOP"}.Frame(),
-			want: []Fact{macName("laptop"), leased}},
+			want: []Fact{{Kind: MACName, MAC: laptop, Name: "laptop"}, leased}},
 		{name: "ack without a time", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4}.Frame(), want: []Fact{leased}},
 		{name: "ack forever", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4, Life: -1}.Frame(),
-			want: []Fact{{Kind: Leased, MAC: laptop, Addr: laptop4, Lifetime: century}}},
+			want: []Fact{{Kind: Leased, MAC: laptop, Addr: laptop4, Lifetime: century, Transaction: xid4}}},
+		{name: "ack of a server with an identifier", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4,
+			Options: options{54: {192, 168, 2, 1}}}.Frame(),
+			want: []Fact{{Kind: Leased, MAC: laptop, Addr: laptop4, Lifetime: time.Hour, Transaction: xid4, Server: ip("192.168.2.1")}}},
+		{name: "ack of a server that is a group", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4,
+			Options: options{54: {224, 0, 0, 1}}}.Frame(), want: []Fact{leased}},
+		{name: "ack of a server with a short identifier", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4,
+			Options: options{54: {192, 168, 2}}}.Frame(), malformed: 1},
 		{name: "ack to an inform", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Client: laptop4}.Frame(),
 			want: []Fact{announced}},
 		{name: "nak", frame: testnet.DHCP{Type: testnet.Nak, MAC: laptop, Your: laptop4}.Frame()},
@@ -98,7 +105,7 @@ func TestDecoder_DHCP(t *testing.T) {
 
 		{name: "options in file", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Options: options{52: {1}},
 			File: []byte("\x0c\x06laptop\x32\x04\xc0\xa8\x02\x07\xff")}.Frame(),
-			want: []Fact{probed, macName("laptop")}},
+			want: []Fact{requested, macName("laptop")}},
 		{name: "options in sname", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Options: options{52: {2}},
 			Server: []byte("\x0c\x06laptop\xff"), File: []byte("\x0c\x05other\xff")}.Frame(),
 			want: []Fact{macName("laptop")}},
@@ -107,7 +114,7 @@ func TestDecoder_DHCP(t *testing.T) {
 			want: []Fact{macName("laptop")}},
 		{name: "file of something else", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4,
 			File: []byte("\x0c\xffboot")}.Frame(),
-			want: []Fact{probed}},
+			want: []Fact{requested}},
 		{name: "bad options in file", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4,
 			Options: options{52: {1}}, File: bytes.Repeat([]byte{1}, 128)}.Frame(), malformed: 1},
 
@@ -129,9 +136,9 @@ func TestDecoder_DHCP(t *testing.T) {
 			request.Message()[:239]), malformed: 1},
 		{name: "padding", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptop4, Dst: phone4}, 68, 67, 64,
 			slices.Concat(request.Message()[:240], []byte{0, 0}, request.Message()[240:], []byte{12, 200})),
-			want: []Fact{probed}},
+			want: []Fact{requested}},
 		{name: "no end", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptop4, Dst: phone4}, 68, 67, 64,
 			bytes.TrimRight(request.Message(), "\xff")),
-			want: []Fact{probed}},
+			want: []Fact{requested}},
 	})
 }

@@ -46,7 +46,7 @@ func (d *Decoder) dhcp6(m *message) {
 	switch b[0] {
 	case dhcp6Solicit, dhcp6Inform:
 	case dhcp6Request, dhcp6Confirm, dhcp6Renew, dhcp6Rebind:
-		kind = Probed
+		kind = Requested
 	case dhcp6Release, dhcp6Decline:
 		kind = Released
 	case dhcp6Reply:
@@ -66,14 +66,17 @@ func (d *Decoder) dhcp6(m *message) {
 		d.emit(Fact{Kind: Announced, Protocol: DHCPv6, MAC: client, Addr: clientAddr})
 	}
 	if len(o.fqdn) > 1 { // flags and the name
-		d.wireName(DHCPv6, client, o.fqdn[1:])
+		d.wireName(Fact{Kind: MACName, Protocol: DHCPv6, MAC: client, Own: kind != Leased}, o.fqdn[1:])
 	}
+	transaction := binary.BigEndian.Uint32(b) & 0xffffff
 	for _, l := range o.leases {
 		switch {
-		case kind == Probed, kind == Released:
-			d.emit(Fact{Kind: kind, Protocol: DHCPv6, MAC: client, Addr: l.addr})
+		case kind == Requested:
+			d.emit(Fact{Kind: Requested, Protocol: DHCPv6, MAC: client, Addr: l.addr, Transaction: transaction})
+		case kind == Released:
+			d.emit(Fact{Kind: Released, Protocol: DHCPv6, MAC: client, Addr: l.addr})
 		case kind == Leased && l.lifetime > 0:
-			d.emit(Fact{Kind: Leased, Protocol: DHCPv6, MAC: client, Addr: l.addr, Lifetime: l.lifetime})
+			d.emit(Fact{Kind: Leased, Protocol: DHCPv6, MAC: client, Addr: l.addr, Lifetime: l.lifetime, Transaction: transaction})
 		}
 	}
 }

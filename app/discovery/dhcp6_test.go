@@ -23,20 +23,20 @@ func TestDecoder_DHCPv6(t *testing.T) {
 	temporary := testnet.Option6(4, make([]byte, 4), ia[16:])
 	fqdn := func(b []byte) []byte { return testnet.Option6(39, []byte{1}, b) }
 	announced := Fact{Kind: Announced, MAC: laptop, Addr: laptopLL}
-	probed := Fact{Kind: Probed, MAC: laptop, Addr: laptop6}
+	requested := Fact{Kind: Requested, MAC: laptop, Addr: laptop6, Transaction: xid6}
 	released := Fact{Kind: Released, MAC: laptop, Addr: laptop6}
-	leased := Fact{Kind: Leased, MAC: laptop, Addr: laptop6, Lifetime: time.Hour}
+	leased := Fact{Kind: Leased, MAC: laptop, Addr: laptop6, Lifetime: time.Hour, Transaction: xid6}
 	macName := func(name string) Fact {
-		return Fact{Kind: MACName, MAC: laptop, Name: name}
+		return Fact{Kind: MACName, MAC: laptop, Name: name, Own: true}
 	}
 	runDecodeTests(t, DHCPv6, []decodeTest{
 		{name: "solicit", frame: client(testnet.Solicit6, "laptop", ia), want: []Fact{announced, macName("laptop")}},
 		{name: "advertise", frame: testnet.DHCP6{Type: testnet.Advertise6, Name: "laptop", Options: [][]byte{ia},
 			Ends: server}.Frame()},
-		{name: "request", frame: client(testnet.Request6, "laptop", ia), want: []Fact{announced, macName("laptop"), probed}},
-		{name: "confirm", frame: client(testnet.Confirm6, "", ia), want: []Fact{announced, probed}},
-		{name: "renew", frame: client(testnet.Renew6, "", temporary), want: []Fact{announced, probed}},
-		{name: "rebind", frame: client(testnet.Rebind6, "", ia, temporary), want: []Fact{announced, probed, probed}},
+		{name: "request", frame: client(testnet.Request6, "laptop", ia), want: []Fact{announced, macName("laptop"), requested}},
+		{name: "confirm", frame: client(testnet.Confirm6, "", ia), want: []Fact{announced, requested}},
+		{name: "renew", frame: client(testnet.Renew6, "", temporary), want: []Fact{announced, requested}},
+		{name: "rebind", frame: client(testnet.Rebind6, "", ia, temporary), want: []Fact{announced, requested, requested}},
 		{name: "release", frame: client(testnet.Release6, "", ia), want: []Fact{announced, released}},
 		{name: "decline", frame: client(testnet.Decline6, "", ia), want: []Fact{announced, released}},
 		{name: "information request", frame: client(11, "laptop"), want: []Fact{announced, macName("laptop")}},
@@ -48,9 +48,9 @@ func TestDecoder_DHCPv6(t *testing.T) {
 		{name: "from a group's MAC", frame: testnet.DHCP6{Type: testnet.Request6, Name: "laptop", Options: [][]byte{ia},
 			Ends: testnet.Ends{SrcMAC: groupMAC, Src: laptopLL}}.Frame()},
 
-		{name: "reply", frame: reply("laptop.lan.", ia), want: []Fact{macName("laptop.lan"), leased}},
+		{name: "reply", frame: reply("laptop.lan.", ia), want: []Fact{{Kind: MACName, MAC: laptop, Name: "laptop.lan"}, leased}},
 		{name: "reply forever", frame: reply("", testnet.IANA(laptop6, -1)),
-			want: []Fact{{Kind: Leased, MAC: laptop, Addr: laptop6, Lifetime: century}}},
+			want: []Fact{{Kind: Leased, MAC: laptop, Addr: laptop6, Lifetime: century, Transaction: xid6}}},
 		{name: "reply, lifetime 0", frame: reply("", testnet.IANA(laptop6, 0))},
 		{name: "reply, success", frame: reply("", testnet.IANA(laptop6, time.Hour, status(0)), status(0)), want: []Fact{leased}},
 		{name: "reply, failure", frame: reply("", ia, status(2))},
@@ -83,7 +83,7 @@ func TestDecoder_DHCPv6(t *testing.T) {
 		{name: "too short", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptopLL, Dst: routerLL}, 546, 547, 1,
 			[]byte{1, 0, 0}), malformed: 1},
 		{name: "64 facts are enough", frame: client(testnet.Request6, "", bytes.Repeat(ia, 80)),
-			want: append([]Fact{announced}, repeat(63, probed)...)},
+			want: append([]Fact{announced}, repeat(63, requested)...)},
 		{name: "only IPv6", frame: testnet.Datagram(testnet.Ends{SrcMAC: laptop, Src: laptop4, Dst: phone4}, 546, 547, 1,
 			testnet.DHCP6{Type: testnet.Solicit6, Name: strings.Repeat("a", 9)}.Message())},
 	})

@@ -12,17 +12,20 @@ type Protocol uint8
 
 // The protocols, in the order of the arrays in Stats.
 const (
-	ARP    Protocol = iota // RFC 826, RFC 5227
-	NDP                    // neighbor and router discovery, RFC 4861
-	DHCP                   // DHCPv4, RFC 2131
-	DHCPv6                 // RFC 8415
-	MDNS                   // RFC 6762
+	ARP     Protocol = iota // RFC 826, RFC 5227
+	NDP                     // neighbor and router discovery, RFC 4861
+	DHCP                    // DHCPv4, RFC 2131
+	DHCPv6                  // RFC 8415
+	MDNS                    // RFC 6762
+	LLMNR                   // RFC 4795
+	NetBIOS                 // the name and datagram services, RFC 1002
+	SSDP                    // UPnP Device Architecture 2.0, 1
 	NumProtocols
 )
 
 // String returns the value of the label source.
 func (p Protocol) String() string {
-	return [...]string{"arp", "ndp", "dhcp", "dhcpv6", "mdns", "invalid"}[min(p, NumProtocols)]
+	return [...]string{"arp", "ndp", "dhcp", "dhcpv6", "mdns", "llmnr", "netbios", "ssdp", "invalid"}[min(p, NumProtocols)]
 }
 
 // A Kind is the kind of a fact.
@@ -32,11 +35,15 @@ type Kind uint8
 const (
 	Announced    Kind = iota // MAC has sent as Addr: ARP requests and announcements, and NDP and mDNS that cross no router
 	Replied                  // MAC answers that Addr can be reached at MAC; a proxy says so for another host
-	Probed                   // MAC wants to use Addr: duplicate address detection, an ARP probe, a DHCP request
-	Leased                   // a DHCP server gives Addr to MAC, for Lifetime
+	Probed                   // MAC wants to use Addr: duplicate address detection, an ARP probe
+	Requested                // MAC asks a DHCP server for Addr, in Transaction; it may have it already
+	Leased                   // a DHCP server, Server if known, gives Addr to MAC, for Lifetime, in Transaction
 	Released                 // MAC has given up Addr: DHCP release or decline
-	MACName                  // MAC calls itself Name, or a DHCP server calls it so
-	AddrName                 // the name of Addr is Name; the host itself says so if Own is set
+	MACName                  // DHCP calls MAC Name; the client itself says so if Own is set, and a server if it is not
+	AddrName                 // the name of Addr is Name, says By; its frame came from MAC, zero if the link has none
+	NameGone                 // Addr has no longer Name, says By: an mDNS goodbye; MAC as in AddrName
+	ServiceName              // a device offers a service as Name, says By; Addr is the device's if known; MAC as in AddrName
+	DeviceKind               // Name is what a device is, as "printer"; MAC or Addr are the device's, or both
 	Router                   // MAC at Addr is a router
 	OnLinkPrefix             // Prefix is on this link, for Lifetime; Lifetime 0 withdraws it
 )
@@ -46,10 +53,17 @@ const (
 type Fact struct {
 	Kind     Kind
 	Protocol Protocol
-	Own      bool         // of AddrName: said by the host that has the address
-	MAC      mac.Addr     // a station, or zero if there is none
-	Addr     netip.Addr   // a unicast address without a zone, never IPv4-mapped
-	Name     string       // as names.Canonical returns it, without .local
-	Prefix   netip.Prefix // masked
-	Lifetime time.Duration
+
+	// Own is set if a host says something about itself: of MACName, the client; of AddrName and NameGone, the sender,
+	// which has Name. Addr is By then, or another address that the sender says is its own.
+	Own bool
+
+	MAC         mac.Addr     // a station, or zero if there is none
+	Addr        netip.Addr   // a unicast address without a zone, never IPv4-mapped
+	By          netip.Addr   // the sender of the message, likewise; the zero Addr if it has no such address
+	Name        string       // canonical (see the package names), without .local if it is of mDNS; of DeviceKind, words
+	Prefix      netip.Prefix // masked
+	Lifetime    time.Duration
+	Transaction uint32     // of DHCP: xid, or the 24 bits of DHCPv6
+	Server      netip.Addr // of Leased: the server identifier, option 54; the zero Addr if there is none
 }

@@ -22,6 +22,7 @@ var (
 type addrRecord struct {
 	addr netip.Addr
 	name string
+	gone bool // withdrawn by a goodbye (RFC 6762, 10.1)
 }
 
 // mdns decodes a message of mDNS (RFC 6762): the presence of its sender and, in a response, the addresses of names. A
@@ -46,12 +47,16 @@ func (d *Decoder) mdns(m *message, fromPort bool) {
 		d.emit(Fact{Kind: Announced, Protocol: MDNS, MAC: m.src, Addr: m.from})
 	}
 	for _, r := range records {
-		own := r.addr == m.from || slices.Contains(records, addrRecord{m.from, r.name})
-		d.emit(Fact{Kind: AddrName, Protocol: MDNS, Addr: r.addr, Name: r.name, Own: own})
+		own := r.addr == m.from || slices.Contains(records, addrRecord{m.from, r.name, r.gone})
+		f := Fact{Kind: AddrName, Protocol: MDNS, MAC: m.src, Addr: r.addr, By: m.from, Name: r.name, Own: own}
+		if r.gone {
+			f.Kind = NameGone
+		}
+		d.emit(f)
 	}
 }
 
-// addrRecords returns the address records under .local, except those that are withdrawn (TTL 0).
+// addrRecords returns the address records under .local.
 func (d *Decoder) addrRecords(rrs []dns.RR) (records []addrRecord) {
 	const cacheFlush = 0x8000 // in the class (RFC 6762, 10.2)
 	for _, rr := range rrs[:min(len(rrs), maxMDNSRecords)] {
@@ -62,11 +67,11 @@ func (d *Decoder) addrRecords(rrs []dns.RR) (records []addrRecord) {
 		case *dns.AAAA:
 			addr, _ = netip.AddrFromSlice(rr.AAAA)
 		}
-		if h.Class&^cacheFlush != dns.ClassINET || h.Ttl == 0 || !isUnicast(addr) || !isLocal(h.Name) {
+		if h.Class&^cacheFlush != dns.ClassINET || !isUnicast(addr) || !isLocal(h.Name) {
 			continue
 		}
 		if name, ok := d.canonical(MDNS, h.Name); ok {
-			records = append(records, addrRecord{addr, name})
+			records = append(records, addrRecord{addr, name, h.Ttl == 0})
 		}
 	}
 	return records

@@ -29,10 +29,13 @@ func TestDecoder_MDNS(t *testing.T) {
 	unicast := testnet.Ends{SrcMAC: phone, DstMAC: laptop, Src: phone4, Dst: laptop4}
 	announced := Fact{Kind: Announced, MAC: phone, Addr: phone4}
 	own := func(name string, addr netip.Addr) Fact {
-		return Fact{Kind: AddrName, Addr: addr, Name: name, Own: true}
+		return Fact{Kind: AddrName, MAC: phone, Addr: addr, By: phone4, Name: name, Own: true}
 	}
 	other := func(name string, addr netip.Addr) Fact {
-		return Fact{Kind: AddrName, Addr: addr, Name: name}
+		return Fact{Kind: AddrName, MAC: phone, Addr: addr, By: phone4, Name: name}
+	}
+	gone := func(name string, addr netip.Addr, own bool) Fact {
+		return Fact{Kind: NameGone, MAC: phone, Addr: addr, By: phone4, Name: name, Own: own}
 	}
 	var many []testnet.Record
 	for i := range 300 {
@@ -46,7 +49,8 @@ func TestDecoder_MDNS(t *testing.T) {
 	runDecodeTests(t, MDNS, []decodeTest{
 		{name: "own name", frame: response(record("Phone.local", phone4)), want: []Fact{announced, own("phone", phone4)}},
 		{name: "own name over IPv6", frame: testnet.MDNSResponse(phone, phoneLL, 120, false, record("phone.local", phoneLL)),
-			want: []Fact{{Kind: Announced, MAC: phone, Addr: phoneLL}, own("phone", phoneLL)}},
+			want: []Fact{{Kind: Announced, MAC: phone, Addr: phoneLL},
+				{Kind: AddrName, MAC: phone, Addr: phoneLL, By: phoneLL, Name: "phone", Own: true}}},
 		{name: "own addresses", frame: response(record("phone.local", phone6), record("PHONE.local", phone4)),
 			want: []Fact{announced, own("phone", phone6), own("phone", phone4)}},
 		{name: "another's", frame: response(record("laptop.local", laptop4), record("phone.local", phone4)),
@@ -65,8 +69,15 @@ func TestDecoder_MDNS(t *testing.T) {
 		{name: "local twice and more", frame: response(record("tv.local.Local", phone4), record("phone.local.local.local", phone4),
 			record("local.local", phone4)),
 			want: []Fact{announced, own("tv", phone4), own("phone", phone4), own("local", phone4)}},
-		{name: "withdrawn", frame: testnet.MDNSResponse(phone, phone4, 0, true, record("phone.local", phone4)),
-			want: []Fact{announced}},
+		{name: "goodbye", frame: testnet.MDNSResponse(phone, phone4, 0, true, record("phone.local", phone4),
+			record("laptop.local", laptop4)),
+			want: []Fact{announced, gone("phone", phone4, true), gone("laptop", laptop4, false)}},
+		{name: "goodbye of one address", frame: message(func(m *dns.Msg) { m.Answer[0].Header().Ttl = 0 },
+			record("phone.local", phone6), record("phone.local", phone4)),
+			want: []Fact{announced, gone("phone", phone6, false), own("phone", phone4)}},
+		{name: "relayed", frame: testnet.MDNSResponse(router, ip("192.168.2.1"), 120, true, record("phone.local", phone4)),
+			want: []Fact{{Kind: Announced, MAC: router, Addr: ip("192.168.2.1")},
+				{Kind: AddrName, MAC: router, Addr: phone4, By: ip("192.168.2.1"), Name: "phone"}}},
 		{name: "not under local", frame: response(record("phone.lan", phone4), record("local", phone4), record("notlocal", phone4)),
 			want: []Fact{announced}},
 		{name: "another class", frame: message(func(m *dns.Msg) { m.Answer[0].Header().Class = dns.ClassCHAOS },
@@ -101,9 +112,9 @@ func TestDecoder_MDNS(t *testing.T) {
 		{name: "from another port", frame: testnet.Datagram(unicast, 40000, 5353, 255, payload), want: []Fact{announced}},
 		{name: "other ports", frame: testnet.Datagram(unicast, 40000, 5354, 255, payload)},
 		{name: "from a group's MAC", frame: testnet.MDNSResponse(groupMAC, phone4, 120, true, record("phone.local", phone4)),
-			want: []Fact{own("phone", phone4)}},
+			want: []Fact{{Kind: AddrName, Addr: phone4, By: phone4, Name: "phone", Own: true}}},
 		{name: "from no address", frame: testnet.MDNSResponse(phone, any4, 120, true, record("phone.local", phone4)),
-			want: []Fact{other("phone", phone4)}},
+			want: []Fact{{Kind: AddrName, MAC: phone, Addr: phone4, Name: "phone"}}},
 		{name: "64 facts are enough", frame: response(many[:80]...), want: first64},
 		{name: "256 records are enough", frame: message(func(m *dns.Msg) {
 			for _, rr := range m.Answer[:256] {

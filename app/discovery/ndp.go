@@ -76,7 +76,9 @@ func (d *Decoder) ndpFacts(m *message, fixed, options []byte) bool {
 		d.prefixes(source, options)
 		return true
 	}
-	addr := netip.AddrFrom16([16]byte(fixed[8:24]))
+	// Without the override flag, an advertisement is of a proxy or of an anycast address, and not of one host (RFC 4861, 7.2.4,
+	// 7.2.8).
+	addr, override := netip.AddrFrom16([16]byte(fixed[8:24])), fixed[4]&0x20 != 0
 	switch {
 	case addr.IsMulticast():
 		return false
@@ -84,13 +86,16 @@ func (d *Decoder) ndpFacts(m *message, fixed, options []byte) bool {
 		d.emit(Fact{Kind: Probed, Protocol: NDP, MAC: m.src, Addr: addr})
 	case fixed[0] == neighborSolicitation:
 		d.emit(Fact{Kind: Announced, Protocol: NDP, MAC: source, Addr: m.from})
+	case m.from == addr && !override: // a proxy can send as its target
 	case m.from == addr:
 		if target == (mac.Addr{}) {
 			target = sender
 		}
 		d.emit(Fact{Kind: Announced, Protocol: NDP, MAC: target, Addr: addr})
 	default:
-		d.emit(Fact{Kind: Replied, Protocol: NDP, MAC: target, Addr: addr})
+		if override {
+			d.emit(Fact{Kind: Replied, Protocol: NDP, MAC: target, Addr: addr})
+		}
 		if target == (mac.Addr{}) || target == m.src { // otherwise one of the two is a proxy
 			d.emit(Fact{Kind: Announced, Protocol: NDP, MAC: m.src, Addr: m.from})
 		}

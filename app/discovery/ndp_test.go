@@ -33,6 +33,11 @@ func TestDecoder_NDP(t *testing.T) {
 	all := testnet.Ends{SrcMAC: phone, Src: phoneLL, Dst: ip("ff02::1")}
 	wrongSum := testnet.NeighborAdvert(phone, phoneLL, phone6, testnet.TargetMAC(phone))
 	wrongSum[60] ^= 1
+	// proxied is what the router says as a proxy of the phone: without the override flag.
+	proxied := func(src netip.Addr) []byte {
+		body := append([]byte{0x40, 0, 0, 0}, phone6.AsSlice()...)
+		return testnet.ICMPv6(testnet.Ends{SrcMAC: router, Src: src, Dst: laptop6}, 255, 136, body, testnet.TargetMAC(router))
+	}
 	whole := testnet.NeighborSolicit(phone, phoneLL, laptop6, testnet.SourceMAC(laptop))
 	runDecodeTests(t, NDP, []decodeTest{
 		{name: "RS", frame: testnet.RouterSolicit(phone, phoneLL, testnet.SourceMAC(phone)), want: []Fact{announced(phone, phoneLL)}},
@@ -89,6 +94,8 @@ func TestDecoder_NDP(t *testing.T) {
 			want: []Fact{announced(phone, phoneLL)}},
 		{name: "NA for another", frame: testnet.NeighborAdvert(router, routerLL, phone6, testnet.TargetMAC(phone)),
 			want: []Fact{{Kind: Replied, MAC: phone, Addr: phone6}}},
+		{name: "NA of its own, of a proxy", frame: proxied(phone6)},
+		{name: "NA for another, of a proxy", frame: proxied(routerLL), want: []Fact{announced(router, routerLL)}},
 		{name: "NA of a group", frame: testnet.NeighborAdvert(phone, phoneLL, ip("ff02::1")), malformed: 1},
 		{name: "NA of an IPv4-mapped address", frame: testnet.NeighborAdvert(phone, ip("::ffff:192.168.2.8"),
 			ip("::ffff:192.168.2.8"), testnet.TargetMAC(phone))},

@@ -20,23 +20,23 @@ type ControlTap struct {
 
 // control writes what was learned from control frames.
 func (t *textWriter) control(s *ControlStats) {
-	t.startFamily("gonetmon_facts_total", counter, "Facts learned from ARP, NDP, DHCP and mDNS, by protocol.")
+	t.startFamily("gonetmon_facts_total", counter, "Facts learned from ARP, NDP, DHCP, mDNS and the like, by protocol.")
 	for p, n := range s.Facts {
 		t.sample(n, "source", discovery.Protocol(p).String())
 	}
-	t.startFamily("gonetmon_facts_malformed_total", counter, "Malformed ARP, NDP, DHCP and mDNS messages, by protocol.")
+	t.startFamily("gonetmon_facts_malformed_total", counter, "Malformed messages of ARP, NDP, DHCP, mDNS and the like, by protocol.")
 	for p, n := range s.Malformed {
 		t.sample(n, "source", discovery.Protocol(p).String())
 	}
 	if len(s.Taps) == 0 {
 		return
 	}
-	t.startFamily("gonetmon_control_frames_total", counter, "ARP, NDP, DHCP and mDNS frames that were read.")
+	t.startFamily("gonetmon_control_frames_total", counter, "Frames of ARP, NDP, DHCP, mDNS and the like that were read.")
 	for _, tap := range s.Taps {
 		t.sample(tap.Frames, "interface", tap.Interface)
 	}
 	t.startFamily("gonetmon_control_drops_total", counter,
-		"ARP, NDP, DHCP and mDNS frames that were skipped because there were too many. Their traffic is counted all the same.")
+		"Frames of ARP, NDP, DHCP, mDNS and the like that were skipped because there were too many. Their traffic is counted.")
 	for _, tap := range s.Taps {
 		t.sample(tap.Drops, "interface", tap.Interface)
 	}
@@ -53,7 +53,9 @@ func (t *textWriter) refusedNames(lookups *rdns.Stats, control *ControlStats) {
 		t.sample(lookups.NamesRefused, "source", "ptr")
 	}
 	if control != nil {
-		for _, p := range []discovery.Protocol{discovery.DHCP, discovery.DHCPv6, discovery.MDNS} {
+		for _, p := range []discovery.Protocol{
+			discovery.DHCP, discovery.DHCPv6, discovery.MDNS, discovery.LLMNR, discovery.NetBIOS,
+		} {
 			t.sample(control.NamesRefused[p], "source", p.String())
 		}
 	}

@@ -105,7 +105,7 @@ func tableName(name string) string {
 
 func newFacts(s discovery.Stats, skipped uint64) (f facts) {
 	f.Skipped = skipped
-	for p, word := range [discovery.NumProtocols]string{"ARP", "NDP", "DHCP", "DHCPv6", "mDNS"} {
+	for p, word := range [discovery.NumProtocols]string{"ARP", "NDP", "DHCP", "DHCPv6", "mDNS", "LLMNR", "NetBIOS", "SSDP"} {
 		if s.Facts[p] > 0 {
 			f.Facts = append(f.Facts, item{word, s.Facts[p]})
 		}
