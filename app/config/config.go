@@ -25,7 +25,7 @@ type Config struct {
 	Port           port       `default:"8080" example:"8081"`
 	HostNames      hostNames  `split_words:"true" default:"none" example:"gonetmon.example.org"`
 	DNSServers     servers    `split_words:"true" default:"auto" example:"192.168.2.1"`
-	Names          sources    `default:"file,ptr,dhcp,mdns" example:"file,dhcp,mdns"`
+	Names          sources    `default:"file,ptr,dhcp,mdns,service,llmnr,netbios" example:"file,dhcp,mdns"`
 	NamesFile      path       `split_words:"true" default:"none" example:"/etc/hosts"`
 	StripDomain    domains    `split_words:"true" default:"auto" example:"home.arpa,lan"`
 	ReportInterval interval   `split_words:"true" default:"1m" example:"5m"`

@@ -104,7 +104,7 @@ func TestLoad_Refuses(t *testing.T) {
 			"dns.lan", "1.1.1.1:0", "none,1.1.1.1", "1.1.1.1,1.1.1.1:53", "224.0.0.251", "0.0.0.0", "[::]:53", "fe80::1",
 			"[fe80::1]:53", "[::1", "255.255.255.255",
 		},
-		"NAMES":           {"ptr,netbios"},
+		"NAMES":           {"ptr,wins"},
 		"NAMES_FILE":      {`"/etc/hosts`, "/etc/hosts'"},
 		"STRIP_DOMAIN":    {"my domain!", ".auto", "auto,lan", "lan,.Lan."},
 		"REPORT_INTERVAL": {"60", "10ms", "-1m"},

@@ -34,7 +34,8 @@ var descriptions = map[string]string{
 	"DNSServers": "DNS servers for reverse lookups of device names (a list of addresses, with :port if it is not 53). auto: " +
 		"the servers in /etc/resolv.conf, which is read again when it changes. none: no lookups.",
 	"Names": "Sources of device names, best first: file (GONETMON_NAMES_FILE), ptr (reverse DNS), dhcp (host names in " +
-		"DHCP requests), mdns (names announced by multicast DNS). A source that is not listed is not used.",
+		"DHCP requests), mdns (names announced by multicast DNS), service (what a device calls its services there, for example " +
+		"Living Room), llmnr and netbios (names of Windows machines). A source that is not listed is not used.",
 	"NamesFile": "File with names of your own, in the format of /etc/hosts; a MAC may take the place of the address. The " +
 		"same name on several lines makes one device of them. The file is read again when it changes.",
 	"StripDomain": "Domains to remove from names that stay unique without them (a list): roku for roku.home.arpa. auto: the " +

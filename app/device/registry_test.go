@@ -84,7 +84,7 @@ func TestRegistry_ShowsNamesOfLookups(t *testing.T) {
 // Sources that the configuration leaves out are not used.
 func TestRegistry_UsesSourcesInOrder(t *testing.T) {
 	for order, want := range map[string]string{
-		"file,ptr,dhcp,mdns": "by-ptr ptr [192.168.2.7] 1/0", "mdns,dhcp": "by-mdns mdns [192.168.2.7] 1/0",
+		"file,ptr,dhcp,mdns,service,llmnr,netbios": "by-ptr ptr [192.168.2.7] 1/0", "mdns,dhcp": "by-mdns mdns [192.168.2.7] 1/0",
 		"dhcp": "by-dhcp dhcp [192.168.2.7] 1/0", "file": "192.168.2.7 address [192.168.2.7] 1/0",
 	} {
 		lan := newTestLAN(100, true)

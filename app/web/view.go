@@ -183,7 +183,8 @@ func (v *view) devices(s *device.Snapshot) {
 
 var sourceWords = map[string]string{
 	names.SourceFile: "name from your hosts file", names.SourcePTR: "name from DNS", names.SourceDHCP: "name from DHCP",
-	names.SourceMDNS: "name from mDNS",
+	names.SourceMDNS: "name from mDNS", names.SourceService: "name of an mDNS service", names.SourceLLMNR: "name from LLMNR",
+	names.SourceNetBIOS: "name from NetBIOS",
 }
 
 // newRow returns the row of a device. largest is the traffic of the device with the most.
