@@ -42,7 +42,7 @@ func BenchmarkRegistry_Update(b *testing.B) {
 	count := func() {
 		lan.table.Begin()
 		for i := range uint64(manyHosts - 2) {
-			lan.table.Count(traffic.IPv4, traffic.Addr{Lo: 192<<24 | 168<<16 + i + 1}, internet[traffic.IPv4], 100, 114, 1)
+			lan.table.Count(traffic.IPv4, traffic.Addr{Lo: 192<<24 | 168<<16 + i + 1}, internet[traffic.IPv4], 100, 114, 1, 0)
 		}
 		lan.table.End()
 	}

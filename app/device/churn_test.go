@@ -188,7 +188,7 @@ func (c *churn) count(table *traffic.Table) {
 		bytes, packets := uint64(1+c.IntN(1500)), uint64(1+c.IntN(3))
 		for _, table := range []*traffic.Table{table, c.shadow} {
 			table.Begin()
-			table.Count(f, src, dst, bytes, bytes+14, packets)
+			table.Count(f, src, dst, bytes, bytes+14, packets, 0)
 			table.End()
 		}
 	}
@@ -197,7 +197,7 @@ func (c *churn) count(table *traffic.Table) {
 // update lets time pass, updates and checks.
 func (c *churn) update(after time.Duration) {
 	c.now = c.now.Add(after)
-	network := c.shadow.Drain(func(_ int, host netip.Addr, n *traffic.Delta) {
+	network, _ := c.shadow.Drain(func(_ int, host netip.Addr, n *traffic.Delta) {
 		if !host.IsValid() {
 			c.t.Error("the shadow is full")
 		}

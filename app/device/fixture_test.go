@@ -79,7 +79,7 @@ func (lan *testLAN) send(host string, bytes int) {
 	}
 	lan.table.Begin()
 	defer lan.table.End()
-	lan.table.Count(f, src, dst, uint64(bytes), uint64(14+bytes), 1)
+	lan.table.Count(f, src, dst, uint64(bytes), uint64(14+bytes), 1, 0)
 }
 
 // sendAll has each of the addresses, which spaces separate, send one byte, and updates.

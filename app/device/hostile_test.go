@@ -95,7 +95,7 @@ func TestRegistry_BoundsForgedHosts(t *testing.T) {
 		lan.table.Begin()
 		for range perRound {
 			lan.table.Count(traffic.IPv6, traffic.Addr{Hi: 0x20010db8 << 32, Lo: random.Uint64()}, internet[traffic.IPv6],
-				1, 55, 1)
+				1, 55, 1, 0)
 		}
 		lan.table.End()
 		facts := make([]discovery.Fact, 1000)

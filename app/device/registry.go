@@ -107,7 +107,7 @@ func (r *Registry) Update(now time.Time) {
 		r.cfg.Names.Drain(r.lookedUp)
 	}
 	for i, t := range r.cfg.Tables {
-		n := t.Drain(func(slot int, addr netip.Addr, delta *traffic.Delta) { r.gain(i, slot, addr, &delta.Totals) })
+		n, _ := t.Drain(func(slot int, addr netip.Addr, delta *traffic.Delta) { r.gain(i, slot, addr, &delta.Totals) })
 		r.network.Add(&n)
 	}
 	if r.cfg.AwaitNames {

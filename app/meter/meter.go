@@ -124,7 +124,7 @@ func (m *Meter) count(p *packet.Packet, frames []capture.Frame, classes *Classes
 			if p.Broadcast && p.Class == packet.IPv4 {
 				dst = limitedBroadcast // a prefix may be wider than the subnet of this broadcast address
 			}
-			m.table.Count(traffic.Family(p.Class), traffic.Addr(p.Src), dst, p.Bytes, p.Wire, p.Frames)
+			m.table.Count(traffic.Family(p.Class), traffic.Addr(p.Src), dst, p.Bytes, p.Wire, p.Frames, p.SrcMAC)
 		} else if m.OnNonIP != nil {
 			m.OnNonIP(p.Class, p.Key(), p.Wire)
 		}

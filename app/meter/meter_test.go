@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"gonetmon/app/capture"
+	"gonetmon/app/mac"
 	"gonetmon/app/packet"
 	"gonetmon/app/traffic"
 	"gonetmon/test/testnet"
@@ -80,7 +81,7 @@ func TestMeter_Run(t *testing.T) {
 		t.Fatal(err)
 	}
 	var host traffic.Delta
-	network := table.Drain(func(_ int, a netip.Addr, n *traffic.Delta) {
+	network, transits := table.Drain(func(_ int, a netip.Addr, n *traffic.Delta) {
 		if a != home {
 			t.Errorf("counted for %s", a)
 		}
@@ -91,6 +92,10 @@ func TestMeter_Run(t *testing.T) {
 	}
 	if host.OutWire != 4*42+4000 || host.InWire != 142+4 {
 		t.Errorf("on the wire %d out, %d in", host.OutWire, host.InWire)
+	}
+	from := mac.Addr{2, 0, 0, 0, 0, 1} // of testnet.UDP
+	if host.Senders != [2]mac.Addr{from} || !slices.Equal(transits, []traffic.Transit{{MAC: from, Packets: 1}}) {
+		t.Errorf("sent by %v, from outside by %v, want %v once", host.Senders, transits, from)
 	}
 	want := Classes{packet.IPv4: {5, 4*42 + 4000 + 146}, packet.ARP: {1, 60}, packet.Other: {1, 12}, packet.Malformed: {1, 60}}
 	if got := m.Classes(); got != want {
@@ -113,7 +118,7 @@ func TestMeter_BroadcastHasNoReceiver(t *testing.T) {
 		t.Fatal(err)
 	}
 	hosts := map[string]bool{}
-	network := table.Drain(func(_ int, a netip.Addr, _ *traffic.Delta) { hosts[a.String()] = true })
+	network, _ := table.Drain(func(_ int, a netip.Addr, _ *traffic.Delta) { hosts[a.String()] = true })
 	if got, want := fmt.Sprint(slices.Sorted(maps.Keys(hosts))), "[192.168.2.7 2001:db8:2:1::7 2001:db8:2:1::8]"; got != want {
 		t.Errorf("hosts %s, want %s", got, want)
 	}

@@ -16,19 +16,20 @@ const (
 
 // Ethertypes (IEEE 802 Numbers, IANA) and related numbers.
 const (
-	etherIPv4       = 0x0800
-	etherARP        = 0x0806
-	etherVLAN       = 0x8100 // 802.1Q
-	etherIPv6       = 0x86dd
-	etherMPLS       = 0x8847
-	etherMPLSMulti  = 0x8848
-	etherBridging   = 0x6558 // transparent Ethernet bridging, in GRE (RFC 1701)
-	etherPPPoE      = 0x8864 // PPPoE session
-	etherQinQ       = 0x88a8 // 802.1ad
-	etherQinQOld    = 0x9100 // QinQ before 802.1ad
-	maxLength       = 1500   // a type field up to this is an 802.3 length; an LLC header follows
-	cookedBroadcast = 1      // packet type of a cooked header for a link-layer broadcast
-	minEthertype    = 0x0600 // lower values in a cooked header are Linux pseudo types (linux/if_ether.h)
+	etherIPv4        = 0x0800
+	etherARP         = 0x0806
+	etherVLAN        = 0x8100 // 802.1Q
+	etherIPv6        = 0x86dd
+	etherMPLS        = 0x8847
+	etherMPLSMulti   = 0x8848
+	etherBridging    = 0x6558 // transparent Ethernet bridging, in GRE (RFC 1701)
+	etherPPPoE       = 0x8864 // PPPoE session
+	etherQinQ        = 0x88a8 // 802.1ad
+	etherQinQOld     = 0x9100 // QinQ before 802.1ad
+	maxLength        = 1500   // a type field up to this is an 802.3 length; an LLC header follows
+	cookedBroadcast  = 1      // packet type of a cooked header for a link-layer broadcast
+	hardwareEthernet = 1      // ARPHRD_ETHER
+	minEthertype     = 0x0600 // lower values in a cooked header are Linux pseudo types (linux/if_ether.h)
 )
 
 // Decode finds the outermost IP header of one frame: behind Ethernet II, any number of 802.1Q, 802.1ad and 9100 tags,
@@ -50,9 +51,11 @@ func (p *Packet) Decode(link uint16, data []byte, wire, tag int) {
 		return
 	}
 	if len(data) < 14 {
+		p.SrcMAC = 0
 		p.other(ReasonShort, 0)
 		return
 	}
+	p.SrcMAC = eui48(data, 6)
 	p.Broadcast = binary.BigEndian.Uint64(data)>>16 == 1<<48-1
 	typ := be16(data, 12)
 	if typ == etherIPv4 && len(data) >= 34 {
@@ -70,6 +73,7 @@ func (p *Packet) Decode(link uint16, data []byte, wire, tag int) {
 
 // decode is Decode for all link types but Ethernet.
 func (p *Packet) decode(link uint16, data []byte, wire int) {
+	p.SrcMAC = 0
 	switch link {
 	case 12, 14, LinkRaw:
 		p.raw(data, wire)
@@ -85,6 +89,9 @@ func (p *Packet) decode(link uint16, data []byte, wire int) {
 			return
 		}
 		p.Broadcast = be16(data, 0) == cookedBroadcast
+		if be16(data, 2) == hardwareEthernet && be16(data, 4) == 6 {
+			p.SrcMAC = eui48(data, 6)
+		}
 		p.cooked(data, wire, 16, be16(data, 2), be16(data, 14))
 	case LinkCooked2:
 		if len(data) < 20 {
@@ -92,11 +99,17 @@ func (p *Packet) decode(link uint16, data []byte, wire int) {
 			return
 		}
 		p.Broadcast = data[10] == cookedBroadcast
+		if be16(data, 8) == hardwareEthernet && data[11] == 6 {
+			p.SrcMAC = eui48(data, 12)
+		}
 		p.cooked(data, wire, 20, be16(data, 8), be16(data, 0))
 	default:
 		p.other(ReasonLinkType, uint32(link))
 	}
 }
+
+// eui48 returns the MAC address at offset i, which is at least 2.
+func eui48(b []byte, i int) uint64 { return binary.BigEndian.Uint64(b[i-2:]) & (1<<48 - 1) }
 
 func be16(b []byte, i int) uint32 { return uint32(binary.BigEndian.Uint16(b[i:])) }
 
@@ -212,8 +225,9 @@ func (p *Packet) ethertype(d []byte, wire, off int, typ uint32) {
 }
 
 // pppoe decodes a session frame (RFC 2516): code 0 and a PPP protocol of two bytes, or of one byte if its low bit is set
-// (RFC 1661, 6.5).
+// (RFC 1661, 6.5). It goes from router to router, as MPLS does, so its MAC address is not that of the sender of the packet.
 func (p *Packet) pppoe(d []byte, wire, off int) {
+	p.SrcMAC = 0
 	if len(d) < off+7 {
 		p.other(ReasonShort, 0)
 		return
@@ -245,6 +259,7 @@ func (p *Packet) pppoe(d []byte, wire, off int) {
 
 // mpls skips labels to the bottom of the stack (RFC 3032). By convention, the first nibble after it tells the protocol.
 func (p *Packet) mpls(d []byte, wire, off int, typ uint32) {
+	p.SrcMAC = 0
 	for bottom := false; !bottom; off += 4 {
 		if len(d) < off+4 {
 			p.other(ReasonShort, 0)

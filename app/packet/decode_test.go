@@ -190,6 +190,48 @@ func TestDecode_Broadcast(t *testing.T) {
 	}
 }
 
+func TestDecode_SrcMAC(t *testing.T) {
+	from := "\xaa\xbb\xcc\xdd\xee\xff"
+	const want = 0xaabbccddeeff
+	eth := join(macs[:6], from)
+	sll := func(hardware, length int) []byte { return join(0, hardware, length, from, 0, 0x0800, ip4) }
+	sll2 := func(hardware, length int) []byte { return join(0x0800, 0, 0, 0, hardware, length, from, 0, ip4) }
+	tests := []struct {
+		name  string
+		link  uint16
+		frame []byte
+		want  uint64
+	}{
+		{"ipv4", LinkEthernet, join(eth, 0x0800, ip4), want},
+		{"ipv4 with options", LinkEthernet, join(eth, 0x0800, with(ip4, 0, 0x47)), want},
+		{"ipv6", LinkEthernet, join(eth, 0x86dd, ip6), want},
+		{"tagged", LinkEthernet, join(eth, 0x8100, "\x00\x07", 0x86dd, ip6), want},
+		{"arp", LinkEthernet, join(eth, 0x0806, make([]byte, 28)), want},
+		{"cut", LinkEthernet, eth, 0},
+		{"pppoe", LinkEthernet, join(eth, 0x8864, "\x11\x00\x00\x01\x00\x1e\x00\x21", ip4), 0},
+		{"mpls", LinkEthernet, join(eth, 0x8847, "\x00\x01\x01\x40", ip4), 0},
+		{"cooked", LinkCooked, sll(1, 6), want},
+		{"cooked, a loopback interface", LinkCooked, sll(772, 6), 0},
+		{"cooked, a tunnel", LinkCooked, sll(1, 4), 0},
+		{"cooked, cut", LinkCooked, sll(1, 6)[:15], 0},
+		{"cooked version 2", LinkCooked2, sll2(1, 6), want},
+		{"cooked version 2, a loopback interface", LinkCooked2, sll2(772, 6), 0},
+		{"cooked version 2, a tunnel", LinkCooked2, sll2(1, 4), 0},
+		{"cooked version 2, cut", LinkCooked2, sll2(1, 6)[:19], 0},
+		{"raw", LinkRaw, ip4, 0},
+		{"null", LinkNull, join("\x02\x00\x00\x00", ip4), 0},
+		{"another link", 127, join(eth, 0x0800, ip4), 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := Packet{SrcMAC: 7} // of another frame
+			if p.Decode(tt.link, tt.frame, len(tt.frame), 0); p.SrcMAC != tt.want {
+				t.Errorf("got %012x, want %012x", p.SrcMAC, tt.want)
+			}
+		})
+	}
+}
+
 func TestClass_String(t *testing.T) {
 	for c, want := range map[Class]string{IPv4: "ipv4", IPv6: "ipv6", ARP: "arp", Other: "other", Malformed: "malformed",
 		77: "invalid"} {

@@ -58,6 +58,7 @@ type Packet struct {
 	Bytes     uint64 // length of the IP packet, or of all IP packets after Resegment
 	Frames    uint64 // frames on the wire: 1, or more after Resegment
 	Wire      uint64 // length of the frame or frames on the wire, with link headers
+	SrcMAC    uint64 // source address of the link header (EUI-48); 0 if it has none, or in a PPPoE session or MPLS
 	Broadcast bool   // sent to the broadcast address of the link layer
 	offset    int    // see Offset
 	tag       int    // size of a VLAN tag that is not in the captured bytes

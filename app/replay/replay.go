@@ -159,7 +159,7 @@ func (r *replayer) tally(file *capture.File, name string) error {
 	if err != nil {
 		return err
 	}
-	network := r.table.Drain(func(_ int, host netip.Addr, n *traffic.Delta) {
+	network, _ := r.table.Drain(func(_ int, host netip.Addr, n *traffic.Delta) {
 		if !host.IsValid() {
 			r.overflow.Add(&n.Totals)
 			return

@@ -7,11 +7,13 @@ import (
 
 // counters hold what was counted since the last Drain.
 type counters struct {
-	entries []entry        // by slot
-	dirty   []uint32       // slots whose entries are not zero
-	bound   uint64         // at least as much as any number in the entries
-	spilled map[int]*Delta // by slot: counts moved here before the entries could overflow; nil if that never happened
-	network Network
+	entries  []entry        // by slot
+	senders  []senders      // by slot
+	dirty    []uint32       // slots whose entries are not zero
+	bound    uint64         // at least as much as any number in the entries
+	spilled  map[int]*Delta // by slot: counts moved here before the entries could overflow; nil if that never happened
+	network  Network
+	transits transits
 }
 
 // An entry counts one host. It is a cache line, with the address to compare beside the counters, of which two share a number.
@@ -32,6 +34,7 @@ func unpair(n uint64) (high, low uint64) { return n >> 32, n & (1<<32 - 1) }
 
 func (c *counters) grow(n int) {
 	c.entries = append(make([]entry, 0, n), c.entries...)[:n]
+	c.senders = append(make([]senders, 0, n), c.senders...)[:n]
 }
 
 // spill moves all entries to spilled, and counts there what the entries could not hold.
@@ -98,11 +101,13 @@ func (c *counters) drain(fn func(slot int, delta *Delta)) {
 			delta.Add(d)
 			delete(c.spilled, int(slot))
 		}
+		delta.Senders = c.senders[slot].take()
 		fn(int(slot), &delta)
 	}
 	c.dirty, c.bound = c.dirty[:0], 0
 	if c.spilled != nil {
 		for _, slot := range slices.Sorted(maps.Keys(c.spilled)) {
+			c.spilled[slot].Senders = c.senders[slot].take()
 			fn(slot, c.spilled[slot])
 		}
 		c.spilled = nil

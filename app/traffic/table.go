@@ -110,10 +110,10 @@ func (t *Table) Begin() { t.mu.Lock() }
 // End unlocks the table.
 func (t *Table) End() { t.mu.Unlock() }
 
-// Count counts packets from src to dst with the total length bytes, IP headers included, in frames of wire bytes. It must be
-// called between Begin and End, with wire above 0. It allocates only to admit a host, or if more than 2 GiB were counted since
-// the last Drain.
-func (t *Table) Count(f Family, src, dst Addr, bytes, wire, packets uint64) {
+// Count counts packets from src to dst with the total length bytes, IP headers included, in frames of wire bytes. from is the
+// source MAC of the frames, in the low 48 bits, or 0. Count must be called between Begin and End, with wire above 0. It allocates
+// only to admit a host, or if more than 2 GiB were counted since the last Drain.
+func (t *Table) Count(f Family, src, dst Addr, bytes, wire, packets, from uint64) {
 	var s, d int
 	if f == IPv4 {
 		if s = t.fastLookup(uint32(src.Lo)); s == 0 {
@@ -126,6 +126,17 @@ func (t *Table) Count(f Family, src, dst Addr, bytes, wire, packets uint64) {
 		s, d = t.find6(src, sender), t.find6(dst, receiver)
 	}
 	c := t.active
+	if s >= 0 {
+		if n := &c.senders[s]; n.latest != from {
+			n.note(from)
+		}
+	} else if s == outside && d != outside && isForwarded(f, src) {
+		if n := &c.transits[0]; n.mac == from {
+			n.packets += packets
+		} else {
+			c.transits.count(from, packets)
+		}
+	}
 	if c.bound += bytes | wire | packets; c.bound > maxBound {
 		c.spill(f, s, d, bytes, wire, packets)
 		return
@@ -318,8 +329,9 @@ func (t *Table) Forget(slots []int) (kept []int) {
 
 // Drain calls fn for each host that sent or received since the last Drain, with its slot, which is between 1 and the limit, and
 // what it moved. Slot 0 and the zero netip.Addr stand for the hosts over the limit. delta is valid until fn returns. Drain
-// returns what the network as a whole moved, in the same batches of packets.
-func (t *Table) Drain(fn func(slot int, host netip.Addr, delta *Delta)) Network {
+// returns what the network as a whole moved in the same batches of packets, and which MACs sent packets from outside, those with
+// the most packets first, at most 16.
+func (t *Table) Drain(fn func(slot int, host netip.Addr, delta *Delta)) (Network, []Transit) {
 	t.draining.Lock()
 	defer t.draining.Unlock()
 	t.mu.Lock()
@@ -354,8 +366,8 @@ func (t *Table) Drain(fn func(slot int, host netip.Addr, delta *Delta)) Network 
 		}
 		t.mu.Unlock()
 	}
-	network := drained.network
+	network, transits := drained.network, drained.transits.take()
 	drained.network = Network{}
 	t.spare = drained
-	return network
+	return network, transits
 }

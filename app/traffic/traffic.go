@@ -1,10 +1,12 @@
-// Package traffic counts bytes and packets per address, and knows which addresses are ours. It knows nothing of frames, names or
-// devices.
+// Package traffic counts bytes and packets per address, notes which MAC sends as it, and knows which addresses are ours. It knows
+// nothing of frames, names or devices.
 package traffic
 
 import (
 	"encoding/binary"
 	"net/netip"
+
+	"gonetmon/app/mac"
 )
 
 // Scope tells where a packet went, as seen from the LAN.
@@ -69,9 +71,13 @@ type Delta struct {
 	Totals
 	OutWire uint64 // bytes of the frames sent, with link headers
 	InWire  uint64 // of the frames received
+
+	// Senders are the source MACs of the frames sent, the latest first. Zero is none: nothing was sent, the link has no MACs, or it
+	// was only one. Of more than two they are the last two. They mean nothing for the hosts over the limit.
+	Senders [2]mac.Addr
 }
 
-// Add adds o to d.
+// Add adds the counts of o to d.
 func (d *Delta) Add(o *Delta) {
 	d.Totals.Add(&o.Totals)
 	d.OutWire += o.OutWire

@@ -88,7 +88,7 @@ func FuzzArrivingName(f *testing.F) {
 		bad := arrivals[int(way)%len(arrivals)](registry, raw)
 		table.Begin()
 		src := traffic.Addr{Lo: uint64(binary.BigEndian.Uint32(namedAddr.AsSlice()))}
-		table.Count(traffic.IPv4, src, traffic.Addr{Lo: 8<<24 | 8<<16 | 8<<8 | 8}, 1000, 1014, 1)
+		table.Count(traffic.IPv4, src, traffic.Addr{Lo: 8<<24 | 8<<16 | 8<<8 | 8}, 1000, 1014, 1, 0)
 		table.End()
 		registry.Update(someTime.Add(time.Second))
 		registry.FlushPending()
