@@ -121,6 +121,8 @@ func (c *churn) Want(host netip.Addr) {
 	}
 }
 
+func (c *churn) Refresh(host netip.Addr) { c.Want(host) }
+
 func (c *churn) Drain(found func(netip.Addr, string)) {
 	for range c.IntN(3) {
 		found(pick(c, append(c.wanted, c.addrs...)), pick(c, append(c.texts, "", "")))

@@ -20,13 +20,19 @@ func TestMain(m *testing.M) { testnet.Main(m) }
 
 // fakeNamer is a Namer that finds what the test says.
 type fakeNamer struct {
-	wanted int
-	found  []answer
+	wanted    int
+	refreshed []string
+	found     []answer
 }
 
 type answer struct{ addr, name string }
 
 func (n *fakeNamer) Want(netip.Addr) { n.wanted++ }
+
+func (n *fakeNamer) Refresh(host netip.Addr) {
+	n.wanted++
+	n.refreshed = append(n.refreshed, host.String())
+}
 
 func (n *fakeNamer) Drain(found func(netip.Addr, string)) {
 	for _, f := range n.found {

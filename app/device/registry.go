@@ -16,6 +16,8 @@ import (
 type Namer interface {
 	// Want says that a host is active. It must not block.
 	Want(host netip.Addr)
+	// Refresh is Want for a host that is new, or whose address has passed to another device. Drain reports it once more.
+	Refresh(host netip.Addr)
 	// Drain calls found for each host whose first lookup has ended, with "" if it has no name,
 	// and for each whose name has changed.
 	Drain(found func(host netip.Addr, name string))
@@ -169,8 +171,12 @@ func (r *Registry) gain(table, slot int, addr netip.Addr, gained *traffic.Totals
 	h.last = r.now
 	h.sent = h.sent || gained.Sent().Packets > 0
 	if r.cfg.Names != nil && r.now.Sub(h.wanted) >= wantEvery {
+		if h.wanted.IsZero() && !h.lookedUp {
+			r.cfg.Names.Refresh(addr) // it may have been reported for a host that was forgotten
+		} else {
+			r.cfg.Names.Want(addr)
+		}
 		h.wanted = r.now
-		r.cfg.Names.Want(addr)
 	}
 	if h.group.series == nil {
 		r.addPending(h, gained)

@@ -1,6 +1,9 @@
 package rdns
 
 import (
+	"cmp"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +24,7 @@ type answer struct {
 	ttl     time.Duration // of a final answer
 	reason  Reason        // none if it is no failure
 	final   bool          // the server has answered for this address: no other server need be asked
-	refused int           // names that are not canonical
+	refused int           // names that are not canonical, or placeholders
 	sent    int           // messages
 }
 
@@ -70,11 +73,11 @@ func unpack(raw []byte) (m *dns.Msg) {
 	return m
 }
 
-// parse returns what a matching, complete message says about owner.
-func parse(m *dns.Msg, owner string) answer {
+// parse returns what a matching, complete message says about owner, the reverse name of addr or an alias of it.
+func parse(m *dns.Msg, owner string, addr netip.Addr) answer {
 	switch m.Rcode {
 	case dns.RcodeSuccess:
-		return parseNames(m, owner)
+		return parseNames(m, owner, addr)
 	case dns.RcodeNameError:
 		return answer{reason: none, final: true, ttl: negativeTTL(m)}
 	case dns.RcodeServerFailure:
@@ -85,9 +88,9 @@ func parse(m *dns.Msg, owner string) answer {
 	return answer{reason: RCode}
 }
 
-// parseNames returns the name of owner. Of several names it takes the first in alphabetical order, so that it is always
-// the same one.
-func parseNames(m *dns.Msg, owner string) answer {
+// parseNames returns the name of owner. Of several names it takes the one that tells people most, and of those the first in
+// alphabetical order, so that it is always the same one. Placeholders, such as localhost, are refused.
+func parseNames(m *dns.Msg, owner string, addr netip.Addr) answer {
 	targets, end, ttl, ok := followCNAMEs(m.Answer, owner)
 	switch {
 	case !ok:
@@ -98,18 +101,33 @@ func parseNames(m *dns.Msg, owner string) answer {
 		return answer{reason: none, final: true, ttl: negativeTTL(m)}
 	}
 	a := answer{reason: none, final: true, ttl: seconds(ttl)}
+	var found []string
 	for _, target := range targets {
-		switch name, ok := names.Canonical(target); {
-		case !ok:
+		if name, ok := names.Canonical(target); ok && !names.IsPlaceholder(name) {
+			found = append(found, name)
+		} else {
 			a.refused++
-		case a.name == "" || name < a.name:
-			a.name = name
 		}
 	}
-	if a.name == "" {
+	if len(found) == 0 {
 		a.reason = BadName
+		return a
 	}
+	a.name = slices.MinFunc(found, func(x, y string) int {
+		return cmp.Or(cmp.Compare(vagueness(x, addr), vagueness(y, addr)), strings.Compare(x, y))
+	})
 	return a
+}
+
+// vagueness ranks a name of addr: the lower, the more it tells people.
+func vagueness(name string, addr netip.Addr) int {
+	switch {
+	case names.IsFromAddress(name, addr):
+		return 2
+	case names.IsGeneric(name):
+		return 1
+	}
+	return 0
 }
 
 // followCNAMEs returns the targets of the PTR records of owner, or of the end of its chain of CNAMEs, that end, and the

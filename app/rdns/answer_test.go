@@ -1,6 +1,7 @@
 package rdns
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -39,7 +40,7 @@ func FuzzAnswer(f *testing.F) {
 			}
 			return
 		}
-		a := parse(m, q.Question[0].Name)
+		a := parse(m, q.Question[0].Name, netip.MustParseAddr("192.0.2.17"))
 		if again, ok := names.Canonical(a.name); a.name != "" && (!ok || again != a.name) {
 			t.Errorf("%q is not canonical", a.name)
 		}

@@ -37,7 +37,7 @@ func (c client) ask(ctx context.Context, server netip.AddrPort, addr netip.Addr)
 	}
 	var total answer
 	for range maxAliases + 1 {
-		a := c.query(ctx, server, newQuery(name))
+		a := c.query(ctx, server, newQuery(name), addr)
 		a.sent += total.sent
 		if total.alias != "" {
 			a.ttl = min(a.ttl, total.ttl)
@@ -51,8 +51,8 @@ func (c client) ask(ctx context.Context, server netip.AddrPort, addr netip.Addr)
 	return total
 }
 
-// query sends one query: over TCP too if the answer over UDP was truncated, or if there was none.
-func (c client) query(ctx context.Context, server netip.AddrPort, q *dns.Msg) answer {
+// query sends one query for a name of addr: over TCP too if the answer over UDP was truncated, or if there was none.
+func (c client) query(ctx context.Context, server netip.AddrPort, q *dns.Msg, addr netip.Addr) answer {
 	m, reason := c.try(ctx, "udp", server, q)
 	sent := 1
 	if silent := m == nil && reason == Timeout; silent && ctx.Err() == nil || m != nil && m.Truncated {
@@ -68,7 +68,7 @@ func (c client) query(ctx context.Context, server netip.AddrPort, q *dns.Msg) an
 	if m == nil {
 		return answer{reason: reason, sent: sent}
 	}
-	a := parse(m, q.Question[0].Name)
+	a := parse(m, q.Question[0].Name, addr)
 	a.sent = sent
 	return a
 }

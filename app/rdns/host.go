@@ -21,6 +21,7 @@ type host struct {
 	reported    bool // its first result was handed to Drain
 	changed     bool // it waits for Drain
 	retryWhenUp bool // no server was up to answer for it
+	outdated    bool // Refresh was called during the lookup in flight
 }
 
 // wanted reports whether Want was ever called for h.

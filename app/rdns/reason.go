@@ -13,7 +13,7 @@ const (
 	Truncated               // too large for UDP, and no answer over TCP
 	Mismatch                // wrong ID, question or owner, or a CNAME loop
 	Malformed               // only undecodable datagrams until the deadline
-	BadName                 // none of the names is canonical
+	BadName                 // none of the names is canonical, or all are placeholders
 	NumReasons
 
 	none = NumReasons // not a failure

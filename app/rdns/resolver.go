@@ -58,7 +58,7 @@ type Resolver struct {
 type Stats struct {
 	Queries      uint64             // messages sent, over UDP and TCP
 	Failures     [NumReasons]uint64 // failed lookups, by the reason of the last try
-	NamesRefused uint64             // names that are not canonical
+	NamesRefused uint64             // names that are not canonical, or placeholders
 	InFlight     int                // lookups in flight, one query each
 	Queued       int                // lookups that are due
 	Cached       int                // addresses
@@ -100,7 +100,13 @@ func (r *Resolver) SetServers(addrs []netip.AddrPort) {
 
 // Want asks for the name of an address that was seen. The name is looked up soon, and kept fresh as long as Want is called
 // for it from time to time.
-func (r *Resolver) Want(addr netip.Addr) {
+func (r *Resolver) Want(addr netip.Addr) { r.want(addr, false) }
+
+// Refresh is Want for an address that is new to the caller, or that has passed to another device: it forgets the name, and
+// looks it up soon. Drain reports the outcome, even if it is the same as before.
+func (r *Resolver) Refresh(addr netip.Addr) { r.want(addr, true) }
+
+func (r *Resolver) want(addr netip.Addr, anew bool) {
 	if !addr.IsValid() {
 		return
 	}
@@ -118,22 +124,32 @@ func (r *Resolver) Want(addr netip.Addr) {
 		}
 		return
 	}
-	onlySwept := !h.wanted()
 	h.lastWanted = now
 	r.lru.MoveToFront(h.lruElem)
+	if anew {
+		r.forget(h)
+	}
 	switch {
-	case h.state != idle && h.state != sweep:
+	case h.state == pending, h.state == inFlight, h.state == refresh && !anew:
 		return
 	case len(r.servers) == 0:
 		r.report(h)
 	case !h.reported:
 		r.move(h, pending, now)
-	case onlySwept && h.name == "": // it had no name before it was seen, but may have one now
-		r.move(h, refresh, now)
 	default:
 		r.move(h, refresh, h.due)
 	}
 	r.signal()
+}
+
+// forget drops the result of a host.
+func (r *Resolver) forget(h *host) {
+	h.name, h.reported, h.fails, h.retryWhenUp = "", false, 0, false
+	h.outdated = h.state == inFlight
+	if h.changed {
+		h.changed = false
+		r.changed = slices.DeleteFunc(r.changed, func(o *host) bool { return o == h })
+	}
 }
 
 // Sweep looks up all host addresses of an IPv4 prefix of up to 1,024 addresses, after the wanted ones, and again at most

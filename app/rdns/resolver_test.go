@@ -61,7 +61,7 @@ func TestResolver_SweepKeepsLimit(t *testing.T) {
 }
 
 // A swept address without a name is looked up again when it is seen.
-func TestResolver_WantAfterSweep(t *testing.T) {
+func TestResolver_RefreshAfterSweep(t *testing.T) {
 	reply := func(_ int, _ netip.Addr) (answer, time.Duration) {
 		return answer{reason: none, final: true, ttl: time.Hour}, 0
 	}
@@ -70,9 +70,70 @@ func TestResolver_WantAfterSweep(t *testing.T) {
 		time.Sleep(time.Minute)
 		wantDrained(t, r, map[string]string{"10.0.0.7": ""})
 		f.locked(func() { f.reply = named(time.Hour) })
-		r.Want(ip(7))
+		r.Refresh(ip(7))
 		time.Sleep(time.Second)
 		wantDrained(t, r, map[string]string{"10.0.0.7": "h10-0-0-7"})
+	})
+}
+
+// Refresh forgets a name: that of a host that was forgotten meanwhile, or of the device that had the address before.
+func TestResolver_Refresh(t *testing.T) {
+	reply := func(name string, after time.Duration) func(int, netip.Addr) (answer, time.Duration) {
+		return func(int, netip.Addr) (answer, time.Duration) { return found(name, time.Hour), after }
+	}
+	for _, tt := range []struct {
+		name  string
+		again func(int, netip.Addr) (answer, time.Duration)
+		want  string
+	}{
+		{"the same name", reply("tv.lan", 0), "tv.lan"},
+		{"another name", reply("nas.lan", 0), "nas.lan"},
+		{"no name", reply("", 0), ""},
+		{"no server answers", dead, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			run(t, Config{Servers: oneServer, Limit: 10}, reply("tv.lan", 0), func(r *Resolver, f *fakeServers) {
+				r.Refresh(ip(1))
+				time.Sleep(time.Second)
+				wantDrained(t, r, map[string]string{"10.0.0.1": "tv.lan"})
+				f.locked(func() { f.reply = tt.again })
+				r.Want(ip(1))
+				time.Sleep(time.Second)
+				wantDrained(t, r, map[string]string{})
+				r.Refresh(ip(1))
+				wantDrained(t, r, map[string]string{})
+				time.Sleep(2 * tryTimeout)
+				wantDrained(t, r, map[string]string{"10.0.0.1": tt.want})
+			})
+		})
+	}
+	run(t, Config{Servers: oneServer, Limit: 10}, reply("old.lan", time.Second), func(r *Resolver, f *fakeServers) {
+		r.Want(ip(1))
+		time.Sleep(time.Second / 2) // the question for the old name is under way
+		f.locked(func() { f.reply = reply("new.lan", time.Second) })
+		r.Refresh(ip(1))
+		r.Refresh(ip(1))
+		time.Sleep(time.Second)
+		wantDrained(t, r, map[string]string{})
+		time.Sleep(time.Second)
+		wantDrained(t, r, map[string]string{"10.0.0.1": "new.lan"})
+
+		r.Refresh(ip(1))
+		time.Sleep(2 * time.Second) // the outcome waits for Drain
+		f.locked(func() { f.reply = reply("newer.lan", 0) })
+		r.Refresh(ip(1))
+		wantDrained(t, r, map[string]string{})
+		time.Sleep(time.Second)
+		wantDrained(t, r, map[string]string{"10.0.0.1": "newer.lan"})
+		if s := r.Stats(); f.count() != 4 || s.InFlight != 0 || s.Cached != 1 {
+			t.Errorf("%d queries, %+v", f.count(), s)
+		}
+	})
+	run(t, Config{Limit: 10}, nil, func(r *Resolver, _ *fakeServers) {
+		for range 2 {
+			r.Refresh(ip(1))
+			wantDrained(t, r, map[string]string{"10.0.0.1": ""})
+		}
 	})
 }
 

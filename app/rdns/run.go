@@ -181,6 +181,11 @@ func (r *Resolver) finish(j job, a answer) {
 	if a.reason != none {
 		r.stats.Failures[a.reason]++
 	}
+	if h.outdated {
+		h.outdated = false
+		r.move(h, pending, now)
+		return
+	}
 	due := now
 	h.retryWhenUp = h.wanted() && a.unreachable()
 	switch {
