@@ -32,14 +32,15 @@ var descriptions = map[string]string{
 		"(.lan, .local, .internal, .home.arpa, ...) and this machine's own names. A request with any other Host " +
 		"is answered with 421 Misdirected Request, as protection against DNS rebinding.",
 	"DNSServers": "DNS servers for reverse lookups of device names (a list of addresses, with :port if it is not 53). auto: " +
-		"the servers in /etc/resolv.conf, which is read again when it changes. none: no lookups.",
+		"the servers in /etc/resolv.conf, which is read again when it changes (a container keeps the copy that it was started with; " +
+		"restart it then). none: no lookups.",
 	"Names": "Sources of device names, best first: file (GONETMON_NAMES_FILE), ptr (reverse DNS), dhcp (host names in " +
 		"DHCP requests), mdns (names announced by multicast DNS), service (what a device calls its services there, for example " +
 		"Living Room), llmnr and netbios (names of Windows machines). A source that is not listed is not used.",
 	"NamesFile": "File with names of your own, in the format of /etc/hosts; a MAC may take the place of the address. The " +
 		"same name on several lines makes one device of them. The file is read again when it changes.",
 	"StripDomain": "Domains to remove from names that stay unique without them (a list): roku for roku.home.arpa. auto: the " +
-		"search domains in /etc/resolv.conf. none: show full names. For replay, auto means none.",
+		"search domains in /etc/resolv.conf, also those of later versions. none: show full names. For replay, auto means none.",
 	"ReportInterval": "How often to print the table of devices with traffic. 0: never.",
 	"MaxHosts": "Maximum number of addresses counted individually; traffic of further addresses is counted as overflow. " +
 		"Each address needs about 2 kB of memory here and 60 kB in Prometheus. The same limit applies to " +

@@ -57,7 +57,7 @@ type Daemon struct {
 	netlink    *localnet.Netlink
 	lan        *localnet.Tracker
 	resolver   *rdns.Resolver   // nil: no lookups
-	resolvFile *rdns.ResolvFile // whose servers it asks; nil: those of the configuration
+	resolvFile *rdns.ResolvFile // nil: the configuration has all that it says
 	hosts      *names.HostsFile // nil: none
 	registry   *device.Registry
 	report     *report.Report
@@ -171,11 +171,19 @@ func (d *Daemon) setPrefixes(lan *traffic.Prefixes) {
 	d.sweep(lan)
 }
 
-// setServers changes the DNS servers.
-func (d *Daemon) setServers(servers []netip.AddrPort) {
-	d.resolver.SetServers(d.zoned(servers))
-	d.sweep(d.lan.Current())
+// setDNS changes the DNS servers and the search domains to those of resolv.conf, unless the configuration has others.
+func (d *Daemon) setDNS(servers []netip.AddrPort, search []string) {
+	if d.stripsSearch() {
+		d.registry.SetStrip(search)
+	}
+	if d.resolver != nil && len(d.cfg.DNSServers) == 0 {
+		d.resolver.SetServers(d.zoned(servers))
+		d.sweep(d.lan.Current())
+	}
 }
+
+// stripsSearch reports whether the search domains of resolv.conf are removed from names.
+func (d *Daemon) stripsSearch() bool { return !d.cfg.FullNames && len(d.cfg.StripDomains) == 0 }
 
 // zoned returns the servers with zones that the net package knows.
 func (d *Daemon) zoned(servers []netip.AddrPort) []netip.AddrPort {

@@ -41,9 +41,12 @@ func (d *Daemon) open() error {
 	if err := d.openLAN(); err != nil {
 		return err
 	}
-	file := rdns.NewResolvFile("/etc/resolv.conf", d.log, d.setServers)
+	file := rdns.NewResolvFile("/etc/resolv.conf", d.log, d.setDNS)
 	servers, search := file.Load()
-	d.makeRegistry(file, servers, search)
+	d.makeRegistry(servers, search)
+	if d.resolver != nil && len(d.cfg.DNSServers) == 0 || d.stripsSearch() {
+		d.resolvFile = file
+	}
 	if d.process, err = metrics.OpenProcess(); err != nil {
 		d.log.Warn("no metrics of the process", "error", err)
 	}
@@ -81,11 +84,11 @@ func (d *Daemon) openLAN() (err error) {
 }
 
 // makeRegistry makes the registry, and what finds names for it.
-func (d *Daemon) makeRegistry(file *rdns.ResolvFile, servers []netip.AddrPort, search []string) {
+func (d *Daemon) makeRegistry(servers []netip.AddrPort, search []string) {
 	if len(d.cfg.DNSServers) > 0 {
-		servers, file = d.cfg.DNSServers, nil
+		servers = d.cfg.DNSServers
 	}
-	if d.cfg.FullNames || len(d.cfg.StripDomains) > 0 {
+	if !d.stripsSearch() {
 		search = d.cfg.StripDomains
 	}
 	registry := device.Config{
@@ -96,7 +99,7 @@ func (d *Daemon) makeRegistry(file *rdns.ResolvFile, servers []netip.AddrPort, s
 	}
 	if slices.Contains(d.cfg.Names, names.SourcePTR) && !d.cfg.NoLookups {
 		d.resolver = rdns.NewResolver(rdns.Config{Servers: d.zoned(servers), Limit: d.cfg.MaxHosts, Log: d.log})
-		d.resolvFile, registry.Names = file, d.resolver
+		registry.Names = d.resolver
 		if len(servers) == 0 {
 			d.log.Warn("no DNS servers known, no reverse lookups; set GONETMON_DNS_SERVERS")
 		}

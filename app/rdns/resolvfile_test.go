@@ -2,6 +2,7 @@ package rdns
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -13,7 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// New servers are reported once. While the file names none, the last ones stay.
+// New servers and search domains are reported once. While the file names no servers, the last ones stay; search domains stay
+// in any case.
 func TestResolvFile_ReportsChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "resolv.conf")
 	replace := func(text string) {
@@ -27,12 +29,8 @@ func TestResolvFile_ReportsChanges(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		var reported []string
-		f := NewResolvFile(path, slog.New(slog.DiscardHandler), func(servers []netip.AddrPort) {
-			text := ""
-			for _, s := range servers {
-				text += s.String() + " "
-			}
-			reported = append(reported, text)
+		f := NewResolvFile(path, slog.New(slog.DiscardHandler), func(servers []netip.AddrPort, search []string) {
+			reported = append(reported, fmt.Sprint(servers, search))
 		})
 		if servers, search := f.Load(); servers != nil || search != nil {
 			t.Errorf("a missing file has %v, %v", servers, search)
@@ -49,6 +47,7 @@ func TestResolvFile_ReportsChanges(t *testing.T) {
 			func() { replace("# the same\nnameserver 10.0.0.1\n") },
 			func() { replace("nameserver 10.0.0.2\nnameserver 10.0.0.1\n") },
 			func() { replace("") },
+			func() { replace("nameserver 10.0.0.2\nnameserver 10.0.0.1\nsearch corp.example lan\n") },
 			func() { _ = os.Remove(path) },
 			func() { replace("nameserver 10.0.0.2\nnameserver 10.0.0.1\n") },
 			func() { _ = os.Remove(path); _ = os.Mkdir(path, 0o700) },
@@ -61,7 +60,8 @@ func TestResolvFile_ReportsChanges(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if diff := cmp.Diff([]string{"10.0.0.2:53 10.0.0.1:53 ", "[::1]:53 "}, reported); diff != "" {
+		if diff := cmp.Diff([]string{"[10.0.0.2:53 10.0.0.1:53] [lan]", "[10.0.0.2:53 10.0.0.1:53] [lan corp.example]",
+			"[[::1]:53] [lan corp.example]"}, reported); diff != "" {
 			t.Errorf("reported (-want +got):\n%s", diff)
 		}
 	})

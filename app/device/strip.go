@@ -1,0 +1,34 @@
+package device
+
+import (
+	"maps"
+	"slices"
+
+	"gonetmon/app/names"
+)
+
+// SetStrip replaces Config.Strip. Devices that are shown with one of the domains lose it at once.
+func (r *Registry) SetStrip(domains []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cfg.Strip = slices.Clone(domains)
+	clear(r.byName)
+	for _, s := range r.stations {
+		if s.group != nil {
+			r.indexName(s.group, s.dhcp.name)
+		}
+	}
+	for _, h := range r.hosts {
+		if h.counted {
+			r.indexName(h.group, h.ptr)
+			r.indexName(h.group, h.mdns.name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.series)) {
+		g := r.series[name].group
+		if g != nil && g.source != names.SourceAddress && name != r.stripDomain(g.name) {
+			r.assignName(g)
+		}
+	}
+	r.snapshot = nil
+}
