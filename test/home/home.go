@@ -4,6 +4,7 @@
 package home
 
 import (
+	"io"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -14,7 +15,10 @@ import (
 // Config says what is simulated.
 type Config struct {
 	Days int
-	Seed uint64 // Seed also chooses how the router answers PTR questions, and whether gonetmon knows its prefix
+	Seed uint64 // it also chooses how the router answers PTR questions, and whether gonetmon knows its prefix
+
+	Watch string    // a device whose rows are printed each time that they change; "": none
+	Log   io.Writer // where to
 }
 
 // Home is a home at one moment.
@@ -125,7 +129,7 @@ func (h *Home) schedule() {
 			continue
 		}
 		if n.life != visitor {
-			h.after(h.between(0, 5*time.Minute), n.connect)
+			h.after(h.between(0, 2*time.Minute)+n.later(), n.connect)
 		} else {
 			n.away = true
 		}
@@ -151,11 +155,19 @@ func (h *Home) schedule() {
 	})
 	h.after(part(0.35), func() { // and change a static one
 		n := h.device("solar").nics[0]
-		n.spec.static = 61
+		n.static = 61
 		n.disconnect()
 		n.v4 = netip.Addr{}
 		h.after(time.Minute, n.connect)
 	})
+}
+
+// later returns how much later than others a device connects: an extender comes before its clients.
+func (n *nic) later() time.Duration {
+	if n.via != nil {
+		return 3 * time.Minute
+	}
+	return 0
 }
 
 // planDay plans what happens in one day.

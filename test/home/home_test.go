@@ -16,6 +16,8 @@ import (
 var (
 	days = flag.Int("days", 0, "simulate so many days instead of those of the form")
 	seed = flag.Int("seed", -1, "simulate only this home")
+
+	watch = flag.String("watch", "", "print the rows of this device each time that they change")
 )
 
 // What a home must show at least.
@@ -41,7 +43,7 @@ func TestHome(t *testing.T) {
 	}
 	for _, seed := range seeds {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			r := Run(Config{Days: length, Seed: seed})
+			r := Run(Config{Days: length, Seed: seed, Watch: *watch, Log: os.Stdout})
 			if s := r.Share(); s < minShare {
 				t.Errorf("%.3f %% of the bytes are under the right device, want %.3f %%", 100*s, 100*minShare)
 			}

@@ -41,14 +41,20 @@ type ledger struct {
 	episodes    map[string]*episode
 	violations  []*episode
 	sums        []string // that do not add up
+	watched     string   // the rows of Config.Watch
 }
 
 // A row is what was counted under one label.
 type row struct {
 	name  string
 	bytes map[claim]uint64
-	first time.Time
-	addrs map[*Device]map[netip.Addr]bool
+	of    map[*Device]*portion
+}
+
+// A portion is what a row has of a device.
+type portion struct {
+	first, last time.Time // when gonetmon counted it
+	addrs       []netip.Addr
 }
 
 // A claim says who a byte belongs to: a device, or also what is behind an extender, if gonetmon can't know whose it is.
@@ -144,6 +150,9 @@ func (l *ledger) update(s *device.Snapshot) {
 		d     *device.Device
 		bytes uint64
 	}
+	if l.home.cfg.Watch != "" {
+		l.watch(s)
+	}
 	var gains []gain
 	for i := range s.Devices {
 		d := &s.Devices[i]
@@ -153,8 +162,7 @@ func (l *ledger) update(s *device.Snapshot) {
 			continue
 		}
 		if !known && l.rows[d.Name] == nil {
-			l.rows[d.Name] = &row{name: d.Name, bytes: map[claim]uint64{}, first: l.home.now,
-				addrs: map[*Device]map[netip.Addr]bool{}}
+			l.rows[d.Name] = &row{name: d.Name, bytes: map[claim]uint64{}, of: map[*Device]*portion{}}
 		}
 		l.counts[d.Name] = n
 		if n < was {
@@ -249,11 +257,13 @@ func (l *ledger) book(name string, chunks []*chunk, used map[*chunk]bool) {
 	for _, c := range chunks {
 		used[c] = true
 		r.bytes[c.claim] += c.bytes
-		if r.addrs[c.dev] == nil {
-			r.addrs[c.dev] = map[netip.Addr]bool{}
+		p := r.of[c.dev]
+		if p == nil {
+			p = &portion{first: l.home.now}
+			r.of[c.dev] = p
 		}
-		if len(r.addrs[c.dev]) < 8 {
-			r.addrs[c.dev][c.addr] = true
+		if p.last = l.home.now; len(p.addrs) < 8 && !slices.Contains(p.addrs, c.addr) {
+			p.addrs = append(p.addrs, c.addr)
 		}
 	}
 }
@@ -308,10 +318,10 @@ func (l *ledger) check(s *device.Snapshot, local []netip.Prefix) {
 		}
 	}
 	if sum != l.all && len(l.sums) < 10 {
-		l.sums = append(l.sums, fmt.Sprintf("%s: devices, overflow, waiting and forgotten are %d bytes, the hosts have moved %d", l.at(h.now), sum, l.all))
+		l.sums = append(l.sums, fmt.Sprintf("%s: devices, overflow, waiting and forgotten are %d bytes, the hosts have moved %d", at(h.now), sum, l.all))
 	}
 	if n := s.Network.Total().Bytes; n != l.network && len(l.sums) < 10 {
-		l.sums = append(l.sums, fmt.Sprintf("%s: the network has moved %d bytes, want %d", l.at(h.now), n, l.network))
+		l.sums = append(l.sums, fmt.Sprintf("%s: the network has moved %d bytes, want %d", at(h.now), n, l.network))
 	}
 }
 
@@ -356,7 +366,29 @@ func (l *ledger) end(e *episode) {
 	}
 }
 
+// watch prints the rows of a device's addresses, if they are others than before.
+func (l *ledger) watch(s *device.Snapshot) {
+	h := l.home
+	var rows []string
+	for i := range s.Devices {
+		d := &s.Devices[i]
+		var has []string
+		for _, a := range d.Hosts {
+			if n := h.owner[a]; n != nil && n.dev.Name == h.cfg.Watch {
+				has = append(has, a.String())
+			}
+		}
+		if len(has) > 0 {
+			rows = append(rows, fmt.Sprintf("%s (%s, %s) %v of %d", d.Name, d.Source, d.MAC, has, len(d.Hosts)))
+		}
+	}
+	if now := strings.Join(rows, "\n    "); now != l.watched {
+		l.watched = now
+		_, _ = fmt.Fprintf(h.cfg.Log, "%s\n    %s\n", at(h.now), now)
+	}
+}
+
 // at writes a time as day and time of day.
-func (l *ledger) at(t time.Time) string {
+func at(t time.Time) string {
 	return fmt.Sprintf("day %d %s", int(t.Sub(begin)/(24*time.Hour)), t.Format(time.TimeOnly))
 }

@@ -106,13 +106,6 @@ func (n *nic) disconnect() {
 	n.epoch++
 }
 
-// wake ends the sleep, during which another device answered.
-func (n *nic) wake() {
-	if n.asleep {
-		n.connect()
-	}
-}
-
 // sleep hands over to the sleep proxy, which then announces the addresses as its own.
 func (n *nic) sleep() {
 	h := n.home

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -42,8 +43,9 @@ type Violation struct {
 type Mixture struct {
 	Row, Of string // the row, and the device with most of its bytes
 	From    string // whose bytes they are
-	Addrs   string
 	Bytes   uint64
+	When    string
+	Addrs   []netip.Addr // some of its addresses
 }
 
 // A Portion is how much of a device's own bytes stand in rows of other devices.
@@ -138,17 +140,12 @@ func (w *row) judge(r *Report, rowsOf map[*Device][]string) {
 	}
 	for d, n := range wrong {
 		r.Wrong += n
-		from, addrs := "nobody", ""
+		m := Mixture{Row: w.name, Of: name, From: "nobody", Bytes: n, Addrs: w.of[d].addrs,
+			When: at(w.of[d].first) + " to " + at(w.of[d].last)}
 		if d != nil {
-			from = d.Name
+			m.From = d.Name
 		}
-		var all []string
-		for a := range w.addrs[d] {
-			all = append(all, a.String())
-		}
-		slices.Sort(all)
-		addrs = strings.Join(all, " ")
-		r.Mixed = append(r.Mixed, Mixture{Row: w.name, Of: name, From: from, Addrs: addrs, Bytes: n})
+		r.Mixed = append(r.Mixed, m)
 	}
 }
 
@@ -161,7 +158,7 @@ func (l *ledger) summary(kind string) []Violation {
 		}
 		v := byWhat[e.what]
 		if v == nil {
-			v = &Violation{What: e.what, First: l.at(e.from)}
+			v = &Violation{What: e.what, First: at(e.from)}
 			byWhat[e.what] = v
 		}
 		v.With = e.with
@@ -193,7 +190,7 @@ func (r *Report) Write(w io.Writer) {
 			p("  and %d more", len(r.Mixed)-i)
 			break
 		}
-		p("  %10.3f MB of %s in row %s of %s (%s)", float64(m.Bytes)/1e6, m.From, m.Row, m.Of, m.Addrs)
+		p("  %10.3f MB of %s in row %s of %s, %s, %v", float64(m.Bytes)/1e6, m.From, m.Row, m.Of, m.When, m.Addrs)
 	}
 	p("Devices of whose bytes most are wrong:")
 	for _, d := range r.Worst {

@@ -50,29 +50,23 @@ func (r *router) leaseAt(a netip.Addr) *lease {
 	return nil
 }
 
-// choose returns an address for a client: a reserved one, the one it had last, a new one, or the one free for longest.
+// choose returns an address for a client: a reserved one, the one it had last, or the first that nobody has.
 func (r *router) choose(n *nic) netip.Addr {
 	if a, ok := r.reserved[n.mac]; ok && r.has(a) {
 		return a
 	}
-	var free *lease
 	for _, l := range r.leases {
-		if l.mac == n.mac && r.has(l.addr) && (l.until.After(r.home.now) || !r.inUse(l.addr, n)) {
+		if l.mac == n.mac && r.has(l.addr) && !r.inUse(l.addr, n) {
 			return l.addr
-		}
-		if r.has(l.addr) && !l.until.After(r.home.now) && (free == nil || l.until.Before(free.until)) && !r.inUse(l.addr, n) {
-			free = l
 		}
 	}
 	for i := range numLeased {
-		if a := r.addr4(firstLeased + i); r.leaseAt(a) == nil && !r.inUse(a, n) && !r.isReserved(a) {
+		a := r.addr4(firstLeased + i)
+		if l := r.leaseAt(a); (l == nil || !l.until.After(r.home.now)) && !r.inUse(a, n) && !r.isReserved(a) {
 			return a
 		}
 	}
-	if free == nil {
-		panic("home: no address left")
-	}
-	return free.addr
+	panic("home: no address left")
 }
 
 func (r *router) isReserved(a netip.Addr) bool {
@@ -185,7 +179,7 @@ func (r *router) restart() {
 		if asleep && h.chance(0.5) {
 			continue // until it wakes
 		}
-		h.after(down+h.between(5*time.Second, 3*time.Minute), func() {
+		h.after(down+h.between(5*time.Second, 2*time.Minute)+n.later(), func() {
 			if !n.up && !n.away {
 				n.connect()
 			}
