@@ -25,12 +25,13 @@ func (d *Decoder) arp(m *message) {
 	const request, reply = 1, 2
 	sender, senderAddr := mac.Addr(b[8:14]), netip.AddrFrom4([4]byte(b[14:18]))
 	target, targetAddr := mac.Addr(b[18:24]), netip.AddrFrom4([4]byte(b[24:28]))
-	announcement := senderAddr == targetAddr || m.dst == mac.Addr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	gratuitous := senderAddr == targetAddr
+	toAll := m.dst == mac.Addr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 	switch op := binary.BigEndian.Uint16(b[6:]); {
 	case op == request && senderAddr.IsUnspecified(): // a probe (RFC 5227, 2.1.1)
 		d.emit(Fact{Kind: Probed, Protocol: ARP, MAC: sender, Addr: targetAddr})
-	case op == request, op == reply && announcement:
-		d.emit(Fact{Kind: Announced, Protocol: ARP, MAC: sender, Addr: senderAddr})
+	case op == request, op == reply && (gratuitous || toAll):
+		d.emit(Fact{Kind: Announced, Protocol: ARP, MAC: sender, Addr: senderAddr, Own: gratuitous})
 	case op == reply:
 		d.emit(Fact{Kind: Replied, Protocol: ARP, MAC: sender, Addr: senderAddr})
 		if target == m.dst { // the target has sent the request

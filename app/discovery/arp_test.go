@@ -22,7 +22,7 @@ func TestDecoder_ARP(t *testing.T) {
 		{name: "request", frame: testnet.ARPRequest(laptop, laptop4, phone4),
 			want: []Fact{{Kind: Announced, MAC: laptop, Addr: laptop4}}},
 		{name: "announcement", frame: testnet.ARPRequest(laptop, laptop4, laptop4),
-			want: []Fact{{Kind: Announced, MAC: laptop, Addr: laptop4}}},
+			want: []Fact{{Kind: Announced, MAC: laptop, Addr: laptop4, Own: true}}},
 		{name: "probe", frame: testnet.ARPProbe(laptop, laptop4), want: []Fact{{Kind: Probed, MAC: laptop, Addr: laptop4}}},
 		{name: "reply", frame: testnet.ARPReply(phone, phone4, laptop, laptop4), want: []Fact{
 			{Kind: Replied, MAC: phone, Addr: phone4}, {Kind: Announced, MAC: laptop, Addr: laptop4},
@@ -34,7 +34,7 @@ func TestDecoder_ARP(t *testing.T) {
 		{name: "reply to nobody", frame: arp(2, none, phone, phone4, none, laptop4),
 			want: []Fact{{Kind: Replied, MAC: phone, Addr: phone4}}},
 		{name: "reply as announcement", frame: arp(2, phone, phone, phone4, phone, phone4),
-			want: []Fact{{Kind: Announced, MAC: phone, Addr: phone4}}},
+			want: []Fact{{Kind: Announced, MAC: phone, Addr: phone4, Own: true}}},
 		{name: "reply to all", frame: arp(2, testnet.Broadcast, phone, phone4, testnet.Broadcast, laptop4),
 			want: []Fact{{Kind: Announced, MAC: phone, Addr: phone4}}},
 		{name: "through an extender", frame: testnet.ARP(testnet.Ends{SrcMAC: router, DstMAC: testnet.Broadcast, Src: phone4,

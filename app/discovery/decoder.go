@@ -1,11 +1,10 @@
-// Package discovery turns control frames (ARP, NDP, DHCP, mDNS) into facts about a LAN: which addresses, hardware addresses,
-// names, routers and prefixes there are. It keeps no facts and does not judge them.
+// Package discovery turns control frames (ARP, NDP, DHCP, mDNS and the like) into facts about a LAN: which addresses, hardware
+// addresses, names, routers and prefixes there are, and what the devices are. It keeps no facts and does not judge them.
 package discovery
 
 import (
 	"encoding/binary"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,8 +18,8 @@ const (
 	maxLifetime = 100 * 365 * 24 * time.Hour // stands for infinity, too
 )
 
-// A Decoder finds the facts in control frames: ARP, NDP, DHCPv4, DHCPv6 and mDNS. It keeps nothing between frames but its
-// counters. Decode must not be called concurrently; Stats may be called at any time.
+// A Decoder finds the facts in control frames (see Protocol). It keeps nothing between frames but its counters. Decode must not be
+// called concurrently; Stats may be called at any time.
 //
 // packet.Packet finds the IP header, and decides what a control frame is, as it does for counting.
 type Decoder struct {
@@ -36,7 +35,7 @@ type Decoder struct {
 type Stats struct {
 	Facts        [NumProtocols]uint64
 	Malformed    [NumProtocols]uint64 // messages that can't be decoded
-	NamesRefused [NumProtocols]uint64 // names that are not canonical, or that every host has (localhost)
+	NamesRefused [NumProtocols]uint64 // names of which nothing is left, or that say nothing (localhost)
 }
 
 // Add adds o to s.
@@ -96,8 +95,10 @@ func (d *Decoder) emit(f Fact) {
 	switch f.Kind {
 	case OnLinkPrefix:
 		validMAC, validAddr = true, true
-	case AddrName, NameGone:
+	case AddrName, NameGone, ServiceName:
 		validMAC = true
+	case DeviceKind:
+		validMAC, validAddr = validMAC || validAddr, true
 	case MACName:
 		validAddr = true
 	}
@@ -111,26 +112,19 @@ func (d *Decoder) emit(f Fact) {
 
 // emitName emits raw as the name that f is about, and reports whether it is a name.
 func (d *Decoder) emitName(f Fact, raw string) (ok bool) {
-	if f.Name, ok = d.canonical(f.Protocol, raw); ok {
+	if f.Name, ok = d.clean(f.Protocol, raw); ok {
 		d.emit(f)
 	}
 	return ok
 }
 
-// canonical returns a name as names.Canonical does, but without .local, and counts those that are refused.
-func (d *Decoder) canonical(from Protocol, raw string) (string, bool) {
-	name, ok := names.Canonical(raw)
-	if short, found := strings.CutSuffix(name, ".local"); found {
-		for found { // a device named tv.local answers to tv.local.local
-			short, found = strings.CutSuffix(short, ".local")
-		}
-		name, ok = names.Canonical(short) // again: 192.168.2.1.local has become an address
-	}
-	if !ok || name == "localhost" || name == "localhost.localdomain" {
+// clean returns a name as names.Clean does, and counts those of which nothing is left.
+func (d *Decoder) clean(from Protocol, raw string) (string, bool) {
+	name, ok := names.Clean(raw)
+	if !ok {
 		d.refused[from].Add(1)
-		return "", false
 	}
-	return name, true
+	return name, ok
 }
 
 // isUnicast reports whether a can be the address of one host on a link.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/miekg/dns"
 
 	"gonetmon/app/mac"
 	"gonetmon/app/names"
@@ -70,7 +71,7 @@ func violation(f Fact) string {
 	a := f.Addr
 	unicast := a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLoopback() && !a.Is4In6() && a.Zone() == "" &&
 		a != ip("255.255.255.255")
-	again, canonical := names.Canonical(f.Name)
+	again, clean := names.Clean(f.Name)
 	switch f.Kind {
 	case Announced, Replied, Probed, Requested, Leased, Released, Router:
 		if !f.MAC.IsStation() || !unicast || f.Name != "" {
@@ -80,18 +81,22 @@ func violation(f Fact) string {
 		if !f.MAC.IsStation() || a.IsValid() {
 			return "no station, or an address"
 		}
-	case AddrName, NameGone:
+	case AddrName, NameGone, ServiceName:
 		if f.MAC != (mac.Addr{}) && !f.MAC.IsStation() || !unicast {
 			return "a group, or no host"
+		}
+	case DeviceKind:
+		if !f.MAC.IsStation() && !unicast || !slices.Contains(kinds(), f.Name) {
+			return "no device, or no kind"
 		}
 	case OnLinkPrefix:
 		if f.Prefix != f.Prefix.Masked() || f.Prefix.Bits() < 48 || a.IsValid() || f.MAC != (mac.Addr{}) && !f.MAC.IsStation() {
 			return "a bad prefix"
 		}
 	}
-	named := f.Kind == MACName || f.Kind == AddrName || f.Kind == NameGone
+	named := f.Kind == MACName || f.Kind == AddrName || f.Kind == NameGone || f.Kind == ServiceName
 	switch {
-	case named && (!canonical || again != f.Name || strings.HasSuffix(f.Name, ".local") || strings.HasPrefix(f.Name, "localhost")):
+	case named && (!clean || again != f.Name || f.Protocol == MDNS && strings.HasSuffix(f.Name, ".local")):
 		return "a bad name"
 	case f.Kind != OnLinkPrefix && f.Prefix.IsValid():
 		return "a prefix"
@@ -101,14 +106,26 @@ func violation(f Fact) string {
 	return ""
 }
 
-// contains reports whether the MAC, the address and the prefix of a fact are in the frame.
+// kinds returns all kinds of devices.
+func kinds() []string {
+	all := slices.Collect(maps.Values(serviceKinds))
+	for _, k := range slices.Concat(modelKinds, ssdpKinds, vendorKinds) {
+		all = append(all, k.kind)
+	}
+	return all
+}
+
+// contains reports whether the MAC, the addresses and the prefix of a fact are in the frame. An address can also be in a name of
+// reverse mapping, or in a URL.
 func contains(frame []byte, f Fact) bool {
 	prefix := !f.Prefix.IsValid()
 	for i := 0; i+16 <= len(frame) && !prefix; i++ {
 		prefix = f.Prefix.Contains(netip.AddrFrom16([16]byte(frame[i:])))
 	}
-	return (f.MAC == mac.Addr{} || bytes.Contains(frame, f.MAC[:])) && bytes.Contains(frame, f.Addr.AsSlice()) &&
-		bytes.Contains(frame, f.By.AsSlice()) && bytes.Contains(frame, f.Server.AsSlice()) && prefix
+	text := bytes.ToLower(frame)
+	addr := bytes.Contains(frame, f.Addr.AsSlice()) || bytes.Contains(text, []byte("arpa")) || bytes.Contains(text, []byte("://"))
+	return (f.MAC == mac.Addr{} || bytes.Contains(frame, f.MAC[:])) && addr && prefix &&
+		bytes.Contains(frame, f.By.AsSlice()) && bytes.Contains(frame, f.Server.AsSlice())
 }
 
 // A decodeTest is a row of the tables of all protocols.
@@ -165,7 +182,14 @@ func samples() map[string][]byte {
 			Ends: client}.Frame(),
 		"dhcpv6 reply": testnet.DHCP6{Type: testnet.Reply6, Name: "laptop.", Options: [][]byte{testnet.IANA(laptop6, time.Hour)},
 			Ends: server}.Frame(),
-		"mdns query": testnet.MDNSQuery(laptop, laptop4, "phone.local"),
+		"mdns query":   testnet.MDNSQuery(laptop, laptop4, "phone.local"),
+		"mdns service": testnet.MDNS(phone, phone4, announceService("Hall._airplay._tcp", "model=AppleTV6,2")),
+		"llmnr query":  testnet.LLMNRQuery(phone, phone4, "phone", dns.TypeANY),
+		"llmnr response": testnet.LLMNRResponse(testnet.Ends{SrcMAC: phone, DstMAC: laptop, Src: phone4, Dst: laptop4},
+			testnet.Record{Name: "phone", Addr: phone4}),
+		"netbios registration": testnet.NetBIOSRegistration(phone, phone4, testnet.NetBIOSName("PHONE", 0), 0, phone4),
+		"netbios datagram":     testnet.NetBIOSDatagram(phone, phone4, testnet.NetBIOSName("PHONE", 0)),
+		"ssdp notify":          testnet.SSDPNotify(phone, phone4, "SERVER: Roku/9.4", "LOCATION: http://192.168.2.7/x"),
 		"mdns response": testnet.MDNSResponse(phone, phone4, 120, true,
 			testnet.Record{Name: "phone.local", Addr: phone4}, testnet.Record{Name: "phone.local", Addr: phoneLL}),
 	}
@@ -349,7 +373,13 @@ func FuzzDecoder(f *testing.F) {
 // FuzzMessage decodes any message of each protocol, in a frame that is right.
 func FuzzMessage(f *testing.F) {
 	const fromPhone = 42 // bytes before a message over UDP and IPv4
-	frames := [NumProtocols]func(b []byte) []byte{
+	datagram := func(from, to uint16) func(b []byte) []byte {
+		return func(b []byte) []byte {
+			return testnet.Datagram(testnet.Ends{SrcMAC: phone, Src: phone4, Dst: ip("224.0.0.252")}, from, to, 1, b)
+		}
+	}
+	frames := [...]func(b []byte) []byte{
+		LLMNR: datagram(5355, 5355), NetBIOS: datagram(137, 137), SSDP: datagram(1900, 1900), NumProtocols: datagram(138, 138),
 		ARP: func(b []byte) []byte { return append(testnet.ARPReply(phone, phone4, laptop, laptop4)[:14], b...) },
 		NDP: func(b []byte) []byte {
 			typ, rest := slices.Clone(b[:min(len(b), 1)]), b[min(len(b), 1):]
@@ -377,6 +407,13 @@ func FuzzMessage(f *testing.F) {
 			f.Add(uint8(DHCPv6), frame[fromPhone+20:])
 		case "mdns":
 			f.Add(uint8(MDNS), frame[fromPhone:])
+		case "llmnr":
+			f.Add(uint8(LLMNR), frame[fromPhone:])
+		case "netbios":
+			f.Add(uint8(NetBIOS), frame[fromPhone:])
+			f.Add(uint8(NumProtocols), frame[fromPhone:])
+		case "ssdp":
+			f.Add(uint8(SSDP), frame[fromPhone:])
 		}
 	}
 	f.Add(uint8(DHCP), testnet.DHCP{Type: testnet.Discover, MAC: laptop, Name: "lap", Options: map[byte][]byte{52: {3}},
@@ -384,9 +421,13 @@ func FuzzMessage(f *testing.F) {
 	f.Add(uint8(MDNS), testnet.MDNSResponse(phone, phone4, 120, true,
 		testnet.Record{Name: "00000.loCAl.loCAl", Addr: phone6})[fromPhone:]) // found by fuzzing
 	f.Fuzz(func(t *testing.T, which uint8, message []byte) {
-		protocol := Protocol(which) % NumProtocols
+		protocol := Protocol(which % uint8(len(frames)))
 		facts, stats := decode(t, 1, frames[protocol](message[:min(len(message), 9100)]))
-		if int(stats.Facts[protocol]) != len(facts) || stats.Malformed[protocol] > 0 && len(facts) > 0 {
+		if protocol == NumProtocols {
+			protocol = NetBIOS // its datagram service
+		}
+		readsCut := protocol >= MDNS // the format of DNS can be read up to what is wrong
+		if int(stats.Facts[protocol]) != len(facts) || stats.Malformed[protocol] > 0 && len(facts) > 0 && !readsCut {
 			t.Errorf("%v %x: %v, stats %+v", protocol, message, facts, stats)
 		}
 	})

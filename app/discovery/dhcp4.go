@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net/netip"
-	"strings"
 	"time"
 
 	"gonetmon/app/mac"
@@ -19,6 +18,7 @@ const (
 	optOverload      = 52
 	optMessageType   = 53
 	optServer        = 54
+	optVendorClass   = 60
 	optClientFQDN    = 81
 	optEnd           = 255
 )
@@ -41,7 +41,7 @@ type options4 struct {
 	messageType, overload byte
 	requested, server     netip.Addr
 	lease                 time.Duration
-	hostName, fqdn        []byte
+	hostName, fqdn, class []byte
 }
 
 // dhcp4 decodes a message of DHCPv4 (RFC 2131). The client is chaddr: the frame may come from a relay.
@@ -101,6 +101,9 @@ func (d *Decoder) request4(o *options4, client mac.Addr, addr netip.Addr, transa
 	if !d.hostName(name, o.hostName) {
 		d.fqdn4(name, o.fqdn)
 	}
+	if kind := kindOf(string(o.class), vendorKinds); kind != "" {
+		d.emit(Fact{Kind: DeviceKind, Protocol: DHCP, MAC: client, Name: kind, Own: true})
+	}
 }
 
 // decode decodes the options of a whole message, and those in its fields file and sname if an option says so (RFC 2131,
@@ -128,8 +131,10 @@ func (o *options4) walk(b []byte) bool {
 // set stores an option. It returns false if its length is wrong.
 func (o *options4) set(code byte, data []byte) bool {
 	switch {
-	case code == optHostName:
+	case code == optHostName && len(o.hostName) == 0: // some clients send it twice; none is so long that it must be split
 		o.hostName = append(o.hostName, data...)
+	case code == optVendorClass:
+		o.class = append(o.class, data...)
 	case code == optClientFQDN:
 		o.fqdn = append(o.fqdn, data...)
 	case code == optRequestedAddr && len(data) == 4:
@@ -185,11 +190,11 @@ func unpackName(b []byte) (name string, ok bool) {
 	var labels []string
 	for len(b) > 0 && b[0] != 0 {
 		n := int(b[0])
-		if n > 63 || n >= len(b) || bytes.IndexByte(b[1:1+n], '.') >= 0 {
+		if n > 63 || n >= len(b) {
 			return "", false
 		}
 		labels = append(labels, string(b[1:1+n]))
 		b = b[1+n:]
 	}
-	return strings.Join(labels, "."), true
+	return hostName(labels), true
 }

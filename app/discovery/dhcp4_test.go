@@ -29,6 +29,7 @@ func TestDecoder_DHCP(t *testing.T) {
 	macName := func(name string) Fact {
 		return Fact{Kind: MACName, MAC: laptop, Name: name, Own: true}
 	}
+	kind := func(kind string) Fact { return Fact{Kind: DeviceKind, MAC: laptop, Name: kind, Own: true} }
 	fqdn := func(flags byte, name []byte) options { return options{81: append([]byte{flags, 0, 0}, name...)} }
 	request := testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4}
 	ack := testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4, Life: time.Hour}
@@ -69,15 +70,22 @@ func TestDecoder_DHCP(t *testing.T) {
 
 		{name: "name with a NUL", frame: client(testnet.Discover, "laptop\x00\x00", nil), want: []Fact{macName("laptop")}},
 		{name: "name with a dot", frame: client(testnet.Discover, "laptop.lan.", nil), want: []Fact{macName("laptop.lan")}},
-		{name: "name under local", frame: client(testnet.Discover, "Laptop.local", nil), want: []Fact{macName("laptop")}},
+		{name: "name under local", frame: client(testnet.Discover, "Laptop.local", nil), want: []Fact{macName("laptop.local")}},
 		{name: "name of NULs", frame: client(testnet.Discover, "\x00", nil)},
-		{name: "name with a space", frame: client(testnet.Discover, "my laptop", nil), refused: 1},
+		{name: "name with a space", frame: client(testnet.Discover, "My Laptop", nil), want: []Fact{macName("my-laptop")}},
+		{name: "name of signs", frame: client(testnet.Discover, "???", nil), refused: 1},
 		{name: "localhost", frame: client(testnet.Discover, "localhost", nil), refused: 1},
 		{name: "localhost under local", frame: client(testnet.Discover, "localhost.local", nil), refused: 1},
 		{name: "localhost.localdomain", frame: client(testnet.Discover, "LocalHost.LocalDomain", nil), refused: 1},
 		{name: "an address under local", frame: client(testnet.Discover, "192.168.2.1.local", nil), refused: 1},
-		{name: "name too long", frame: client(testnet.Discover, strings.Repeat("a", 64), nil), refused: 1},
-		{name: "name in two options", frame: client(testnet.Discover, strings.Repeat("a", 300), nil), refused: 1},
+		{name: "name too long", frame: client(testnet.Discover, strings.Repeat("a", 64), nil),
+			want: []Fact{macName(strings.Repeat("a", 63))}},
+		{name: "name twice", frame: with(testnet.DHCP{Type: testnet.Discover, MAC: laptop, Name: "laptop",
+			Options: options{254: []byte("laptop")}}, func(b []byte) { b[bytes.IndexByte(b, 254)] = 12 }),
+			want: []Fact{macName("laptop")}},
+		{name: "two names", frame: with(testnet.DHCP{Type: testnet.Discover, MAC: laptop, Name: "laptop",
+			Options: options{254: []byte("other")}}, func(b []byte) { b[bytes.IndexByte(b, 254)] = 12 }),
+			want: []Fact{macName("laptop")}},
 
 		{name: "FQDN in ASCII", frame: client(testnet.Discover, "", fqdn(0, []byte("Laptop.lan"))),
 			want: []Fact{macName("laptop.lan")}},
@@ -92,15 +100,16 @@ func TestDecoder_DHCP(t *testing.T) {
 			fqdn(4, append(testnet.WireName(strings.Split(long, ".")...), make([]byte, 100)...))),
 			want: []Fact{macName(long)}},
 		{name: "FQDN, too long", frame: client(testnet.Discover, "", fqdn(4, testnet.PartialName(long+"."+strings.Repeat("e", 20)))),
-			refused: 1},
+			want: []Fact{macName(long)}},
 		{name: "FQDN, empty", frame: client(testnet.Discover, "", fqdn(4, nil))},
 		{name: "FQDN, not even flags", frame: client(testnet.Discover, "", options{81: {4}})},
 		{name: "FQDN, truncated label", frame: client(testnet.Discover, "", fqdn(4, []byte("\x07laptop"))), refused: 1},
 		{name: "FQDN, pointer", frame: client(testnet.Discover, "", fqdn(4, []byte("\x06laptop\xc0\x00"))), refused: 1},
-		{name: "FQDN, dot in a label", frame: client(testnet.Discover, "", fqdn(4, testnet.WireName("lap.top"))), refused: 1},
+		{name: "FQDN, dot in a label", frame: client(testnet.Discover, "", fqdn(4, testnet.WireName("lap.top"))),
+			want: []Fact{macName("lap-top")}},
 		{name: "name before FQDN", frame: client(testnet.Discover, "laptop", fqdn(0, []byte("other"))),
 			want: []Fact{macName("laptop")}},
-		{name: "FQDN for a bad name", frame: client(testnet.Discover, "my laptop", fqdn(0, []byte("laptop"))),
+		{name: "FQDN for a bad name", frame: client(testnet.Discover, "???", fqdn(0, []byte("laptop"))),
 			want: []Fact{macName("laptop")}, refused: 1},
 
 		{name: "options in file", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Options: options{52: {1}},
@@ -109,9 +118,20 @@ func TestDecoder_DHCP(t *testing.T) {
 		{name: "options in sname", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Options: options{52: {2}},
 			Server: []byte("\x0c\x06laptop\xff"), File: []byte("\x0c\x05other\xff")}.Frame(),
 			want: []Fact{macName("laptop")}},
-		{name: "name over all three", frame: testnet.DHCP{Type: testnet.Discover, MAC: laptop, Name: "lap", Options: options{52: {3}},
-			Server: []byte("\x0c\x01p\xff"), File: []byte("\x0c\x02to\xff")}.Frame(),
+		{name: "FQDN over all three", frame: testnet.DHCP{Type: testnet.Discover, MAC: laptop,
+			Options: options{52: {3}, 81: []byte("\x00\x00\x00lap")}, Server: []byte("\x51\x01p\xff"),
+			File: []byte("\x51\x02to\xff")}.Frame(),
 			want: []Fact{macName("laptop")}},
+
+		{name: "vendor class", frame: client(testnet.Discover, "laptop", options{60: []byte("MSFT 5.0")}),
+			want: []Fact{macName("laptop"), kind("Windows PC")}},
+		{name: "vendor class of a printer", frame: client(testnet.Request, "", options{60: []byte("Mfg=DELL;Typ=Printer;Mod=2330dn;")}),
+			want: []Fact{requested, kind("printer")}},
+		{name: "vendor class of a camera", frame: client(testnet.Inform, "", options{60: []byte("AXIS,Network Camera,M1054,5.9")}),
+			want: []Fact{kind("camera")}},
+		{name: "vendor class that says nothing", frame: client(testnet.Discover, "", options{60: []byte("udhcp 1.22.1")})},
+		{name: "vendor class of a server", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4,
+			Options: options{60: []byte("PXEClient camera")}}.Frame(), want: []Fact{leased}},
 		{name: "file of something else", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4,
 			File: []byte("\x0c\xffboot")}.Frame(),
 			want: []Fact{requested}},

@@ -70,7 +70,10 @@ func TestDecoder_DHCPv6(t *testing.T) {
 		{name: "empty name", frame: client(testnet.Solicit6, "", fqdn(nil)), want: []Fact{announced}},
 		{name: "root", frame: client(testnet.Solicit6, "", fqdn([]byte{0})), want: []Fact{announced}},
 		{name: "no flags", frame: client(testnet.Solicit6, "", testnet.Option6(39)), want: []Fact{announced}},
-		{name: "bad name", frame: client(testnet.Solicit6, "my laptop"), want: []Fact{announced}, refused: 1},
+		{name: "bad name", frame: client(testnet.Solicit6, "???"), want: []Fact{announced}, refused: 1},
+		{name: "name with a space", frame: client(testnet.Solicit6, "my laptop"), want: []Fact{announced, macName("my-laptop")}},
+		{name: "name under local", frame: client(testnet.Solicit6, "dc1.contoso.local"),
+			want: []Fact{announced, macName("dc1.contoso.local")}},
 		{name: "truncated name", frame: client(testnet.Solicit6, "", fqdn([]byte("\x07laptop"))), want: []Fact{announced}, refused: 1},
 		{name: "localhost", frame: client(testnet.Solicit6, "localhost"), want: []Fact{announced}, refused: 1},
 

@@ -42,8 +42,8 @@ const (
 	MACName                  // DHCP calls MAC Name; the client itself says so if Own is set, and a server if it is not
 	AddrName                 // the name of Addr is Name, says By; its frame came from MAC, zero if the link has none
 	NameGone                 // Addr has no longer Name, says By: an mDNS goodbye; MAC as in AddrName
-	ServiceName              // a device offers a service as Name, says By; Addr is the device's if known; MAC as in AddrName
-	DeviceKind               // Name is what a device is, as "printer"; MAC or Addr are the device's, or both
+	ServiceName              // a service of Addr is called Name, as "living-room", says By; MAC as in AddrName
+	DeviceKind               // Name says what a device is, as "printer"; the device has MAC or Addr, or both
 	Router                   // MAC at Addr is a router
 	OnLinkPrefix             // Prefix is on this link, for Lifetime; Lifetime 0 withdraws it
 )
@@ -54,8 +54,9 @@ type Fact struct {
 	Kind     Kind
 	Protocol Protocol
 
-	// Own is set if a host says something about itself: of MACName, the client; of AddrName and NameGone, the sender,
-	// which has Name. Addr is By then, or another address that the sender says is its own.
+	// Own is set if a host says something about itself. Of a name or DeviceKind: the sender or the DHCP client has it; Addr is By
+	// then, or another address that the sender says is its own. Of Announced: MAC does not ask for or answer anything else, as in
+	// a gratuitous ARP or an unsolicited neighbor advertisement.
 	Own bool
 
 	MAC         mac.Addr     // a station, or zero if there is none

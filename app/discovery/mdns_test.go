@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -26,6 +27,7 @@ func TestDecoder_MDNS(t *testing.T) {
 		return testnet.MDNS(phone, phone4, m)
 	}
 	payload := response(record("phone.local", phone4))[42:]
+	two := response(record("phone.local", phone4), record("tv.local", phone4))[42:]
 	unicast := testnet.Ends{SrcMAC: phone, DstMAC: laptop, Src: phone4, Dst: laptop4}
 	announced := Fact{Kind: Announced, MAC: phone, Addr: phone4}
 	own := func(name string, addr netip.Addr) Fact {
@@ -36,6 +38,9 @@ func TestDecoder_MDNS(t *testing.T) {
 	}
 	gone := func(name string, addr netip.Addr, own bool) Fact {
 		return Fact{Kind: NameGone, MAC: phone, Addr: addr, By: phone4, Name: name, Own: own}
+	}
+	ptr := func(name, target string) dns.RR {
+		return &dns.PTR{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypePTR, Class: dns.ClassINET, Ttl: 120}, Ptr: target}
 	}
 	var many []testnet.Record
 	for i := range 300 {
@@ -87,8 +92,13 @@ func TestDecoder_MDNS(t *testing.T) {
 			m.Answer = append(m.Answer, &dns.PTR{Hdr: dns.RR_Header{Name: "_http._tcp.local.", Rrtype: dns.TypePTR, Class: 1, Ttl: 120},
 				Ptr: "phone._http._tcp.local."})
 		}), want: []Fact{announced}},
-		{name: "space", frame: response(record(`my\032phone.local`, phone4)), want: []Fact{announced}, refused: 1},
-		{name: "dot in a label", frame: response(record(`my\.phone.local`, phone4)), want: []Fact{announced}, refused: 1},
+		{name: "space", frame: response(record(`my\032phone.local`, phone4)), want: []Fact{announced, own("my-phone", phone4)}},
+		{name: "dot in a label", frame: response(record(`my\.phone.local`, phone4)),
+			want: []Fact{announced, own("my-phone", phone4)}},
+		{name: "local behind a space", frame: response(record(`tv.local\032.local`, phone4)),
+			want: []Fact{announced, own("tv", phone4)}},
+		{name: "an address under local", frame: response(record("192.168.2.1.local", phone4)), want: []Fact{announced}, refused: 1},
+		{name: "signs", frame: response(record(`\?\!.local`, phone4)), want: []Fact{announced}, refused: 1},
 		{name: "localhost", frame: response(record("localhost.local", phone4), record("LocalHost.LocalDomain.local", phone4)),
 			want: []Fact{announced}, refused: 2},
 		{name: "no hosts", frame: response(record("phone.local", any4), record("phone.local", ip("127.0.0.1")),
@@ -96,6 +106,27 @@ func TestDecoder_MDNS(t *testing.T) {
 			record("phone.local", ip("::ffff:192.168.2.8"))),
 			want: []Fact{announced}},
 		{name: "query", frame: testnet.MDNSQuery(phone, phone4, "laptop.local"), want: []Fact{announced}},
+		{name: "reverse mapping", frame: message(func(m *dns.Msg) {
+			m.Answer = append(m.Answer, ptr("8.2.168.192.in-addr.arpa.", "Phone.local."),
+				ptr("8.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa.", "phone.local."),
+				ptr("7.2.168.192.in-addr.arpa.", "laptop.local."), ptr("9.2.168.192.in-addr.arpa.", "phone.lan."),
+				ptr("2.168.192.in-addr.arpa.", "lan.local."), ptr("300.2.168.192.in-addr.arpa.", "no.local."))
+		}), want: []Fact{announced, own("phone", phone4), own("phone", phone6), other("laptop", laptop4)}},
+		{name: "reverse mapping withdrawn", frame: message(func(m *dns.Msg) {
+			m.Answer = append(m.Answer, ptr("8.2.168.192.in-addr.arpa.", "phone.local."))
+			m.Answer[0].Header().Ttl = 0
+		}), want: []Fact{announced, gone("phone", phone4, true)}},
+		{name: "probe", frame: message(func(m *dns.Msg) {
+			m.Response, m.Ns, m.Answer = false, m.Answer, nil
+			m.SetQuestion("phone.local.", dns.TypeANY)
+		}, record("phone.local", phone4), record("phone.local", phone6)),
+			want: []Fact{announced, own("phone", phone4), own("phone", phone6)}},
+		{name: "probe for a reverse mapping", frame: message(func(m *dns.Msg) {
+			m.Response, m.Ns = false, []dns.RR{ptr("8.2.168.192.in-addr.arpa.", "phone.local.")}
+		}), want: []Fact{announced, own("phone", phone4)}},
+		{name: "probe, relayed", frame: testnet.MDNS(router, ip("192.168.2.1"), &dns.Msg{Ns: []dns.RR{record("phone.local",
+			phone4).RR(120, false)}}), want: []Fact{{Kind: Announced, MAC: router, Addr: ip("192.168.2.1")},
+			{Kind: AddrName, MAC: router, Addr: phone4, By: ip("192.168.2.1"), Name: "phone"}}},
 		{name: "query with records", frame: message(func(m *dns.Msg) { m.Response = false }, record("phone.local", phone4)),
 			want: []Fact{announced}},
 		{name: "another opcode", frame: message(func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }, record("phone.local", phone4)),
@@ -122,9 +153,18 @@ func TestDecoder_MDNS(t *testing.T) {
 			}
 		}, many[:257]...), want: []Fact{announced}},
 		{name: "9,000 bytes are enough", frame: response(append(many, many...)...), malformed: 1},
-		{name: "truncated", frame: testnet.Datagram(unicast, 5353, 5353, 255, payload[:len(payload)-1]), malformed: 1},
+		{name: "cut in its record", frame: testnet.Datagram(unicast, 5353, 5353, 255, payload[:len(payload)-1]),
+			want: []Fact{announced}, malformed: 1},
+		{name: "cut in its second record", frame: testnet.Datagram(unicast, 5353, 5353, 255, two[:len(two)-1]),
+			want: []Fact{announced, own("phone", phone4)}, malformed: 1},
+		{name: "not captured to its end", frame: response(record("phone.local", phone4), record("tv.local", phone4))[:42+len(two)-1],
+			want: []Fact{announced, own("phone", phone4)}},
 		{name: "truncated header", frame: testnet.Datagram(unicast, 5353, 5353, 255, payload[:11]), malformed: 1},
 		{name: "pointer to itself", frame: testnet.Datagram(unicast, 5353, 5353, 255,
-			append(payload[:12:12], 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 120, 0, 4, 1, 2, 3, 4)), malformed: 1},
+			append(payload[:12:12], 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 120, 0, 4, 1, 2, 3, 4)),
+			want: []Fact{announced}, malformed: 1},
+		{name: "name of 256 bytes", frame: testnet.Datagram(unicast, 5353, 5353, 255,
+			append(append(payload[:12:12], bytes.Repeat([]byte("\x01a"), 128)...), 0, 0, 1, 0, 1, 0, 0, 0, 120, 0, 4, 192, 168, 2, 8)),
+			want: []Fact{announced}, malformed: 1},
 	})
 }

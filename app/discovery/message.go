@@ -12,7 +12,7 @@ type message struct {
 	src, dst  mac.Addr // of the frame; zero if the link has none
 	from, to  netip.Addr
 	hops      uint8 // TTL or hop limit
-	truncated bool  // not captured to its end; set for ICMPv6 only
+	truncated bool  // not captured to its end
 	payload   []byte
 }
 
@@ -96,7 +96,7 @@ func (d *Decoder) datagram(m *message) {
 	case size < 8:
 		return
 	}
-	m.payload = b[8:min(size, len(b))]
+	m.payload, m.truncated = b[8:min(size, len(b))], size > len(b)
 	switch {
 	case m.from.Is4() && (to == 67 || to == 68):
 		d.dhcp4(m)
@@ -104,5 +104,13 @@ func (d *Decoder) datagram(m *message) {
 		d.dhcp6(m)
 	case from == 5353 || to == 5353:
 		d.mdns(m, from == 5353)
+	case from == 5355 || to == 5355:
+		d.llmnr(m, from == 5355)
+	case from == 1900 || to == 1900:
+		d.ssdp(m, from == 1900)
+	case m.from.Is4() && (from == 137 || to == 137):
+		d.netbiosNames(m)
+	case m.from.Is4() && to == 138:
+		d.netbiosDatagram(m)
 	}
 }

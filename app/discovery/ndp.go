@@ -78,7 +78,7 @@ func (d *Decoder) ndpFacts(m *message, fixed, options []byte) bool {
 	}
 	// Without the override flag, an advertisement is of a proxy or of an anycast address, and not of one host (RFC 4861, 7.2.4,
 	// 7.2.8).
-	addr, override := netip.AddrFrom16([16]byte(fixed[8:24])), fixed[4]&0x20 != 0
+	addr, override, solicited := netip.AddrFrom16([16]byte(fixed[8:24])), fixed[4]&0x20 != 0, fixed[4]&0x40 != 0
 	switch {
 	case addr.IsMulticast():
 		return false
@@ -91,7 +91,7 @@ func (d *Decoder) ndpFacts(m *message, fixed, options []byte) bool {
 		if target == (mac.Addr{}) {
 			target = sender
 		}
-		d.emit(Fact{Kind: Announced, Protocol: NDP, MAC: target, Addr: addr})
+		d.emit(Fact{Kind: Announced, Protocol: NDP, MAC: target, Addr: addr, Own: !solicited})
 	default:
 		if override {
 			d.emit(Fact{Kind: Replied, Protocol: NDP, MAC: target, Addr: addr})

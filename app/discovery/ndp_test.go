@@ -16,6 +16,7 @@ func TestDecoder_NDP(t *testing.T) {
 	announced := func(mac mac.Addr, addr netip.Addr) Fact {
 		return Fact{Kind: Announced, MAC: mac, Addr: addr}
 	}
+	unsolicited := Fact{Kind: Announced, MAC: phone, Addr: phone6, Own: true}
 	onLink := func(prefix string, life time.Duration) Fact {
 		return Fact{Kind: OnLinkPrefix, MAC: router, Prefix: netip.MustParsePrefix(prefix), Lifetime: life}
 	}
@@ -83,10 +84,12 @@ func TestDecoder_NDP(t *testing.T) {
 			want: []Fact{{Kind: Probed, MAC: phone, Addr: phone6}}},
 		{name: "NS for a group", frame: testnet.NeighborSolicit(phone, phoneLL, ip("ff02::1")), malformed: 1},
 		{name: "NA of its own", frame: testnet.NeighborAdvert(phone, phone6, phone6, testnet.TargetMAC(phone)),
-			want: []Fact{announced(phone, phone6)}},
-		{name: "NA of its own, no option", frame: testnet.NeighborAdvert(phone, phone6, phone6),
-			want: []Fact{announced(phone, phone6)}},
+			want: []Fact{unsolicited}},
+		{name: "NA of its own, no option", frame: testnet.NeighborAdvert(phone, phone6, phone6), want: []Fact{unsolicited}},
 		{name: "NA of its own, another's option", frame: testnet.NeighborAdvert(router, phone6, phone6, testnet.TargetMAC(phone)),
+			want: []Fact{unsolicited}},
+		{name: "NA of its own, solicited", frame: testnet.ICMPv6(testnet.Ends{SrcMAC: phone, DstMAC: laptop, Src: phone6, Dst: laptop6},
+			255, 136, append([]byte{0x60, 0, 0, 0}, phone6.AsSlice()...), testnet.TargetMAC(phone)),
 			want: []Fact{announced(phone, phone6)}},
 		{name: "NA from link-local", frame: testnet.NeighborAdvert(phone, phoneLL, phone6, testnet.TargetMAC(phone)),
 			want: []Fact{{Kind: Replied, MAC: phone, Addr: phone6}, announced(phone, phoneLL)}},

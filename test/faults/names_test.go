@@ -10,10 +10,12 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// hostileMark begins every hostile name that has room for it: where it is seen, one of them is shown.
-const hostileMark = "qzx"
+// hostileMark begins every hostile name that has room for it. Those of DNS have a mark of their own: where it is seen, one of them
+// is shown.
+const hostileMark, hostileDNSMark = "qzx", "qzy"
 
-// badNames are names that must be refused.
+// badNames are names that must not be shown as they are. Those of DNS are refused; what devices call themselves is cleaned, or
+// refused.
 func badNames() []string {
 	names := []string{
 		`a"b`, `it's`, "a\nb", "a\r\nb", "a\x00b", "a\tb", "\u202eexe.nal", "\u2066x\u2069", "<script>alert(1)</script>",
@@ -82,7 +84,7 @@ func hostileNames(b *bench) string {
 	here, there := testnet.NewPair(b)
 	testnet.NamespaceDNS(b, here, true, func(addr netip.Addr) testnet.Answer {
 		if a := addr.As4(); a[2] == byDNS {
-			return ptr(name(byDNS, int(a[3])-1))
+			return ptr(strings.Replace(name(byDNS, int(a[3])-1), hostileMark, hostileDNSMark, 1))
 		}
 		return testnet.Answer{Mode: testnet.NXDomain, TTL: 3600}
 	})
@@ -134,8 +136,13 @@ func hostileNames(b *bench) string {
 	_, page := d.Get("")
 	f := d.finish(s.Sent) // which checks page, log and output for what a terminal or browser can't take
 	for where, text := range map[string]string{"metrics": metrics, "page": page, "log": d.Log.String(), "terminal": d.Out.String()} {
-		if i := strings.Index(text, hostileMark); i >= 0 {
-			b.Errorf("a name is on the %s: %.200q", where, text[max(0, i-80):])
+		if i := strings.Index(text, hostileDNSMark); i >= 0 {
+			b.Errorf("a name of DNS is on the %s: %.200q", where, text[max(0, i-80):])
+		}
+		for _, name := range bad {
+			if i := strings.Index(text, name); i >= 0 && strings.HasPrefix(name, hostileMark) && name != hostileMark+" " {
+				b.Errorf("a name is on the %s: %.200q", where, text[max(0, i-80):])
+			}
 		}
 		for _, name := range good {
 			if where != "log" && !strings.Contains(text, name) {

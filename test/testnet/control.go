@@ -13,7 +13,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Control frames of ARP, NDP, DHCP, DHCPv6 and mDNS, complete and with valid checksums. A MAC is any type made of [6]byte.
+// Control frames of ARP, NDP, DHCP, DHCPv6, mDNS, LLMNR and SSDP, complete and with valid checksums. A MAC is any type made of
+// [6]byte.
 
 // Broadcast is the Ethernet address of all stations.
 var Broadcast = [6]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
@@ -60,6 +61,10 @@ var (
 	allServers = netip.MustParseAddr("ff02::1:2")
 	mdnsGroup4 = netip.MustParseAddr("224.0.0.251")
 	mdnsGroup6 = netip.MustParseAddr("ff02::fb")
+
+	llmnrGroup4 = netip.MustParseAddr("224.0.0.252")
+	llmnrGroup6 = netip.MustParseAddr("ff02::1:3")
+	ssdpGroup4  = netip.MustParseAddr("239.255.255.250")
 )
 
 // RouterSolicit is a router solicitation from mac with src. SourceMAC and the like make options.
@@ -307,16 +312,37 @@ func MDNSQuery(mac [6]byte, src netip.Addr, names ...string) []byte {
 
 // MDNS returns any message to the group, from mac with src.
 func MDNS(mac [6]byte, src netip.Addr, m *dns.Msg) []byte {
-	m.Compress = true
-	b, err := m.Pack()
-	if err != nil {
-		panic("testnet: " + err.Error())
-	}
 	group := mdnsGroup6
 	if src.Is4() {
 		group = mdnsGroup4
 	}
-	return Datagram(Ends{SrcMAC: mac, Src: src, Dst: group}, 5353, 5353, 255, b)
+	return Datagram(Ends{SrcMAC: mac, Src: src, Dst: group}, 5353, 5353, 255, pack(m)[0])
+}
+
+// LLMNRQuery asks the group for records of a name, from mac with src. With dns.TypeANY a host asks for its own (RFC 4795, 4.1).
+func LLMNRQuery(mac [6]byte, src netip.Addr, name string, typ uint16) []byte {
+	m := &dns.Msg{Question: []dns.Question{{Name: dns.Fqdn(name), Qtype: typ, Qclass: dns.ClassINET}}}
+	group := llmnrGroup6
+	if src.Is4() {
+		group = llmnrGroup4
+	}
+	return Datagram(Ends{SrcMAC: mac, Src: src, Dst: group}, 50000, 5355, 1, pack(m)[0])
+}
+
+// LLMNRResponse answers a query of e.Dst with the records.
+func LLMNRResponse(e Ends, records ...Record) []byte {
+	m := new(dns.Msg)
+	m.Response = true
+	for _, r := range records {
+		m.Answer = append(m.Answer, r.RR(30, false))
+	}
+	return Datagram(e, 5355, 50000, 64, pack(m)[0])
+}
+
+// SSDPNotify advertises a device to the group, from mac with src, with headers as "NT: upnp:rootdevice".
+func SSDPNotify(mac [6]byte, src netip.Addr, headers ...string) []byte {
+	text := "NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nNTS: ssdp:alive\r\n" + strings.Join(headers, "\r\n") + "\r\n\r\n"
+	return Datagram(Ends{SrcMAC: mac, Src: src, Dst: ssdpGroup4}, 1900, 1900, 4, []byte(text))
 }
 
 // RR returns the record as an A or AAAA record of DNS.
