@@ -199,9 +199,7 @@ func (d *Daemon) sweep(lan *traffic.Prefixes) {
 	if d.resolver == nil {
 		return
 	}
-	for _, p := range lan.List() {
-		d.resolver.Sweep(p)
-	}
+	d.resolver.Sweep(lan.List()...)
 }
 
 // logTotals logs the final counts.

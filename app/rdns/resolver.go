@@ -152,19 +152,45 @@ func (r *Resolver) forget(h *host) {
 	}
 }
 
-// Sweep looks up all host addresses of an IPv4 prefix of up to 1,024 addresses, after the wanted ones, and again at most
-// once an hour. It ignores other prefixes, and those that were swept before.
-func (r *Resolver) Sweep(prefix netip.Prefix) {
-	prefix = prefix.Masked()
-	if !prefix.IsValid() || !prefix.Addr().Is4() || prefix.Bits() < minSweepBits {
-		return
-	}
+// Sweep looks up all host addresses of the IPv4 prefixes of up to 1,024 addresses, after the wanted ones, and again at most
+// once an hour. It ignores other prefixes, and no longer sweeps those that are not among these.
+func (r *Resolver) Sweep(prefixes ...netip.Prefix) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.swept[prefix] || len(r.swept) == maxSweeps || len(r.servers) == 0 {
+	if len(r.servers) == 0 {
 		return
 	}
-	r.swept[prefix] = true
+	old := r.swept
+	r.swept = make(map[netip.Prefix]bool)
+	for _, p := range prefixes {
+		if p = p.Masked(); p.Addr().Is4() && p.Bits() >= minSweepBits && len(r.swept) < maxSweeps {
+			r.swept[p] = true
+		}
+	}
+	for _, h := range r.hosts {
+		if h.swept = h.swept && r.isSwept(h.addr); !h.swept && h.state == sweep {
+			r.move(h, idle, h.due)
+		}
+	}
+	for p := range r.swept {
+		if !old[p] {
+			r.sweepPrefix(p)
+		}
+	}
+	r.signal()
+}
+
+// isSwept reports whether an address belongs to a swept prefix.
+func (r *Resolver) isSwept(addr netip.Addr) bool {
+	for p := range r.swept {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Resolver) sweepPrefix(prefix netip.Prefix) {
 	now, addr, n := time.Now(), prefix.Addr(), 1<<(32-prefix.Bits())
 	for i := range n {
 		if isNetworkOrBroadcast := prefix.Bits() < 31 && (i == 0 || i == n-1); !isNetworkOrBroadcast {
@@ -172,7 +198,6 @@ func (r *Resolver) Sweep(prefix netip.Prefix) {
 		}
 		addr = addr.Next()
 	}
-	r.signal()
 }
 
 func (r *Resolver) sweepAddr(addr netip.Addr, due time.Time) {

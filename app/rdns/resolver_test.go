@@ -51,6 +51,26 @@ func TestResolver_Sweep(t *testing.T) {
 	}
 }
 
+// A prefix that is not local any more is not swept any more.
+func TestResolver_SweepEnds(t *testing.T) {
+	run(t, Config{Servers: oneServer, Limit: 2000}, named(time.Minute), func(r *Resolver, f *fakeServers) {
+		old, current := netip.MustParsePrefix("10.0.0.0/29"), netip.MustParsePrefix("10.0.1.0/29")
+		r.Sweep(old)
+		time.Sleep(time.Minute)
+		r.Sweep(old, current)
+		time.Sleep(time.Minute)
+		r.Sweep(current)
+		time.Sleep(65 * time.Minute)
+		asked := map[bool]int{}
+		for _, addr := range f.order() {
+			asked[old.Contains(netip.MustParseAddr(addr))]++
+		}
+		if diff := cmp.Diff(map[bool]int{true: 6, false: 2 * 6}, asked); diff != "" {
+			t.Errorf("queries in the old prefix (true) and in the current one (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestResolver_SweepKeepsLimit(t *testing.T) {
 	r := NewResolver(Config{Servers: oneServer, Limit: 10})
 	r.Sweep(netip.Prefix{})
