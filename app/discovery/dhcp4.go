@@ -131,8 +131,10 @@ func (o *options4) walk(b []byte) bool {
 // set stores an option. It returns false if its length is wrong.
 func (o *options4) set(code byte, data []byte) bool {
 	switch {
-	case code == optHostName && len(o.hostName) == 0: // some clients send it twice; none is so long that it must be split
-		o.hostName = append(o.hostName, data...)
+	case code == optHostName:
+		if !bytes.Equal(o.hostName, data) { // some clients send it twice
+			o.hostName = append(o.hostName, data...)
+		}
 	case code == optVendorClass:
 		o.class = append(o.class, data...)
 	case code == optClientFQDN:
