@@ -175,13 +175,13 @@ func (d *Decoder) fqdn4(f Fact, b []byte) {
 	d.wireName(f, b[3:])
 }
 
-// wireName emits f with a name in the wire format of DNS, unless it is empty.
+// wireName emits f with a name in the wire format of DNS, unless it is empty. Some clients send text in its place.
 func (d *Decoder) wireName(f Fact, b []byte) {
 	name, ok := unpackName(b)
-	switch {
-	case !ok:
-		d.refused[f.Protocol].Add(1)
-	case name != "":
+	if !ok {
+		name = string(b)
+	}
+	if name != "" {
 		d.emitName(f, name)
 	}
 }

@@ -45,28 +45,32 @@ func (d *Decoder) services(m *message, msg *dnsMessage) {
 
 // instances returns the service instances that a message has with an address.
 func instances(msg *dnsMessage) (all []instance) {
+	hosts, texts := map[string][]netip.Addr{}, map[string][]string{}
+	for i := range msg.records {
+		r := &msg.records[i]
+		switch addr := msg.addr(r); {
+		case r.ttl == 0:
+		case r.typ == dnsTXT:
+			texts[nameKey(r.name)] = msg.text(r)
+		case isUnicast(addr):
+			hosts[nameKey(r.name)] = append(hosts[nameKey(r.name)], addr)
+		}
+	}
 	for i := range msg.records {
 		r := &msg.records[i]
 		if r.typ != dnsSRV || r.ttl == 0 || len(r.name) != 4 || !isLocal(r.name) {
 			continue
 		}
-		in := instance{label: r.name[0], service: strings.ToLower(r.name[1] + "." + r.name[2])}
-		host := msg.target(r)
-		for i := range msg.records {
-			switch o := &msg.records[i]; {
-			case o.ttl == 0:
-			case o.typ == dnsTXT && sameDNSName(o.name, r.name):
-				in.text = msg.text(o)
-			case len(host) > 0 && isUnicast(msg.addr(o)) && sameDNSName(o.name, host):
-				in.hosts = append(in.hosts, msg.addr(o))
-			}
-		}
-		if len(in.hosts) > 0 {
-			all = append(all, in)
+		if at := hosts[nameKey(msg.target(r))]; len(at) > 0 {
+			service := strings.ToLower(r.name[1] + "." + r.name[2])
+			all = append(all, instance{r.name[0], service, at, texts[nameKey(r.name)]})
 		}
 	}
 	return all
 }
+
+// nameKey returns a name in a form that can be compared: the case does not matter.
+func nameKey(labels []string) string { return strings.ToLower(strings.Join(labels, "\x00")) }
 
 // value returns the value of a key in the TXT record, or "". Keys are case-insensitive (RFC 6763, 6.4).
 func (in *instance) value(key string) string {
@@ -115,5 +119,3 @@ func (in *instance) kind() string {
 func (in *instance) isForOthers() bool {
 	return strings.HasPrefix(in.value("rp"), "printers/") || in.value("md") == "Google Cast Group"
 }
-
-func sameDNSName(a, b []string) bool { return slices.EqualFunc(a, b, strings.EqualFold) }
