@@ -19,6 +19,7 @@ type Device struct {
 	Source  string         // of the name: one of names.Sources, or names.SourceAddress
 	MAC     mac.Addr       // of its interface, or the first of several; zero if not known
 	Vendor  string         // of the interface; "" if not known
+	Kind    string         // what it is, as "printer" or "Chromecast"; "" if not known
 	Hosts   []netip.Addr   // its addresses, sorted; empty if all have moved to another device
 	Totals  traffic.Totals // since the start
 	First   time.Time      // when it first sent or received; zero if it has not

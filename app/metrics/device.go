@@ -26,8 +26,9 @@ var deviceFamilies = [...]struct {
 			t.directions(d, func(c traffic.Count) uint64 { return c.Packets })
 		}},
 	{"gonetmon_device_info", gauge,
-		"One series per address of a device; the value is always 1. Labels: the hardware address and its vendor if known, " +
-			"and the source of the name (file: your hosts file, ptr: DNS, dhcp, mdns, address: no name found).",
+		"One series per address of a device; the value is always 1. Labels: the hardware address, its vendor, and the " +
+			"kind of the device (as printer) if known, and the source of the name (file: your hosts file, ptr: DNS, dhcp, mdns, " +
+			"service: an mDNS service, llmnr, netbios, address: no name found).",
 		(*textWriter).info},
 	{"gonetmon_device_first_seen_timestamp_seconds", gauge, "Unix time of the first packet of the device since gonetmon started.",
 		func(t *textWriter, d *device.Device) { t.seen(d, d.First) }},
@@ -78,7 +79,8 @@ func (t *textWriter) directions(d *device.Device, value func(traffic.Count) uint
 func (t *textWriter) info(d *device.Device) {
 	mac := d.MAC.String()
 	for _, ip := range d.Hosts {
-		t.deviceSample(1, "device", d.Name, "ip", ip.String(), "mac", mac, "vendor", d.Vendor, "source", d.Source)
+		t.deviceSample(1, "device", d.Name, "ip", ip.String(), "mac", mac, "vendor", d.Vendor, "kind", d.Kind,
+			"source", d.Source)
 	}
 }
 

@@ -119,19 +119,19 @@ func TestExposition_DeviceBytesAddUp(t *testing.T) {
 
 func TestExposition_EscapesLabels(t *testing.T) {
 	families := parse(t, text(ownFamilies(snapshots.Hostile())))
-	var devices, vendors []string
+	var devices, vendors, kinds []string
 	for _, m := range families["node_bytes_total"].Metric {
 		devices = append(devices, labels(m)["device"])
 	}
 	for _, m := range families["gonetmon_device_info"].Metric {
-		vendors = append(vendors, labels(m)["vendor"])
+		vendors, kinds = append(vendors, labels(m)["vendor"]), append(kinds, labels(m)["kind"])
 	}
 	want := append([]string(nil), snapshots.HostileNames...) // what is not UTF-8 becomes something else, and stays different
 	copy(want[3:], []string{
 		"bad\ufffdffutf8", "bad\ufffdfeutf8", "bad\ufffdef\ufffdbf\ufffdbdutf8", "bad\ufffdef\ufffdbf\ufffdbdffutf8",
 		"cut\ufffde2\ufffd82",
 	})
-	for what, got := range map[string][]string{"devices": devices, "vendors": vendors} {
+	for what, got := range map[string][]string{"devices": devices, "vendors": vendors, "kinds": kinds} {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}

@@ -28,6 +28,7 @@ type listed struct {
 	Source string   `json:"source"`
 	MAC    string   `json:"mac"`
 	Vendor string   `json:"vendor"`
+	Kind   string   `json:"kind"`
 	Hosts  []string `json:"hosts"`
 	Moved
 	Scopes struct {

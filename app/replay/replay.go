@@ -28,7 +28,7 @@ type Format int
 // The formats. Tallies are of each file by itself; the others count all files as if one followed the other.
 const (
 	Table       Format = iota // the devices with their traffic
-	Devices                   // every device with its addresses, MAC and vendor
+	Devices                   // every device with its addresses, MAC, vendor and kind
 	DevicesJSON               // the same as JSON
 	Metrics                   // the Prometheus page
 	Tallies                   // all counts of each file as JSON

@@ -26,12 +26,12 @@ func listed(s *device.Snapshot) (all []*device.Device) {
 // WriteDevices writes a table of the devices that have an address or have had traffic, and of their usage since the start,
 // highest first.
 func WriteDevices(w io.Writer, s *device.Snapshot) {
-	t := table{titles: []string{"device", "source", "mac", "vendor", "addresses", "in", "out"}, left: 5}
+	t := table{titles: []string{"device", "source", "mac", "vendor", "kind", "addresses", "in", "out"}, left: 6}
 	var sum traffic.Totals
 	add := func(d *device.Device) {
 		sum.Add(&d.Totals)
 		t.add(printable(d.Name, maxName), printable(d.Source, maxName), d.MAC.String(), printable(d.Vendor, maxVendor),
-			addresses(d.Hosts, maxAddresses), inBytes(d.Totals.Received().Bytes), inBytes(d.Totals.Sent().Bytes))
+			printable(d.Kind, maxVendor), addresses(d.Hosts, maxAddresses), inBytes(d.Totals.Received().Bytes), inBytes(d.Totals.Sent().Bytes))
 	}
 	devices := listed(s)
 	slices.SortStableFunc(devices, func(a, b *device.Device) int {
@@ -79,6 +79,7 @@ type (
 		Source string   `json:"source"`
 		MAC    string   `json:"mac"`    // "" if not known
 		Vendor string   `json:"vendor"` // "" if not known
+		Kind   string   `json:"kind"`   // "" if not known
 		Hosts  []string `json:"hosts"`  // sorted as text
 		usageJSON
 		Scopes scopesJSON `json:"scopes"`
@@ -107,7 +108,7 @@ func WriteDevicesJSON(w io.Writer, s *device.Snapshot) error {
 		slices.Sort(hosts)
 		in, out := &d.Totals.In, &d.Totals.Out
 		all.Devices = append(all.Devices, deviceJSON{
-			Device: d.Name, Source: d.Source, MAC: d.MAC.String(), Vendor: d.Vendor, Hosts: hosts,
+			Device: d.Name, Source: d.Source, MAC: d.MAC.String(), Vendor: d.Vendor, Kind: d.Kind, Hosts: hosts,
 			usageJSON: usageOf(d.Totals.Received(), d.Totals.Sent()),
 			Scopes: scopesJSON{
 				Internet:  usageOf(in[traffic.ScopeInternet], out[traffic.ScopeInternet]),

@@ -129,7 +129,7 @@ func FuzzPage(f *testing.F) {
 		page := func(name, other string) []string {
 			s := snapshots.Home()
 			for i := range s.Devices {
-				s.Devices[i].Name, s.Devices[i].Vendor = name, "by "+other
+				s.Devices[i].Name, s.Devices[i].Vendor, s.Devices[i].Kind = name, "by "+other, "a "+other
 			}
 			m := snapshots.Meters()
 			m[0].Interface, m[1].Interface, m[1].Reason = name, other, name
@@ -269,6 +269,16 @@ func TestNewRow(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestNewRow_Kind(t *testing.T) {
+	for _, c := range []struct{ vendor, kind, want string }{
+		{"Espressif", "light", "light"}, {"", "printer", "printer"}, {"Sonos", "", ""}, {"Sonos, Inc.", "Sonos", ""},
+	} {
+		if got := newRow(&device.Device{Vendor: c.vendor, Kind: c.kind}, 0).Kind; got != c.want {
+			t.Errorf("of %q, %q: %q, want %q", c.vendor, c.kind, got, c.want)
+		}
 	}
 }
 

@@ -67,6 +67,7 @@ type row struct {
 	ShownMAC             string // only without a name; "" if unknown
 	Addresses            []string
 	More                 int     // number of further addresses
+	Kind                 string  // of the device, unless the vendor says it
 	Title                string  // the vendor, the MAC, and all addresses if there are more
 	Total, Internet, LAN uint64  // bytes
 	InternetBar, LANBar  float64 // in percent
@@ -201,6 +202,9 @@ func newRow(d *device.Device, largest uint64) row {
 		if mac := d.MAC.String(); mac != d.Name {
 			r.ShownMAC = mac
 		}
+	}
+	if !strings.HasPrefix(d.Vendor, d.Kind) {
+		r.Kind = d.Kind
 	}
 	r.Domain = d.Name[len(r.Short):]
 	for _, a := range d.Hosts {

@@ -44,12 +44,12 @@ func Home() *device.Snapshot {
 				MAC:    mac.Addr{0xda, 0xa1, 0x19, 1, 2, 3},
 				Totals: Totals(512, 0, 0, 0, 0), First: Start.Add(3 * time.Second), Last: Start.Add(4500 * time.Millisecond)},
 			{Name: "nas.fritz.box", Source: names.SourcePTR, Hosts: Addrs("192.168.1.2", "fd00::2", "fe80::211:32ff:fe12:3456"),
-				MAC: mac.Addr{0x00, 0x11, 0x32, 0x12, 0x34, 0x56}, Vendor: "Synology",
+				MAC: mac.Addr{0x00, 0x11, 0x32, 0x12, 0x34, 0x56}, Vendor: "Synology", Kind: "NAS",
 				Totals: Totals(120_000, 8_400_000_000, 31_000, 2_400_000, 96_000_000),
 				First:  Start.Add(time.Second), Last: Start.Add(2 * time.Minute), InRate: 1_200_000, OutRate: 95_000_000},
 			{Name: "old-phone.fritz.box", Source: names.SourceMDNS, Totals: Totals(7_000, 0, 300, 90_000, 0), // was renamed
 				First: Start.Add(time.Second), Last: Start.Add(30 * time.Second)},
-			{Name: "printer.fritz.box", Source: names.SourcePTR, Hosts: Addrs("192.168.1.9")},
+			{Name: "printer.fritz.box", Source: names.SourcePTR, Hosts: Addrs("192.168.1.9"), Kind: "printer"},
 			{Name: "tv.fritz.box", Source: names.SourceDHCP, Hosts: Addrs("192.168.1.30", "2001:db8::30"),
 				MAC: mac.Addr{0x00, 0x09, 0xb0, 0xaa, 0xbb, 0xcc}, Vendor: "D&M Holdings",
 				Totals: Totals(9_800_000, 0, 4_100, 612_000_000, 0),
@@ -79,26 +79,26 @@ var HostileNames = []string{
 	strings.Repeat("x", 300),
 }
 
-// Hostile returns Home with other devices, which have hostile names, vendors and sources.
+// Hostile returns Home with other devices, which have hostile names, vendors, kinds and sources.
 func Hostile() *device.Snapshot {
 	s := Home()
 	var all []device.Device
 	for i, name := range HostileNames {
-		all = append(all, device.Device{Name: name, Source: name, Vendor: name, Hosts: Addrs(fmt.Sprint("10.0.0.", i)),
+		all = append(all, device.Device{Name: name, Source: name, Vendor: name, Kind: name, Hosts: Addrs(fmt.Sprint("10.0.0.", i)),
 			Totals: Totals(uint64(i), 1, 2, 3, 4), First: Start, Last: Start})
 	}
 	s.Devices = all
 	return s
 }
 
-// Two returns Home with two other devices, or one if they have the same name. Each has the other's name as its vendor.
+// Two returns Home with two other devices, or one if they have the same name. Each has the other's name as its vendor and its kind.
 func Two(name, other string) *device.Snapshot {
 	if name > other {
 		name, other = other, name
 	}
-	all := []device.Device{{Name: name, Vendor: other, Source: name, Hosts: Addrs("10.0.0.1"), Totals: Totals(1, 0, 0, 0, 0)}}
+	all := []device.Device{{Name: name, Vendor: other, Kind: other, Source: name, Hosts: Addrs("10.0.0.1"), Totals: Totals(1, 0, 0, 0, 0)}}
 	if name != other {
-		all = append(all, device.Device{Name: other, Vendor: name, Hosts: Addrs("10.0.0.2", "fe80::2"), Totals: Totals(2, 0, 0, 0, 0)})
+		all = append(all, device.Device{Name: other, Vendor: name, Kind: name, Hosts: Addrs("10.0.0.2", "fe80::2"), Totals: Totals(2, 0, 0, 0, 0)})
 	}
 	s := Home()
 	s.Devices = all

@@ -24,7 +24,7 @@ const help = `gonetmon counts what every device in a network sends and receives.
   gonetmon replay FILE...   count capture files (pcap, pcapng; also gzipped) and print the devices; - reads standard input
          --json             print all counts of each file as JSON instead
          --metrics          print them as the Prometheus page instead
-         --devices          print every device with its addresses, MAC and vendor; with --json as JSON
+         --devices          print every device with its addresses, MAC, vendor and kind; with --json as JSON
   gonetmon healthcheck      ask the running gonetmon whether it is healthy: exit status 0 if it is
   gonetmon config           print every variable, its value and its meaning
          --markdown         as a table
