@@ -53,6 +53,25 @@ var arrivals = []func(r *device.Registry, raw []byte) []error{
 		ends := testnet.Ends{SrcMAC: namedMAC, Src: namedAddr, Dst: netip.MustParseAddr("224.0.0.251")}
 		return learn(r, testnet.Datagram(ends, 5353, 5353, 255, b))
 	},
+	func(r *device.Registry, raw []byte) []error { // a service instance, whose host is not under .local
+		host := testnet.WireName("host")
+		b := []byte{0, 0, 0x84, 0, 0, 0, 0, 2, 0, 0, 0, 0}
+		b = append(b, testnet.WireName(string(raw[:min(len(raw), 63)]), "_airplay", "_tcp", "local")...)
+		b = append(b, 0, 33, 0, 1, 0, 0, 0, 120, 0, byte(6+len(host)), 0, 0, 0, 0, 0, 80)
+		b = append(append(append(b, host...), host...), 0, 1, 0, 1, 0, 0, 0, 120, 0, 4)
+		b = append(b, namedAddr.AsSlice()...)
+		ends := testnet.Ends{SrcMAC: namedMAC, Src: namedAddr, Dst: netip.MustParseAddr("224.0.0.251")}
+		return learn(r, testnet.Datagram(ends, 5353, 5353, 255, b))
+	},
+	func(r *device.Registry, raw []byte) []error { // LLMNR
+		b := append([]byte{0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}, testnet.WireName(string(raw[:min(len(raw), 63)]))...)
+		ends := testnet.Ends{SrcMAC: namedMAC, Src: namedAddr, Dst: netip.MustParseAddr("224.0.0.252")}
+		return learn(r, testnet.Datagram(ends, 50000, 5355, 1, append(b, 0, 255, 0, 1)))
+	},
+	func(r *device.Registry, raw []byte) []error {
+		name := testnet.NetBIOSName(string(raw[:min(len(raw), 15)]), 0)
+		return learn(r, testnet.NetBIOSRegistration(namedMAC, namedAddr, name, 0, namedAddr))
+	},
 	func(r *device.Registry, raw []byte) []error {
 		hosts, bad := names.ParseHosts(bytes.NewReader(append([]byte("192.168.2.7 "), raw...)))
 		r.SetHosts(hosts)
