@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"gonetmon/app/mac"
@@ -32,6 +33,7 @@ type Home struct {
 	sleepProxy *nic
 	owner      map[netip.Addr]*nic // who has an address, or had it last
 	tied       map[netip.Addr]bool // gonetmon can know whose address it is, although an extender sends
+	named      map[netip.Addr]bool // its device has announced it together with its other addresses
 	monitor    *monitor
 	prefixes   int
 }
@@ -60,7 +62,7 @@ func Run(cfg Config) *Report {
 func newHome(cfg Config) *Home {
 	h := &Home{
 		clock: clock{now: begin}, Rand: rand.New(rand.NewPCG(cfg.Seed, 1)), cfg: cfg,
-		owner: map[netip.Addr]*nic{}, tied: map[netip.Addr]bool{},
+		owner: map[netip.Addr]*nic{}, tied: map[netip.Addr]bool{}, named: map[netip.Addr]bool{},
 	}
 	for _, s := range plans() {
 		d := h.device(s.name)
@@ -262,6 +264,11 @@ func (h *Home) device(name string) *Device {
 		}
 	}
 	return nil
+}
+
+// sharing returns whether a device has a MAC that another one has, too.
+func (h *Home) sharing(d *Device) bool {
+	return slices.ContainsFunc(h.nics, func(n *nic) bool { return n.dev != d && n.mac == d.nics[0].mac })
 }
 
 // hear notes that an NDP message has told whose an address is, unless an extender has rewritten it.

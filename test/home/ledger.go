@@ -57,8 +57,12 @@ type portion struct {
 	addrs       []netip.Addr
 }
 
-// A claim says who a byte belongs to: a device, or also what is behind an extender, if gonetmon can't know whose it is.
-type claim struct{ dev, behind *Device }
+// A claim says who a byte belongs to. Where gonetmon can't know that, it may also belong to what is behind an extender, or to any
+// of the devices that share a MAC.
+type claim struct {
+	dev, behind *Device
+	shared      bool
+}
 
 // A chunk is what an address has moved for somebody between two updates.
 type chunk struct {
@@ -138,6 +142,7 @@ func (h *Home) whose(a netip.Addr) (c claim) {
 			c.behind = n.via.dev
 		}
 	}
+	c.shared = a.Is6() && !h.tied[a] && h.sharing(n.dev)
 	return c
 }
 
@@ -293,10 +298,14 @@ func (l *ledger) check(s *device.Snapshot, local []netip.Prefix) {
 			if n == nil || h.now.Sub(l.used[a]) > inUse || !n.up || !n.isOwn(a) || !isHost(a, local) {
 				continue
 			}
-			if c := h.whose(a); c.behind != nil && strings.HasPrefix(d.Name, behind) {
+			c := h.whose(a)
+			if c.behind != nil && strings.HasPrefix(d.Name, behind) || c.shared {
 				continue
 			}
 			owners[n.dev] = append(owners[n.dev], a)
+			if len(n.dev.nics) > 1 && !h.named[a] {
+				continue // nothing says yet that the interfaces are of one device
+			}
 			if rowOf[n.dev] == nil {
 				rowOf[n.dev] = map[string][]netip.Addr{}
 			}

@@ -249,7 +249,7 @@ func (n *nic) announceNames() {
 		if from.IsValid() {
 			h.control(testnet.MDNSResponse(n.sender(), from, 120, true, records...))
 			for _, r := range records {
-				h.tied[r.Addr] = true
+				h.tied[r.Addr], h.named[r.Addr] = true, true
 			}
 		}
 	}
@@ -257,7 +257,7 @@ func (n *nic) announceNames() {
 
 func (n *nic) repeatNames() {
 	n.announceNames()
-	n.during(n.home.between(20*time.Minute, 90*time.Minute), n.repeatNames)
+	n.during(n.home.between(10*time.Minute, time.Hour), n.repeatNames)
 }
 
 // resolve asks where an address on the link is, and has it answer, unless that was done a while ago.

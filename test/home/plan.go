@@ -140,7 +140,7 @@ func plans() []*spec {
 			beat: 3 * time.Minute, habits: []habit{update}, ssdp: true},
 		{name: "vm-windows", vendor: qemu, dhcp: "WIN-AB12CD", mdns: "WIN-AB12CD", v6: stableIID, privacy: true, wired: true,
 			beat: 10 * time.Minute, habits: []habit{download}},
-		{name: "dockerhost", vendor: raspberry, dhcp: "dockerhost", v6: eui64, wired: true, beat: 9 * time.Minute,
+		{name: "dockerhost", vendor: raspberry, dhcp: "dockerhost", mdns: "dockerhost", v6: eui64, wired: true, beat: 9 * time.Minute,
 			habits: []habit{update}},
 		{name: "pihole", shares: "dockerhost", ptr: "pihole", static: 31, wired: true, quiet: true, beat: 4 * time.Minute,
 			habits: []habit{update}},

@@ -134,7 +134,11 @@ func (w *row) judge(r *Report, rowsOf map[*Device][]string) {
 	}
 	wrong := map[*Device]uint64{}
 	for c, n := range w.bytes {
-		if isBehind && (c.behind == nil || c.behind != of) || !isBehind && c.dev != of {
+		right := c.dev == of || c.shared && of != nil && of.nics[0].mac == c.dev.nics[0].mac
+		if isBehind {
+			right = c.behind != nil && c.behind == of
+		}
+		if !right {
 			wrong[c.dev] += n
 		}
 	}
@@ -213,6 +217,6 @@ func (r *Report) Write(w io.Writer) {
 	}
 	p("Devices with several rows:")
 	for _, e := range r.Extra {
-		p("  %s", e)
+		p("  %.400s", e)
 	}
 }
