@@ -31,12 +31,12 @@ var serviceKinds = map[string]string{
 // A keyword says what a device is that has a text in its description.
 type keyword struct{ text, kind string }
 
-// modelKinds is for the models and vendors in TXT records, the most telling first.
+// modelKinds is for the models and makers in TXT records, the most telling first.
 var modelKinds = []keyword{
 	{"appletv", "Apple TV"}, {"audioaccessory", "HomePod"}, {"iphone", "iPhone"}, {"ipad", "iPad"}, {"macbook", "Mac"},
 	{"macmini", "Mac"}, {"macpro", "Mac"}, {"imac", "Mac"}, {"airport", "access point"}, {"chromecast", "Chromecast"},
-	{"google home", "Google speaker"}, {"google nest", "Google speaker"}, {"shield android tv", "Android TV"}, {"bravia", "TV"},
-	{"synology", "NAS"}, {"qnap", "NAS"},
+	{"google home", "Google speaker"}, {"nest ", "Google speaker"}, {"google tv", "Android TV"}, {"android tv", "Android TV"},
+	{"bravia", "TV"}, {"roku", "Roku"}, {"sonos", "Sonos"}, {"synology", "NAS"}, {"qnap", "NAS"},
 }
 
 // ssdpKinds is for the SERVER, NT, ST and USN of SSDP, the most telling first.

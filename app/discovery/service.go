@@ -104,7 +104,7 @@ func (in *instance) name() string {
 
 // kind returns what the device is, or "".
 func (in *instance) kind() string {
-	for _, key := range []string{"model", "md", "am", "rpMd", "vendor"} {
+	for _, key := range []string{"model", "md", "am", "rpMd", "vendor", "manufacturer"} {
 		if kind := kindOf(in.value(key), modelKinds); kind != "" {
 			return kind
 		}

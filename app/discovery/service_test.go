@@ -66,6 +66,8 @@ func TestDecoder_Services(t *testing.T) {
 		{"HomeKit", announceService(`Philips\ hue\ -\ 2476FF._hap._tcp`, "md=BSB002"), []Fact{named("philips-hue-2476ff")}, 0},
 		{"file server", announceService("DISKSTATION._smb._tcp"), []Fact{named("diskstation")}, 0},
 		{"NAS", announceService("DISKSTATION._http._tcp", "vendor=Synology", "model=DS918+"), []Fact{kind("NAS")}, 0},
+		{"AirPlay of another maker", announceService("Den._airplay._tcp", "model=Roku Ultra", "manufacturer=Roku"),
+			[]Fact{named("den"), kind("Roku")}, 0},
 		{"Fire TV", announceService("amzn.dmgr:ABC._amzn-wplay._tcp", "n=Bedroom"), nil, 0}, // more labels than an instance has
 		{"Fire TV, escaped", announceService(`amzn\.dmgr:ABC._amzn-wplay._tcp`, "n=Bedroom"),
 			[]Fact{named("bedroom"), kind("Fire TV")}, 0},
