@@ -73,7 +73,7 @@ var (
 	camera   = habit{12, 0, 24, [2]time.Duration{time.Minute, 3 * time.Minute}, 5 * time.Second, 20 * kB, 700 * kB, ""}
 	music    = habit{1.5, 7, 22, [2]time.Duration{30 * time.Minute, 2 * time.Hour}, 10 * time.Second, 400 * kB, 8 * kB, ""}
 	update   = habit{0.1, 0, 24, [2]time.Duration{30 * time.Second, 2 * time.Minute}, 2 * time.Second, 500 * kB, 10 * kB, ""}
-	archive  = habit{0.5, 19, 22, [2]time.Duration{time.Hour, 2 * time.Hour}, 6 * time.Second, 60 * kB, 3 * mB, "iptv"}
+	archive  = habit{1.5, 19, 22, [2]time.Duration{time.Hour, 2 * time.Hour}, 6 * time.Second, 60 * kB, 3 * mB, "iptv"}
 	printing = habit{0.7, 8, 20, [2]time.Duration{5 * time.Second, 30 * time.Second}, 2 * time.Second, 20 * kB, 2 * mB, "printer"}
 	casting  = habit{0.5, 17, 22, [2]time.Duration{5 * time.Minute, 30 * time.Minute}, 5 * time.Second, 20 * kB, 600 * kB, "chromecast"}
 )
