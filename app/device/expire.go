@@ -14,8 +14,7 @@ func (r *Registry) expire() {
 		return
 	}
 	r.lastExpiry = r.now
-	var gone []*host
-	for i, t := range r.cfg.Tables {
+	for i := range r.cfg.Tables {
 		var slots []int
 		for slot, h := range r.slots[i] {
 			if h != nil && r.now.Sub(h.last) >= after {
@@ -25,19 +24,7 @@ func (r *Registry) expire() {
 		if len(slots) == 0 {
 			continue
 		}
-		kept := t.Forget(slots)
-		for _, slot := range slots {
-			if !slices.Contains(kept, slot) {
-				h := r.slots[i][slot]
-				r.slots[i][slot] = nil
-				if h.slots--; h.slots == 0 {
-					gone = append(gone, h)
-				}
-			}
-		}
-	}
-	for _, h := range gone {
-		r.uncount(h)
+		r.forget(i, slots)
 	}
 	for _, s := range r.series {
 		if !s.first.IsZero() && r.now.Sub(s.seen) >= after && (s.group == nil || len(s.group.hosts) == 0) {
@@ -51,5 +38,19 @@ func (r *Registry) expire() {
 	})
 	r.neighbors = slices.DeleteFunc(r.neighbors, func(h *host) bool { return h.counted || r.hosts[h.addr] != h })
 	r.evictable = slices.DeleteFunc(r.evictable, func(s *station) bool { return r.stations[s.mac] != s })
-	r.pruneNames()
+}
+
+// forget frees slots of a table, and removes their hosts.
+func (r *Registry) forget(table int, slots []int) {
+	kept := r.cfg.Tables[table].Forget(slots)
+	for _, slot := range slots {
+		if slices.Contains(kept, slot) {
+			continue
+		}
+		h := r.slots[table][slot]
+		r.slots[table][slot] = nil
+		if h.slots--; h.slots == 0 {
+			r.uncount(h)
+		}
+	}
 }

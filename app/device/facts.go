@@ -1,6 +1,7 @@
 package device
 
 import (
+	"cmp"
 	"time"
 
 	"gonetmon/app/discovery"
@@ -19,13 +20,17 @@ func (r *Registry) Learn(now time.Time, facts []discovery.Fact) {
 
 func (r *Registry) learn(f *discovery.Fact) {
 	switch f.Kind {
-	case discovery.AddrName:
-		if r.uses(names.SourceMDNS) {
-			r.learnName(f)
-		}
+	case discovery.AddrName, discovery.ServiceName:
+		r.learnName(f)
 		return
-	case discovery.OnLinkPrefix, discovery.NameGone, discovery.ServiceName, discovery.DeviceKind:
-		return // not about a host
+	case discovery.NameGone:
+		r.nameGone(f)
+		return
+	case discovery.DeviceKind:
+		r.learnKind(f)
+		return
+	case discovery.OnLinkPrefix:
+		return // not about a device
 	}
 	if !f.MAC.IsStation() {
 		return
@@ -34,45 +39,76 @@ func (r *Registry) learn(f *discovery.Fact) {
 	if s == nil {
 		return
 	}
-	if f.Kind == discovery.MACName {
-		if r.uses(names.SourceDHCP) && s.dhcp.observe(f.Name, r.now) && s.group != nil {
-			r.indexName(s.group, f.Name)
+	switch f.Kind {
+	case discovery.Announced, discovery.Probed, discovery.Requested:
+		r.relay(f.Via, f.MAC)
+	}
+	switch f.Kind {
+	case discovery.MACName:
+		if r.uses(names.SourceDHCP) && s.dhcp.take(f.Name, f.Own, s.mac, r.now) && s.group != nil {
 			r.maybeRename(s.group)
 			r.wait(s.group)
 		}
 		return
+	case discovery.Requested:
+		s.request = request{f.Transaction, r.now}
 	}
 	if !f.Addr.IsValid() {
 		return
 	}
 	h := r.hostAt(f.Addr)
 	switch f.Kind {
-	case discovery.Announced:
-		r.claim(h, s, claimSent)
+	case discovery.Announced, discovery.Router:
+		if f.Protocol == discovery.MDNS {
+			break // only that MAC sends as Addr, which the frame is counted with
+		}
+		if f.Own {
+			h.took = claim{s.mac, r.now, true}
+		}
+		if f.Kind == discovery.Router && !s.advertises {
+			s.advertises = true
+			r.judgeAll(s)
+		}
+		r.heard(h, s, true)
 	case discovery.Replied:
-		r.claim(h, s, claimReplied)
+		r.answersFor(s, h)
+		r.heard(h, s, false)
 	case discovery.Probed, discovery.Requested:
-		r.claim(h, s, claimProbed)
+		h.took = claim{s.mac, r.now, true}
+		r.heard(h, s, false)
 	case discovery.Leased:
-		r.lease(h, s, f.Lifetime)
+		r.acknowledge(h, s, f.Server, f.Transaction, f.Lifetime)
 	case discovery.Released:
-		r.release(h, s)
-	case discovery.Router:
-		r.claim(h, s, claimSent)
-		h.router = h.station == s
+		r.release(h, s.mac)
 	}
 	if h.station != nil && !h.counted {
 		r.admit(h)
 	}
 }
 
-// admit gives an IPv6 neighbor its slot in the tables before forged addresses take it.
+// learnKind takes what kind of a device a station or an address is. What was said first stays.
+func (r *Registry) learnKind(f *discovery.Fact) {
+	if f.MAC.IsStation() && !r.speaksForOthers(f.MAC) {
+		if s := r.stationFor(f.MAC); s != nil {
+			s.kind = cmp.Or(s.kind, f.Name)
+		}
+	}
+	if h := r.hosts[f.Addr]; h != nil && r.maySpeak(h, f.MAC) {
+		h.kind = cmp.Or(h.kind, f.Name)
+	}
+}
+
+// admit gives an IPv6 neighbor its slot in the tables before forged addresses take it. For a device that is known, addresses make
+// room that were seen once.
 func (r *Registry) admit(h *host) {
-	if h.addr.Is4() || len(h.station.hosts) > maxIPv6 {
+	if h.addr.Is4() || h.station.several {
 		return
 	}
 	for i, t := range r.cfg.Tables {
 		slot, ok := t.Admit(h.addr)
+		if g := h.station.group; !ok && g != nil && g.series != nil && r.makeRoom(i) {
+			slot, ok = t.Admit(h.addr)
+		}
 		if !ok {
 			continue
 		}
@@ -83,22 +119,20 @@ func (r *Registry) admit(h *host) {
 	}
 }
 
-// learnName takes the name of an address in multicast DNS. What the host says itself goes before what others say.
-func (r *Registry) learnName(f *discovery.Fact) {
-	if !f.Own && r.hosts[f.Addr] == nil {
-		return // the address is not known yet, and will be announced with its name again
+// makeRoom forgets some IPv6 hosts of a table that were seen once, a while ago. It reports whether there were any.
+func (r *Registry) makeRoom(table int) bool {
+	const some = 64
+	var slots []int
+	for slot, h := range r.slots[table] {
+		if h != nil && h.addr.Is6() && h.last.Sub(h.first) < silentAfter && r.now.Sub(h.last) >= silentAfter {
+			if slots = append(slots, slot); len(slots) == some {
+				break
+			}
+		}
 	}
-	h := r.hostAt(f.Addr)
-	if h.mdns.own && !f.Own {
-		return
+	if len(slots) == 0 {
+		return false
 	}
-	if f.Own && !h.mdns.own {
-		h.mdns = observedName{own: true}
-	}
-	if h.mdns.observe(f.Name, r.now) {
-		r.namesChanged(h)
-	}
-	if h.counted {
-		r.wait(h.group)
-	}
+	r.forget(table, slots)
+	return true
 }

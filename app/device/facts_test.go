@@ -60,9 +60,8 @@ func TestRegistry_JoinsAddressesByFacts(t *testing.T) {
 			[]discovery.Fact{announced(1, "192.168.2.1"), announced(1, "fe80::1"), replied(1, "192.168.2.50"),
 				replied(1, "192.168.2.51"), replied(1, "192.168.2.52")},
 			"192.168.2.1 fe80::1 192.168.2.50 192.168.2.51 192.168.2.52",
-			[]string{"192.168.2.1 address 01 [192.168.2.1]", "192.168.2.50 address 00 [192.168.2.50]",
-				"192.168.2.51 address 00 [192.168.2.51]", "192.168.2.52 address 00 [192.168.2.52]",
-				"fe80::1 address 00 [fe80::1]"}},
+			[]string{"192.168.2.1 address 01 [192.168.2.1 fe80::1]", "192.168.2.50 address 00 [192.168.2.50]",
+				"192.168.2.51 address 00 [192.168.2.51]", "192.168.2.52 address 00 [192.168.2.52]"}},
 		{"a proxy that sends last",
 			[]discovery.Fact{replied(1, "192.168.2.50"), replied(1, "192.168.2.51"), replied(1, "192.168.2.52"),
 				announced(1, "192.168.2.1")},
@@ -112,12 +111,11 @@ func TestRegistry_JoinsAddressesByFacts(t *testing.T) {
 				announced(9, "192.168.2.12"), addrName("192.168.2.12", "bob")},
 			"192.168.2.11 192.168.2.12",
 			[]string{"alice mdns 00 [192.168.2.11]", "bob mdns 00 [192.168.2.12]"}},
-		{"an extender of hosts with IPv6",
+		{"one device with many link-local addresses",
 			[]discovery.Fact{announced(9, "fe80::1"), announced(9, "fe80::2"), announced(9, "fe80::3"),
 				announced(9, "fe80::217:88ff:fe00:9")},
 			"fe80::1 fe80::2 fe80::3 fe80::217:88ff:fe00:9",
-			[]string{"fe80::1 address 00 [fe80::1]", "fe80::2 address 00 [fe80::2]",
-				"fe80::217:88ff:fe00:9 address 09 [fe80::217:88ff:fe00:9]", "fe80::3 address 00 [fe80::3]"}},
+			[]string{"fe80::1 address 09 [fe80::1 fe80::2 fe80::3 fe80::217:88ff:fe00:9]"}},
 		{"a proxy that sends from an address made of another MAC",
 			[]discovery.Fact{leased(1, "192.168.2.11"), announced(9, "192.168.2.9"), announced(9, "fe80::217:88ff:fe00:1")},
 			"192.168.2.9 192.168.2.11 fe80::217:88ff:fe00:1",
@@ -128,7 +126,7 @@ func TestRegistry_JoinsAddressesByFacts(t *testing.T) {
 			[]string{"192.168.2.7 address 01 [192.168.2.7 192.168.2.8]"}},
 		{"a second address that it only replies for",
 			[]discovery.Fact{announced(1, "192.168.2.7"), replied(1, "192.168.2.8")}, "192.168.2.7 192.168.2.8",
-			[]string{"192.168.2.7 address 01 [192.168.2.7 192.168.2.8]"}},
+			[]string{"192.168.2.7 address 01 [192.168.2.7]", "192.168.2.8 address 00 [192.168.2.8]"}},
 		{"an address that it probes, and another one has",
 			[]discovery.Fact{announced(1, "192.168.2.7"), probed(2, "192.168.2.7"),
 				announced(2, "192.168.2.8")}, "192.168.2.7 192.168.2.8",
@@ -158,6 +156,7 @@ func TestRegistry_JoinsAddressesByFacts(t *testing.T) {
 			// The same if the traffic comes first and FlushPending last, as in a file.
 			lan = newTestLAN(100, false)
 			lan.cfg.AwaitNames = false
+			lan.hear(tt.facts)
 			lan.sendAll(tt.senders)
 			lan.learn(tt.facts...)
 			lan.FlushPending()
@@ -229,17 +228,19 @@ func TestRegistry_FollowsLateFacts(t *testing.T) {
 		lan.update(renameAfter)
 		lan.want(t, "kept", "tv ptr [192.168.2.7] 2/0")
 	})
-	t.Run("a proxy is recognized late", func(t *testing.T) {
+	t.Run("an extender is recognized late", func(t *testing.T) {
 		lan := newTestLAN(100, false)
-		lan.learn(announced(1, "192.168.2.1"), replied(1, "192.168.2.50"))
+		lan.learn(announced(1, "192.168.2.1"), announced(1, "192.168.2.50"))
 		lan.sendAll("192.168.2.1 192.168.2.50")
 		lan.update(lookupGrace)
 		lan.want(t, "taken for one device", "192.168.2.1 address [192.168.2.1 192.168.2.50] 2/0")
-		lan.learn(replied(1, "192.168.2.51"), replied(1, "192.168.2.52"), replied(1, "192.168.2.50"))
+		lan.learn(announced(1, "192.168.2.51"))
 		lan.sendAll("192.168.2.1 192.168.2.50 192.168.2.51")
 		lan.update(lookupGrace)
-		lan.want(t, "recognized", "192.168.2.1 address [192.168.2.1] 3/0", "192.168.2.50 address [192.168.2.50] 1/0",
-			"192.168.2.51 address [192.168.2.51] 1/0")
+		lan.sendAll("192.168.2.1 192.168.2.50 192.168.2.51")
+		lan.update(lookupGrace)
+		lan.want(t, "recognized", "192.168.2.1 address [192.168.2.1] 5/0", "192.168.2.50 address [192.168.2.50] 1/0",
+			"192.168.2.51 address [192.168.2.51] 2/0")
 	})
 	t.Run("a device comes back with another MAC", func(t *testing.T) {
 		lan := newTestLAN(100, false)
@@ -248,11 +249,11 @@ func TestRegistry_FollowsLateFacts(t *testing.T) {
 		lan.learn(macName(2, "phone"), leased(2, "192.168.2.8"))
 		lan.sendAll("192.168.2.8")
 		lan.want(t, "both are here", "phone dhcp [192.168.2.7] 1/0", "phone-192.168.2.8 dhcp [192.168.2.8] 1/0")
-		lan.update(takeOverAfter)
+		lan.update(asleepAfter)
 		lan.learn(macName(3, "phone"), leased(3, "192.168.2.9"))
 		lan.sendAll("192.168.2.9")
-		lan.want(t, "the first has long been silent", "phone dhcp [192.168.2.9] 2/0",
-			"phone-192.168.2.8 dhcp [192.168.2.8] 1/0")
+		lan.want(t, "the first is silent, but comes back", "phone dhcp [192.168.2.7] 1/0",
+			"phone-192.168.2.8 dhcp [192.168.2.8] 1/0", "phone-192.168.2.9 dhcp [192.168.2.9] 1/0")
 	})
 	t.Run("domains are left out where names stay unique", func(t *testing.T) {
 		lan := newTestLAN(100, true)
@@ -261,6 +262,7 @@ func TestRegistry_FollowsLateFacts(t *testing.T) {
 			{"192.168.2.9", "nas.example"}}
 		lan.learn(announced(1, "192.168.2.7"), announced(2, "192.168.2.8"), announced(3, "192.168.2.9"), macName(3, "nas"))
 		lan.sendAll("192.168.2.7 192.168.2.8 192.168.2.9")
+		lan.update(lookupGrace)
 		lan.want(t, "shown", "nas.example ptr [192.168.2.9] 1/0", "roku ptr [192.168.2.7] 1/0",
 			"roku.lan ptr [192.168.2.8] 1/0")
 	})

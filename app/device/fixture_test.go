@@ -47,6 +47,7 @@ type testLAN struct {
 	table *traffic.Table
 	namer *fakeNamer
 	now   time.Time
+	macs  map[netip.Addr]mac.Addr // of what announced an address last: it sends as that
 }
 
 var start = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
@@ -55,13 +56,14 @@ func newTestLAN(limit int, withNames bool) *testLAN {
 	local := traffic.NewPrefixes([]netip.Prefix{
 		netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("2001:db8::/64"),
 	})
-	lan := &testLAN{table: traffic.NewTable(local, limit), now: start}
-	cfg := Config{Tables: []*traffic.Table{lan.table}, Limit: limit, AwaitNames: true, Start: start}
+	lan := &testLAN{table: traffic.NewTable(local, limit), now: start, macs: map[netip.Addr]mac.Addr{}}
+	cfg := Config{Tables: []*traffic.Table{lan.table}, Limit: limit, AwaitNames: true, Start: start.Add(-time.Minute)}
 	if withNames {
 		lan.namer = &fakeNamer{}
 		cfg.Names = lan.namer
 	}
 	lan.Registry = NewRegistry(cfg)
+	lan.lastUpdate = start
 	return lan
 }
 
@@ -80,12 +82,14 @@ func key(a netip.Addr) (traffic.Family, traffic.Addr) {
 func (lan *testLAN) send(host string, bytes int) {
 	f, src := key(netip.MustParseAddr(host))
 	dst := internet[f]
+	hw := lan.macs[netip.MustParseAddr(host)]
 	if bytes < 0 {
-		src, dst, bytes = dst, src, -bytes
+		src, dst, bytes, hw = dst, src, -bytes, mac.Addr{}
 	}
 	lan.table.Begin()
 	defer lan.table.End()
-	lan.table.Count(f, src, dst, uint64(bytes), uint64(14+bytes), 1, 0)
+	from := binary.BigEndian.Uint64(append([]byte{0, 0}, hw[:]...))
+	lan.table.Count(f, src, dst, uint64(bytes), uint64(14+bytes), 1, from)
 }
 
 // sendAll has each of the addresses, which spaces separate, send one byte, and updates.
@@ -103,7 +107,28 @@ func (lan *testLAN) update(after time.Duration) {
 }
 
 // learn learns facts at the present time.
-func (lan *testLAN) learn(facts ...discovery.Fact) { lan.Learn(lan.now, facts) }
+func (lan *testLAN) hear(facts []discovery.Fact) {
+	for _, f := range facts {
+		if f.Kind == discovery.Announced {
+			lan.macs[f.Addr] = f.MAC
+		}
+	}
+}
+
+func (lan *testLAN) learn(facts ...discovery.Fact) {
+	lan.hear(facts)
+	var all []discovery.Fact
+	for _, f := range facts {
+		switch {
+		case f.Kind == discovery.Leased && !f.Server.IsValid(): // the client has asked for it
+			request := f
+			request.Kind = discovery.Requested
+			all = append(all, request)
+		}
+		all = append(all, f)
+	}
+	lan.Learn(lan.now, all)
+}
 
 // want compares the devices, each as "name source addresses sent/received".
 func (lan *testLAN) want(t *testing.T, when string, want ...string) {

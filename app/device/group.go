@@ -4,23 +4,26 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"gonetmon/app/mac"
 )
 
-// maxNamesakes is how many hosts without a known MAC are one device because they share a name.
-const maxNamesakes = 256
-
-// A group is the hosts that are one device: those of a station, those that share a name, or those that the hosts file joins.
+// A group is the hosts that are one device: those of a station, those that share a name, or those that the hosts file joins; or
+// what is behind a station that speaks for others, and is no device that is known.
 type group struct {
 	hosts    []*host    // counted ones, sorted by address
 	stations []*station // whose hosts these are; several only because of the hosts file
+	behind   *station   // that sends for these hosts; nil: they are a device
 	fileName string     // in the hosts file; "" if none
 	name     string     // by which it is shown, with its domain
 	source   string     // of name
+	weak     bool       // the name gives way to any other
 	series   *series    // under which it is shown; nil: not yet
 	pending  *counters  // of hosts that left before the group was shown; nil: nothing
 	waits    bool       // in Registry.waiting
 	since    time.Time  // when it began to wait
 	renameAt time.Time  // when its other name has held for long enough; zero: there is none
+	renameTo string     // that name
 }
 
 // regroup moves a host to the group that it belongs to now. If the hosts file names that group, the other hosts of the
@@ -42,50 +45,97 @@ func (r *Registry) regroup(h *host) {
 
 // groupFor returns the group that a host belongs to.
 func (r *Registry) groupFor(h *host) *group {
-	own := h.group
 	if name := r.nameInFile(h); name != "" {
-		g := r.byFileName[name]
-		if g == nil {
-			if g = own; g == nil || g.fileName != "" || len(g.hosts) > 1 && (h.station == nil || h.station.group != g) {
-				g = &group{}
-			}
-			g.fileName = name
-			r.byFileName[name] = g
-		}
-		if s := h.station; s != nil && !s.proxy && (s.group == nil || s.group.fileName == "" && s.group != g) {
-			r.attach(g, s)
-		}
+		return r.fileGroup(h, name)
+	}
+	if h.station != nil {
+		return r.stationGroup(h)
+	}
+	if g := r.namesake(h); g != nil {
 		return g
 	}
-	loose := own != nil && own.fileName == "" && len(own.stations) == 0
-	if s := h.station; s != nil {
-		switch {
-		case s.group == nil:
-			if !loose {
-				own = &group{}
-			}
-			r.attach(own, s)
-		case loose && own.series != nil && s.group.series == nil && s.group.fileName == "":
-			for len(s.group.hosts) > 0 { // the group that is shown already stays
-				r.move(s.group.hosts[0], own)
-			}
-			r.attach(own, s)
-		}
-		return s.group
+	if g := r.groupBehind(h); g != nil {
+		return g
 	}
-	for _, name := range []string{h.ptr, h.mdns.name} {
-		g := r.groupNamed(name)
-		if g == nil || g != own && len(g.hosts) >= maxNamesakes {
-			continue
-		}
-		if !slices.ContainsFunc(g.stations, func(s *station) bool { return s.proxy }) {
-			return g
-		}
-	}
-	if loose && len(own.hosts) == 1 {
-		return own
+	if h.group.isLoose() && len(h.group.hosts) == 1 {
+		return h.group
 	}
 	return &group{}
+}
+
+// isLoose reports whether nothing but a name or an address holds a group together. A nil group is not loose.
+func (g *group) isLoose() bool {
+	return g != nil && g.fileName == "" && len(g.stations) == 0 && g.behind == nil
+}
+
+// fileGroup returns the group of a host that has a name in the hosts file.
+func (r *Registry) fileGroup(h *host, name string) *group {
+	g := r.byFileName[name]
+	if g == nil {
+		g = h.group
+		if g == nil || g.fileName != "" || g.behind != nil || len(g.hosts) > 1 && (h.station == nil || h.station.group != g) {
+			g = &group{}
+		}
+		g.fileName = name
+		r.byFileName[name] = g
+	}
+	if s := h.station; s != nil && (s.group == nil || s.group.fileName == "" && s.group != g) {
+		r.attach(g, s)
+	}
+	return g
+}
+
+// stationGroup returns the group of a host that a station has.
+func (r *Registry) stationGroup(h *host) *group {
+	s, own := h.station, h.group
+	loose := own.isLoose() && len(own.hosts) == 1
+	switch {
+	case s.group == nil:
+		if !loose {
+			own = &group{}
+		}
+		r.attach(own, s)
+	case loose && own.series != nil && s.group.series == nil && s.group.fileName == "":
+		for len(s.group.hosts) > 0 { // the group that is shown already stays
+			r.move(s.group.hosts[0], own)
+		}
+		r.attach(own, s)
+	}
+	return s.group
+}
+
+// groupBehind returns the group of what is behind the station that sends as an IPv6 address and has it not; nil if there is no
+// such station. Such addresses change from day to day.
+func (r *Registry) groupBehind(h *host) *group {
+	s := r.stations[h.sender.mac]
+	if s == nil || h.addr.Is4() || !s.several {
+		return nil
+	}
+	if s.behind == nil {
+		s.behind = &group{behind: s}
+	}
+	return s.behind
+}
+
+// detach leaves the group of a station to the address by which it is shown, if the station has that address no more.
+func (r *Registry) detach(s *station) {
+	g := s.group
+	if g == nil || g.series == nil || g.fileName != "" {
+		return
+	}
+	i := slices.IndexFunc(g.hosts, func(h *host) bool {
+		return h.apart && h.sender.mac == s.mac && (g.name == h.addr.String() || g.name == h.ptr || h.isCalled(g.name))
+	})
+	if i < 0 {
+		return
+	}
+	shown := g.hosts[i]
+	s.group, g.stations = nil, remove(g.stations, s)
+	for _, h := range slices.Clone(g.hosts) {
+		if h != shown {
+			r.regroup(h)
+		}
+	}
 }
 
 // attach makes g the group of a station.
@@ -96,7 +146,9 @@ func (r *Registry) attach(g *group, s *station) {
 	}
 	s.group = g
 	g.stations = append(g.stations, s)
-	r.indexName(g, s.dhcp.name)
+	if g.series != nil && g.series.mac == (mac.Addr{}) {
+		g.series.mac = s.mac
+	}
 }
 
 // move moves a host to a group.
@@ -112,13 +164,14 @@ func (r *Registry) move(h *host, g *group) {
 	if old != nil && len(old.hosts) == 0 {
 		r.hostless(old, g)
 	}
-	r.indexName(g, h.ptr)
-	r.indexName(g, h.mdns.name)
 	r.maybeRename(g)
 	if old != nil && len(old.hosts) > 0 {
 		r.maybeRename(old)
 	}
-	g.applyPending()
+	if g.series != nil && !h.doubted {
+		h.movePending()
+	}
+	g.flush()
 	if h.pending != nil || h.ptr != "" {
 		r.wait(g)
 	}
@@ -126,21 +179,25 @@ func (r *Registry) move(h *host, g *group) {
 
 // insert adds a host that is in no group.
 func (g *group) insert(h *host) {
-	i, _ := slices.BinarySearchFunc(g.hosts, h.addr, func(o *host, addr netip.Addr) int { return o.addr.Compare(addr) })
+	i, _ := slices.BinarySearchFunc(g.hosts, h.addr, compareHost)
 	g.hosts = slices.Insert(g.hosts, i, h)
 	h.group = g
 }
 
 // remove leaves a host without a group.
 func (g *group) remove(h *host) {
-	g.hosts = remove(g.hosts, h)
+	if i, ok := slices.BinarySearchFunc(g.hosts, h.addr, compareHost); ok {
+		g.hosts = slices.Delete(g.hosts, i, i+1)
+	}
 	h.group = nil
 }
+
+func compareHost(h *host, addr netip.Addr) int { return h.addr.Compare(addr) }
 
 // hostless handles a group that has lost its last host, to another group or because the host expired. A group with a MAC or
 // a name in the hosts file keeps its series, for when it has an address again.
 func (r *Registry) hostless(g, to *group) {
-	bare := g.fileName == "" && len(g.stations) == 0
+	bare := g.fileName == "" && len(g.stations) == 0 && g.behind == nil
 	switch {
 	case bare && g.series != nil:
 		r.retire(g.series)
@@ -158,64 +215,23 @@ func (r *Registry) hostless(g, to *group) {
 // absorb gives g what is pending in another group.
 func (r *Registry) absorb(g, from *group) {
 	g.pending, from.pending = merged(g.pending, from.pending), nil
-	g.applyPending()
+	g.flush()
 	if g.pending != nil {
 		r.wait(g)
 	}
 }
 
-// indexName records that a group has a name, so that hosts of that name whose MAC is not known find it. The first of two groups
-// keeps the name, unless only the second has a MAC.
-func (r *Registry) indexName(g *group, name string) {
-	key := r.stripDomain(name)
-	if key == "" {
-		return
-	}
-	first := r.groupNamed(name)
-	switch {
-	case first == g:
-	case first == nil:
-		if len(r.byName) >= 4*r.cfg.Limit {
-			r.pruneNames()
-		}
-		r.byName[key] = g
-	case len(g.stations) > 0 && len(first.stations) == 0 && first.fileName == "":
-		r.byName[key] = g
-		for _, h := range slices.Clone(first.hosts) {
-			r.regroup(h)
+// kind returns what kind of a device a group is; "" if that is not known.
+func (g *group) kind() string {
+	for _, s := range g.stations {
+		if s.kind != "" {
+			return s.kind
 		}
 	}
-}
-
-// groupNamed returns the group that has a name; nil if none.
-func (r *Registry) groupNamed(name string) *group {
-	key := r.stripDomain(name)
-	if key == "" {
-		return nil
-	}
-	g := r.byName[key]
-	if g != nil && !r.hasName(g, key) {
-		delete(r.byName, key)
-		return nil
-	}
-	return g
-}
-
-// pruneNames removes the names that are out of date. That leaves at most three for each host of the limit: two of the host and
-// one of its station.
-func (r *Registry) pruneNames() {
-	for key, g := range r.byName {
-		if !r.hasName(g, key) {
-			delete(r.byName, key)
+	for _, h := range g.hosts {
+		if h.kind != "" {
+			return h.kind
 		}
 	}
-}
-
-// hasName reports whether a group has a name, which is given without its domain.
-func (r *Registry) hasName(g *group, key string) bool {
-	return slices.ContainsFunc(g.hosts, func(h *host) bool {
-		return h.group == g && (r.stripDomain(h.ptr) == key || r.stripDomain(h.mdns.name) == key)
-	}) || slices.ContainsFunc(g.stations, func(s *station) bool {
-		return s.group == g && len(g.hosts) > 0 && r.stripDomain(s.dhcp.name) == key
-	})
+	return ""
 }

@@ -8,48 +8,34 @@ import (
 	"gonetmon/app/mac"
 )
 
-const staleName = time.Hour // how long a name that is not repeated keeps another one out
-
 // A host is one address. A counted host belongs to a group. The others are neighbors that have not sent or received anything
 // yet.
 type host struct {
-	addr       netip.Addr
-	group      *group       // of a counted host, never nil
-	station    *station     // that has the address; nil: not known
-	tentative  *station     // that claims the address, but may be a proxy
-	leasedTo   *station     // that got the address from a DHCP server
-	leaseEnd   time.Time    // of that
-	confidence confidence   // in the claim of station or tentative
-	claimed    time.Time    // when that claim was last made
-	ptr        string       // name in the reverse DNS; "" if none
-	mdns       observedName // in multicast DNS
-	pending    *counters    // gained in its group while that is not shown; nil: nothing
-	wanted     time.Time    // when the namer was last told of it
-	last       time.Time    // when it last sent or received
-	slots      int          // how many it has in the tables
-	counted    bool
-	lookedUp   bool // its first lookup has ended, or there is none
-	sent       bool // it has sent, not only received
-	router     bool // its station advertises itself as a router from this address
-}
+	addr  netip.Addr
+	group *group // of a counted host, never nil
 
-// An observedName is a name that a device is called by on the LAN.
-type observedName struct {
-	name string
-	at   time.Time // when it was last observed
-	own  bool      // the device says so itself
-}
+	evidence           // of who has the address
+	station   *station // that has the address, by the evidence; nil: not known
+	why       reason   // for that
+	inStation int      // index in the hosts of station
+	inSent    int      // index in the list of its sender
+	apart     bool     // its sender sends as several addresses that nothing ties together
 
-// observe takes a name, unless another one was observed not long ago: if many names are claimed at once, the first stays. It
-// reports whether the name has changed.
-func (o *observedName) observe(name string, now time.Time) bool {
-	changed := o.name != name
-	better := o.name == "" || isUUID(o.name) && !isUUID(name)
-	if changed && !better && now.Sub(o.at) < staleName {
-		return false
-	}
-	o.name, o.at = name, now
-	return changed
+	ptr      string          // name in the reverse DNS; "" if none
+	ptrWeak  bool            // it gives way to any other name
+	stale    string          // name that the reverse DNS still has from the device that had the address before
+	said     [numSaid]spoken // names in messages of the LAN
+	kind     string          // of the device; "" if not known
+	keys     []string        // under which it is in Registry.byName
+	pending  *counters       // gained while its group is not shown or its owner is in doubt; nil: nothing
+	wanted   time.Time       // when the namer was last told of it
+	first    time.Time       // when it was first counted
+	last     time.Time       // when it last sent or received
+	slots    int             // how many it has in the tables
+	counted  bool
+	lookedUp bool // its first lookup has ended, or there is none
+	sent     bool // it has sent, not only received
+	doubted  bool // in Registry.doubts
 }
 
 func (r *Registry) newHost(addr netip.Addr) *host {
@@ -69,8 +55,7 @@ func (r *Registry) hostAt(addr netip.Addr) *host {
 		r.neighbors[0] = nil
 		r.neighbors = r.neighbors[1:]
 		if !oldest.counted && r.hosts[oldest.addr] == oldest {
-			r.unbind(oldest)
-			delete(r.hosts, oldest.addr)
+			r.removeHost(oldest)
 		}
 	}
 	h = r.newHost(addr)
@@ -93,14 +78,13 @@ func (r *Registry) count(addr netip.Addr) *host {
 	if h == nil {
 		h = r.newHost(addr)
 	}
-	h.counted, h.last = true, r.now
+	h.counted, h.first, h.last = true, r.now, r.now
 	r.counted++
-	if h.station == nil {
-		if hw, ok := embeddedMAC(addr); ok && r.stations[hw] != nil {
-			r.bind(h, r.stations[hw], claimProbed)
-		}
+	r.judge(h)
+	if h.group == nil {
+		r.regroup(h)
 	}
-	r.regroup(h)
+	r.gather(h)
 	return h
 }
 
@@ -109,13 +93,23 @@ func (r *Registry) uncount(h *host) {
 	g := h.group
 	h.movePending()
 	g.remove(h)
-	r.unbind(h)
-	delete(r.hosts, h.addr)
+	r.removeHost(h)
 	h.counted = false
 	r.counted--
 	if len(g.hosts) == 0 {
 		r.hostless(g, nil)
 	}
+}
+
+// removeHost removes a host from everything but its group.
+func (r *Registry) removeHost(h *host) {
+	r.dropNames(h)
+	r.dropSender(h)
+	if h.station != nil {
+		h.station.remove(h)
+		h.station = nil
+	}
+	delete(r.hosts, h.addr)
 }
 
 // embeddedMAC returns the MAC in an IPv6 interface identifier that was made of one (RFC 4291, appendix A).
@@ -131,18 +125,14 @@ func embeddedMAC(addr netip.Addr) (hw mac.Addr, ok bool) {
 	return hw, hw.IsStation()
 }
 
-// namesChanged follows a change of a host's names.
-func (r *Registry) namesChanged(h *host) {
-	if !h.counted {
-		if h.station != nil && h.station.group != nil {
-			r.maybeRename(h.station.group)
-		}
-		return
+// subnetOf returns the subnet that an address is likely to be in.
+func subnetOf(addr netip.Addr) netip.Prefix {
+	bits := 64
+	if addr.Is4() {
+		bits = 24
 	}
-	r.regroup(h)
-	r.indexName(h.group, h.ptr)
-	r.indexName(h.group, h.mdns.name)
-	r.maybeRename(h.group)
+	p, _ := addr.Prefix(bits) // both lengths are valid
+	return p
 }
 
 // remove removes x from a list and returns the list.

@@ -48,7 +48,7 @@ func (r *Registry) nameInFile(h *host) string {
 	if name := r.file.Addrs[h.addr]; name != "" || h.station == nil {
 		return name
 	}
-	if name := r.file.MACs[h.station.mac]; name != "" || h.station.proxy {
+	if name := r.file.MACs[h.station.mac]; name != "" {
 		return name
 	}
 	for _, o := range h.station.hosts {

@@ -60,7 +60,10 @@ type Registry struct {
 	stations   map[mac.Addr]*station
 	evictable  []*station        // all stations, oldest first
 	byFileName map[string]*group // by name in the hosts file
-	byName     map[string]*group // by any name of its hosts or stations; may be out of date
+	byName     nameIndex
+	wildcards  map[string]time.Time // names that the reverse DNS has for every address, without their domains, and when it last said so
+	servers    map[netip.Addr]bool  // DHCP servers that have answered requests
+	doubts     []*host              // that two MACs send as
 	series     map[string]*series
 	waiting    []*group  // to be shown, oldest first
 	renaming   []*group  // to be renamed, oldest first
@@ -70,6 +73,7 @@ type Registry struct {
 	forgotten  traffic.Totals
 	lastUpdate time.Time
 	lastExpiry time.Time
+	lastReview time.Time
 	snapshot   *Snapshot // of the last Update; nil: not built yet
 }
 
@@ -81,7 +85,7 @@ func NewRegistry(cfg Config) *Registry {
 	return &Registry{
 		cfg: cfg, now: cfg.Start, lastUpdate: cfg.Start, lastExpiry: cfg.Start, file: &names.Hosts{},
 		hosts: map[netip.Addr]*host{}, stations: map[mac.Addr]*station{}, series: map[string]*series{},
-		byFileName: map[string]*group{}, byName: map[string]*group{}, slots: make([][]*host, len(cfg.Tables)),
+		byFileName: map[string]*group{}, byName: nameIndex{}, servers: map[netip.Addr]bool{}, wildcards: map[string]time.Time{}, slots: make([][]*host, len(cfg.Tables)),
 	}
 }
 
@@ -109,8 +113,16 @@ func (r *Registry) Update(now time.Time) {
 		r.cfg.Names.Drain(r.lookedUp)
 	}
 	for i, t := range r.cfg.Tables {
-		n, _ := t.Drain(func(slot int, addr netip.Addr, delta *traffic.Delta) { r.gain(i, slot, addr, &delta.Totals) })
+		n, transit := t.Drain(func(slot int, addr netip.Addr, delta *traffic.Delta) { r.gain(i, slot, addr, delta) })
 		r.network.Add(&n)
+		for _, f := range transit {
+			r.forward(f.MAC, f.Packets)
+		}
+	}
+	r.settleDoubts(false)
+	if r.now.Sub(r.lastReview) >= reviewEvery {
+		r.lastReview = r.now
+		r.review()
 	}
 	if r.cfg.AwaitNames {
 		r.show(false)
@@ -133,6 +145,7 @@ func (r *Registry) FlushPending() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.snapshot = nil
+	r.settleDoubts(true)
 	r.show(true)
 }
 
@@ -147,7 +160,7 @@ func (r *Registry) LastUpdate() time.Time {
 // expires because somebody sets the clock. Times that go back, as in files, stand still.
 func (r *Registry) setClock(now time.Time) {
 	if r.cfg.Start.IsZero() {
-		r.cfg.Start, r.now, r.lastUpdate, r.lastExpiry = now, now, now, now
+		r.cfg.Start, r.now, r.lastUpdate, r.lastExpiry, r.lastReview = now, now, now, now, now
 	}
 	if t := r.cfg.Start.Add(now.Sub(r.cfg.Start).Truncate(clockStep)); t.After(r.now) {
 		r.now = t
@@ -156,7 +169,8 @@ func (r *Registry) setClock(now time.Time) {
 }
 
 // gain adds what a host has gained to its device.
-func (r *Registry) gain(table, slot int, addr netip.Addr, gained *traffic.Totals) {
+func (r *Registry) gain(table, slot int, addr netip.Addr, delta *traffic.Delta) {
+	gained := &delta.Totals
 	var h *host
 	if slots := r.slots[table]; slot < len(slots) {
 		h = slots[slot]
@@ -167,6 +181,9 @@ func (r *Registry) gain(table, slot int, addr netip.Addr, gained *traffic.Totals
 			return
 		}
 		r.setSlot(h, table, slot)
+	}
+	if delta.Senders[0] != (mac.Addr{}) {
+		r.sentBy(h, &delta.Senders)
 	}
 	h.last = r.now
 	h.sent = h.sent || gained.Sent().Packets > 0
@@ -181,6 +198,10 @@ func (r *Registry) gain(table, slot int, addr netip.Addr, gained *traffic.Totals
 	if h.group.series == nil {
 		r.addPending(h, gained)
 		r.wait(h.group)
+		return
+	}
+	if h.doubted {
+		r.addPending(h, gained)
 		return
 	}
 	r.add(h.group.series, gained)
@@ -201,7 +222,7 @@ func (r *Registry) setSlot(h *host, table, slot int) {
 func (r *Registry) lookedUp(addr netip.Addr, name string) {
 	h := r.hosts[addr]
 	if h == nil || !h.counted {
-		if name == "" || !r.uses(names.SourcePTR) {
+		if name == "" || !r.uses(names.SourcePTR) || names.IsFromAddress(name, addr) || r.isWildcard(firstLabel(name)) {
 			return
 		}
 		if h = r.count(addr); h == nil { // a host that has not been seen yet is shown with counters of 0
@@ -209,11 +230,11 @@ func (r *Registry) lookedUp(addr netip.Addr, name string) {
 		}
 	}
 	h.lookedUp = true
-	if name != "" && name != h.ptr && r.uses(names.SourcePTR) {
-		h.ptr = name
-		r.namesChanged(h)
+	if name != "" && name != h.stale && !names.IsPlaceholder(name) && r.uses(names.SourcePTR) {
+		h.stale = ""
+		r.setPTR(h, name)
 	}
-	if h.ptr != "" {
+	if h.ptr != "" && h.counted { // it may have turned out to be a wildcard
 		r.wait(h.group)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"gonetmon/app/mac"
 	"gonetmon/app/traffic"
 )
 
@@ -16,9 +17,10 @@ const (
 type series struct {
 	counters
 	name            string
-	group           *group  // nil: none has the name any more
-	source          string  // of the name, when a group last had it
-	in, out         float64 // bytes gained in this Update
+	group           *group   // nil: none has the name any more
+	mac             mac.Addr // of the first group that had one
+	source          string   // of the name, when a group last had it
+	in, out         float64  // bytes gained in this Update
 	inRate, outRate float64
 	queued          bool // in Registry.retired
 }
@@ -73,9 +75,16 @@ func (g *group) applyPending() {
 		return
 	}
 	for _, h := range g.hosts {
-		h.movePending()
+		if !h.doubted {
+			h.movePending()
+		}
 	}
-	if g.pending != nil {
+	g.flush()
+}
+
+// flush adds what is pending for a group as a whole to its series, if it is shown.
+func (g *group) flush() {
+	if g.series != nil && g.pending != nil {
 		g.series.add(g.pending)
 		g.pending = nil
 	}
@@ -111,13 +120,19 @@ func (r *Registry) assign(g *group, name string) bool {
 		s = &series{name: name}
 		r.series[name] = s
 	}
-	if o := s.group; o != nil && o != g { // which has been silent for long
+	if o := s.group; o != nil && o != g { // which has been silent for long, or had the name only meanwhile
 		o.series = nil
+		if o.mac() != s.mac {
+			r.wait(o)
+		}
 	}
 	if g.series != nil && g.series != s {
 		r.retire(g.series)
 	}
 	g.series, s.group = s, g
+	if s.mac == (mac.Addr{}) {
+		s.mac = g.mac()
+	}
 	g.applyPending()
 	return true
 }

@@ -74,6 +74,11 @@ func (r *Registry) newSnapshot() *Snapshot {
 			}
 		}
 	}
+	for _, h := range r.doubts {
+		if h.pending != nil && h.group != nil && !h.group.waits {
+			s.Waiting.Add(&h.pending.totals)
+		}
+	}
 	return s
 }
 
@@ -96,10 +101,8 @@ func (r *Registry) devices() []Device {
 				hosts = append(hosts, h.addr)
 			}
 			d.Hosts = slices.Clip(hosts[from:])
-			if len(g.stations) > 0 {
-				d.MAC = g.stations[0].mac
-				d.Vendor = mac.Vendor(d.MAC)
-			}
+			d.MAC, d.Kind = g.mac(), g.kind()
+			d.Vendor = mac.Vendor(d.MAC)
 		}
 		all = append(all, d)
 	}

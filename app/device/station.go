@@ -3,19 +3,33 @@ package device
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"gonetmon/app/mac"
 )
+
+// routerPackets is how many packets from addresses outside the LAN a MAC must have sent, of late, to be a router.
+const routerPackets = 20
 
 // A station is one MAC: a network interface, and the hosts that it has.
 type station struct {
 	mac        mac.Addr
 	group      *group // of its hosts; nil while none is counted
 	hosts      []*host
-	tentative  []*host      // that it claims, but may be a proxy for
-	dhcp       observedName // in DHCP
-	proxy      bool         // it answers for others: a router with proxy ARP, an extender or the like
-	proxySends bool         // a proxy that also sends as others
+	sends      []*host    // IPv4 hosts whose sender it is
+	sends6     []*host    // IPv6 hosts likewise
+	answers    netip.Addr // the IPv4 address that it first answered for
+	answersAll bool       // it answers for several
+	behind     *group     // IPv6 hosts that it sends for and that are no other device's; nil: none yet
+	leased     *host      // the IPv4 address that it was last given by DHCP
+	request    request
+	dhcp       spoken     // its name in DHCP
+	kind       string     // of the device; "" if not known
+	transit    uint64     // packets that it sent from addresses outside the LAN; halved now and then
+	relayed    []mac.Addr // MACs whose own messages came in its frames, at most relayedMACs
+	relayedAt  time.Time  // when there was one last
+	advertises bool       // itself as a router
+	several    bool       // it sends as several IPv4 addresses of other devices
 }
 
 // stationFor returns the station of a MAC, and creates it if needed; nil if there is no room.
@@ -33,7 +47,7 @@ func (r *Registry) stationFor(hw mac.Addr) *station {
 		r.evictable = r.evictable[1:]
 		switch {
 		case r.stations[oldest.mac] != oldest: // removed already
-		case oldest.group != nil:
+		case oldest.group != nil || oldest.behind != nil || len(oldest.sends)+len(oldest.sends6) > 0:
 			r.evictable = append(r.evictable, oldest)
 		default:
 			r.removeStation(oldest)
@@ -48,69 +62,121 @@ func (r *Registry) stationFor(hw mac.Addr) *station {
 func (r *Registry) removeStation(s *station) {
 	for len(s.hosts) > 0 {
 		h := s.hosts[len(s.hosts)-1]
-		r.unbind(h)
-		r.regroup(h)
+		s.remove(h)
+		h.station, h.why = nil, noReason
+		if h.claim.mac == s.mac {
+			h.claim = claim{}
+		}
+		if h.lease.mac == s.mac {
+			h.lease = lease{}
+		}
 	}
-	s.clearTentative()
 	delete(r.stations, s.mac)
 }
 
-// bind gives a host to a station.
-func (r *Registry) bind(h *host, s *station, how confidence) {
-	if h.station != nil && h.counted {
-		h.movePending()
-	}
-	r.unbind(h)
-	h.station, h.confidence, h.claimed = s, how, r.now
+func (s *station) add(h *host) {
+	h.inStation = len(s.hosts)
 	s.hosts = append(s.hosts, h)
-	r.regroup(h)
 }
 
-// unbind takes a host from its station. The caller has to regroup it.
-func (r *Registry) unbind(h *host) {
-	if s := h.station; s != nil {
-		s.hosts = remove(s.hosts, h)
-	}
-	if s := h.tentative; s != nil {
-		s.tentative = remove(s.tentative, h)
-	}
-	h.station, h.tentative, h.router = nil, nil, false
+func (s *station) remove(h *host) {
+	last := s.hosts[len(s.hosts)-1]
+	s.hosts[h.inStation], last.inStation = last, h.inStation
+	s.hosts = s.hosts[:len(s.hosts)-1]
 }
 
-// resolveTentative decides which station a host has that is about to be shown.
-func (r *Registry) resolveTentative(h *host) {
-	if h.station != nil {
+// sent returns the hosts of the family of h whose sender the station is.
+func (s *station) sent(h *host) *[]*host {
+	if h.addr.Is4() {
+		return &s.sends
+	}
+	return &s.sends6
+}
+
+// addSent makes the station the sender of a host.
+func (s *station) addSent(h *host) {
+	list := s.sent(h)
+	h.inSent = len(*list)
+	*list = append(*list, h)
+}
+
+func (s *station) removeSent(h *host) {
+	list := s.sent(h)
+	last := (*list)[len(*list)-1]
+	(*list)[h.inSent], last.inSent = last, h.inSent
+	*list = (*list)[:len(*list)-1]
+}
+
+// forward counts packets that a MAC has sent from addresses outside the LAN.
+func (r *Registry) forward(hw mac.Addr, packets uint64) {
+	if !hw.IsStation() {
 		return
 	}
-	if s := h.tentative; s != nil {
-		if s.namesDiffer(h) {
-			r.markProxy(s)
-			return
-		}
-		r.bind(h, s, h.confidence)
+	s := r.stationFor(hw)
+	if s == nil {
 		return
 	}
-	if hw, ok := embeddedMAC(h.addr); ok {
-		if s := r.stationFor(hw); s != nil {
-			r.bind(h, s, claimProbed)
+	was := r.isRouter(hw)
+	s.transit += packets
+	if !was && r.isRouter(hw) {
+		r.judgeAll(s)
+	}
+}
+
+// relayedMACs is how many other MACs a station must have passed messages on for, to be a bridge.
+const relayedMACs = 2
+
+// relay takes that a message of a station came in a frame of another one, as from a Wi-Fi extender.
+func (r *Registry) relay(by, of mac.Addr) {
+	if !by.IsStation() || by == of {
+		return
+	}
+	s := r.stationFor(by)
+	if s == nil {
+		return
+	}
+	was := r.relays(s)
+	if s.relayedAt = r.now; len(s.relayed) < relayedMACs && !slices.Contains(s.relayed, of) {
+		s.relayed = append(s.relayed, of)
+	}
+	if !was && r.relays(s) {
+		r.judgeSending(s)
+	}
+}
+
+// relays reports whether messages of several other stations come in the frames of a station.
+func (r *Registry) relays(s *station) bool {
+	return len(s.relayed) == relayedMACs && r.now.Sub(s.relayedAt) < distrustFor
+}
+
+// isRouter reports whether a MAC keeps sending packets from addresses outside the LAN, or advertises itself as a router. What it sends as an address of the LAN
+// does not say that it has the address.
+func (r *Registry) isRouter(hw mac.Addr) bool {
+	s := r.stations[hw]
+	return s != nil && (s.transit >= routerPackets || s.advertises)
+}
+
+// speaksForOthers reports whether a MAC sends as addresses that are not its own.
+func (r *Registry) speaksForOthers(hw mac.Addr) bool {
+	s := r.stations[hw]
+	return s != nil && s.several || r.isRouter(hw)
+}
+
+// isPast reports whether a MAC has not sent as an address for so long that this says nothing any more.
+func (r *Registry) isPast(h *host) bool { return r.now.Sub(h.sender.last) >= pastAfter }
+
+// review ends the judgements that nothing supports any more. It is called once in reviewEvery.
+func (r *Registry) review() {
+	for _, s := range r.stations {
+		was := r.isRouter(s.mac)
+		s.transit -= s.transit / 16
+		if was != r.isRouter(s.mac) {
+			r.judgeAll(s)
+		}
+		if s.several {
+			r.judgeSending(s)
 		}
 	}
 }
 
-// namesDiffer reports whether a host has another name than the hosts of the station, from the same source.
-func (s *station) namesDiffer(h *host) bool {
-	return slices.ContainsFunc(s.hosts, func(o *host) bool {
-		return h.ptr != "" && o.ptr != "" && !sameName(h.ptr, o.ptr) ||
-			h.mdns.own && o.mdns.own && h.mdns.name != "" && o.mdns.name != "" && !sameName(h.mdns.name, o.mdns.name)
-	})
-}
-
-// subnetOf returns the subnet that an address is likely to be in.
-func subnetOf(addr netip.Addr) netip.Prefix {
-	bits := 64
-	if addr.Is4() {
-		bits = 24
-	}
-	p, _ := addr.Prefix(bits) // both lengths are valid
-	return p
-}
+const reviewEvery = 5 * time.Minute

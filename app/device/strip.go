@@ -12,18 +12,6 @@ func (r *Registry) SetStrip(domains []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cfg.Strip = slices.Clone(domains)
-	clear(r.byName)
-	for _, s := range r.stations {
-		if s.group != nil {
-			r.indexName(s.group, s.dhcp.name)
-		}
-	}
-	for _, h := range r.hosts {
-		if h.counted {
-			r.indexName(h.group, h.ptr)
-			r.indexName(h.group, h.mdns.name)
-		}
-	}
 	for _, name := range slices.Sorted(maps.Keys(r.series)) {
 		g := r.series[name].group
 		if g != nil && g.source != names.SourceAddress && name != r.stripDomain(g.name) {

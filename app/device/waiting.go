@@ -29,7 +29,7 @@ func (r *Registry) show(all bool) {
 	for _, g := range slices.Clone(r.waiting) {
 		if g.series == nil && (all || r.isReady(g)) {
 			for _, h := range slices.Clone(g.hosts) {
-				r.resolveTentative(h)
+				r.embed(h)
 			}
 		}
 	}
@@ -70,15 +70,35 @@ func (r *Registry) isReady(g *group) bool {
 	if !real {
 		return false
 	}
-	if age >= lookupGrace {
+	_, source := r.chooseName(g)
+	switch {
+	case source == names.SourceFile || source == names.SourcePTR && !r.mayBeWildcard(g):
 		return true
-	}
-	switch _, source := r.chooseName(g); {
-	case source == names.SourceFile || source == names.SourcePTR:
+	case age >= lookupGrace:
 		return true
-	case looking && r.uses(names.SourcePTR):
-		return false
 	default:
-		return source != names.SourceAddress || age >= noNameGrace
+		return source != names.SourcePTR && !(looking && r.uses(names.SourcePTR)) && (source != names.SourceAddress || age >= noNameGrace)
+	}
+}
+
+// mayBeWildcard reports whether the name that the reverse DNS has for a group may turn out to be that of every address: another
+// device has it, too, or nothing else is known yet.
+func (r *Registry) mayBeWildcard(g *group) bool {
+	return r.now.Sub(r.cfg.Start) < time.Minute || slices.ContainsFunc(g.hosts, func(h *host) bool {
+		return len(h.keys) > 0 && len(r.byName[h.keys[0]]) > 1
+	})
+}
+
+// embed gives an IPv6 host of which nothing was heard to the MAC that its address was made of.
+func (r *Registry) embed(h *host) {
+	if h.station != nil || h.evidence != (evidence{}) {
+		return
+	}
+	if hw, ok := embeddedMAC(h.addr); ok {
+		if s := r.stationFor(hw); s != nil {
+			h.station, h.why = s, byAddress
+			s.add(h)
+			r.regroup(h)
+		}
 	}
 }

@@ -29,9 +29,9 @@ func (d *Decoder) arp(m *message) {
 	toAll := m.dst == mac.Addr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 	switch op := binary.BigEndian.Uint16(b[6:]); {
 	case op == request && senderAddr.IsUnspecified(): // a probe (RFC 5227, 2.1.1)
-		d.emit(Fact{Kind: Probed, Protocol: ARP, MAC: sender, Addr: targetAddr})
+		d.emit(Fact{Kind: Probed, Protocol: ARP, MAC: sender, Via: m.src, Addr: targetAddr})
 	case op == request, op == reply && (gratuitous || toAll):
-		d.emit(Fact{Kind: Announced, Protocol: ARP, MAC: sender, Addr: senderAddr, Own: gratuitous})
+		d.emit(Fact{Kind: Announced, Protocol: ARP, MAC: sender, Via: m.src, Addr: senderAddr, Own: gratuitous})
 	case op == reply:
 		d.emit(Fact{Kind: Replied, Protocol: ARP, MAC: sender, Addr: senderAddr})
 		if target == m.dst { // the target has sent the request

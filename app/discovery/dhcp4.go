@@ -64,7 +64,11 @@ func (d *Decoder) dhcp4(m *message) {
 	clientAddr, yourAddr := netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
 	switch {
 	case b[0] == request:
-		d.request4(&o, client, clientAddr, transaction)
+		via := m.src
+		if relay := [4]byte(b[24:28]); relay != [4]byte{} {
+			via = mac.Addr{}
+		}
+		d.request4(&o, client, via, clientAddr, transaction)
 	case b[0] == reply && o.messageType == dhcpAck:
 		d.hostName(Fact{Kind: MACName, Protocol: DHCP, MAC: client}, o.hostName)
 		if yourAddr.IsUnspecified() { // the answer to an inform
@@ -76,8 +80,8 @@ func (d *Decoder) dhcp4(m *message) {
 	}
 }
 
-// request4 emits the facts of a client's message. addr is the client's address, if it has one.
-func (d *Decoder) request4(o *options4, client mac.Addr, addr netip.Addr, transaction uint32) {
+// request4 emits the facts of a client's message, which came in a frame of via. addr is the client's address, if it has one.
+func (d *Decoder) request4(o *options4, client, via mac.Addr, addr netip.Addr, transaction uint32) {
 	fact := Fact{Kind: Announced, Protocol: DHCP, MAC: client, Addr: addr}
 	switch o.messageType {
 	case dhcpDiscover:
@@ -87,7 +91,7 @@ func (d *Decoder) request4(o *options4, client mac.Addr, addr netip.Addr, transa
 		if o.requested.IsValid() {
 			asked = o.requested
 		}
-		d.emit(Fact{Kind: Requested, Protocol: DHCP, MAC: client, Addr: asked, Transaction: transaction})
+		d.emit(Fact{Kind: Requested, Protocol: DHCP, MAC: client, Via: via, Addr: asked, Transaction: transaction})
 	case dhcpInform:
 	case dhcpRelease:
 		fact.Kind = Released

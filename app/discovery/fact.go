@@ -60,6 +60,7 @@ type Fact struct {
 	Own bool
 
 	MAC         mac.Addr     // a station, or zero if there is none
+	Via         mac.Addr     // the source MAC of the frame, where MAC is written in the message and no router has passed it on
 	Addr        netip.Addr   // a unicast address without a zone, never IPv4-mapped
 	By          netip.Addr   // the sender of the message, likewise; the zero Addr if it has no such address
 	Name        string       // canonical (see the package names), without .local if it is of mDNS; of DeviceKind, words

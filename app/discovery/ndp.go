@@ -65,7 +65,7 @@ func (d *Decoder) ndpFacts(m *message, fixed, options []byte) bool {
 	}
 	switch fixed[0] {
 	case routerSolicitation:
-		d.emit(Fact{Kind: Announced, Protocol: NDP, MAC: source, Addr: m.from})
+		d.emit(Fact{Kind: Announced, Protocol: NDP, MAC: source, Via: m.src, Addr: m.from})
 		return true
 	case routerAdvertisement:
 		if !m.from.IsLinkLocalUnicast() {
@@ -85,7 +85,7 @@ func (d *Decoder) ndpFacts(m *message, fixed, options []byte) bool {
 	case fixed[0] == neighborSolicitation && m.from.IsUnspecified(): // duplicate address detection (RFC 4862, 5.4)
 		d.emit(Fact{Kind: Probed, Protocol: NDP, MAC: m.src, Addr: addr})
 	case fixed[0] == neighborSolicitation:
-		d.emit(Fact{Kind: Announced, Protocol: NDP, MAC: source, Addr: m.from})
+		d.emit(Fact{Kind: Announced, Protocol: NDP, MAC: source, Via: m.src, Addr: m.from})
 	case m.from == addr && !override: // a proxy can send as its target
 	case m.from == addr:
 		if target == (mac.Addr{}) {

@@ -3,6 +3,7 @@
 package mac
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 )
@@ -28,6 +29,17 @@ func (a Addr) String() string {
 
 // IsStation reports whether a can be the address of one interface: not zero, and not a group (IEEE 802, I/G bit).
 func (a Addr) IsStation() bool { return a != Addr{} && a[0]&1 == 0 }
+
+// IsRandom reports whether a device has made the address up, as phones do to be anonymous (IEEE 802, U/L bit).
+func (a Addr) IsRandom() bool { return a[0]&2 != 0 }
+
+// IsVirtualRouter reports whether the address is that of a virtual router, which several devices share (RFC 9568, 7.3).
+func (a Addr) IsVirtualRouter() bool {
+	return a[0] == 0 && a[1] == 0 && a[2] == 0x5e && a[3] == 0 && (a[4] == 1 || a[4] == 2)
+}
+
+// Less reports whether a is before b.
+func (a Addr) Less(b Addr) bool { return bytes.Compare(a[:], b[:]) < 0 }
 
 // Parse reads an address in the form aa:bb:cc:dd:ee:ff or AA-BB-CC-DD-EE-FF. It accepts any address, see IsStation.
 func Parse(s string) (Addr, error) {

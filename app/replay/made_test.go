@@ -26,6 +26,7 @@ type tape struct {
 	path string
 	out  *pcapgo.Writer
 	at   time.Time
+	macs map[string][6]byte // of each host that has announced itself or got a lease
 }
 
 func newTape(t *testing.T) *tape {
@@ -35,7 +36,7 @@ func newTape(t *testing.T) *tape {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = file.Close() })
-	p := &tape{t, file.Name(), pcapgo.NewWriter(file), time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)}
+	p := &tape{t, file.Name(), pcapgo.NewWriter(file), time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC), map[string][6]byte{}}
 	if err := p.out.WriteFileHeader(65535, layers.LinkTypeEthernet); err != nil {
 		t.Fatal(err)
 	}
@@ -63,17 +64,21 @@ func (p *tape) sends(hosts string) {
 	}
 }
 
-// data lets a host send n bytes of IP to the internet, behind tags if any are given.
+// data lets a host send n bytes of IP to the internet, behind tags if any are given. Its frames have a source MAC if that is known.
 func (p *tape) data(host string, n int, tags ...uint16) {
 	src, far, headers := netip.MustParseAddr(host), netip.MustParseAddr("198.51.100.7"), 28
 	if src.Is6() {
 		far, headers = netip.MustParseAddr("2620::808:808"), 48
 	}
-	p.add(testnet.UDP(src, far, n-headers, tags...))
+	frame := testnet.UDP(src, far, n-headers, tags...)
+	mac := p.macs[host]
+	copy(frame[6:12], mac[:])
+	p.add(frame)
 }
 
 // lease lets a client ask for an address under a name, and get it.
 func (p *tape) lease(mac [6]byte, addr, name string) {
+	p.macs[addr] = mac
 	p.add(testnet.DHCP{Type: testnet.Request, MAC: mac, Name: name, Asked: netip.MustParseAddr(addr)}.Frame(),
 		testnet.DHCP{Type: testnet.Ack, MAC: mac, Your: netip.MustParseAddr(addr), Life: time.Hour}.Frame())
 }
@@ -81,6 +86,7 @@ func (p *tape) lease(mac [6]byte, addr, name string) {
 // announce lets a station announce addresses by ARP.
 func (p *tape) announce(mac [6]byte, addrs ...string) {
 	for _, a := range addrs {
+		p.macs[a] = mac
 		p.add(testnet.ARPRequest(mac, netip.MustParseAddr(a), netip.MustParseAddr(a)))
 	}
 }
@@ -90,7 +96,7 @@ func (p *tape) announce(mac [6]byte, addrs ...string) {
 func TestRun_MadeCaptures(t *testing.T) {
 	mac := func(n byte) [6]byte { return [6]byte{0x00, 0x17, 0x88, 0, 0, n} }
 	ip := netip.MustParseAddr
-	const server = "192.168.2.1 address - [192.168.2.1] 0"
+	const server = "192.168.2.1 address 02:00:00:00:0d:0c [192.168.2.1] 0"
 	prefix := func(p *tape) {
 		p.data("2001:db8:5::7", 1000)
 		p.add(testnet.RouterAdvert(mac(1), ip("fe80::1"), testnet.SourceMAC(mac(1)),
@@ -151,7 +157,7 @@ func TestRun_MadeCaptures(t *testing.T) {
 				Options: [][]byte{testnet.IANA(ip("2001:db8:2::50"), time.Hour)},
 				Ends:    testnet.Ends{SrcMAC: mac(1), DstMAC: mac(5), Src: ip("fe80::1"), Dst: ip("fe80::5")}}.Frame())
 			p.sends("2001:db8:2::50 fe80::5")
-		}, nil, []string{"fe80::1 address - [fe80::1] 0", "printer.lan dhcp 05 [2001:db8:2::50 fe80::5] 200"}},
+		}, nil, []string{"fe80::1 address 01 [fe80::1] 0", "printer.lan dhcp 05 [2001:db8:2::50 fe80::5] 200"}},
 		{"a prefix that a router announces is local in the whole file", prefix, func(c *replay.Config) { c.Prefixes = nil },
 			[]string{"192.168.2.7 address - [192.168.2.7] 100", "2001:db8:5::7 address - [2001:db8:5::7] 1100",
 				"fe80::1 address 01 [fe80::1] 0"}},

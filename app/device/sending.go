@@ -1,0 +1,229 @@
+package device
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"gonetmon/app/mac"
+)
+
+// A device has one IPv4 address in a subnet, as a rule. A MAC that sends as several at a time is that of a device that speaks for
+// others, such as a Wi-Fi extender, unless something says that the addresses are one device's. An address that takes the place
+// of another one is the same device's.
+
+// setSender takes that a MAC sends as an address from now on.
+func (r *Registry) setSender(h *host, hw mac.Addr) {
+	last, next := h.sender, h.rival
+	r.dropSender(h)
+	s := r.stationFor(hw)
+	if s == nil {
+		return
+	}
+	if next.mac == hw {
+		h.sender, h.rival = next, last
+	}
+	h.sender.sees(hw, r.now)
+	h.apart = false
+	s.addSent(h)
+	if h.addr.Is4() {
+		if !s.several {
+			r.judgeSending(s)
+		} else { // one more does not change what the others are
+			h.apart = !r.isLeased(h) || h.lease.mac != hw
+		}
+	}
+	r.judge(h)
+	if h.doubted {
+		r.settle(h)
+	}
+	if was := r.stations[last.mac]; was != nil && was.several {
+		r.judgeSending(was)
+	}
+}
+
+// dropSender forgets which MAC sends as an address.
+func (r *Registry) dropSender(h *host) {
+	if s := r.stations[h.sender.mac]; s != nil {
+		s.removeSent(h)
+	}
+	h.sender = sender{}
+}
+
+// checkSender looks, when an address goes on sending, whether another address of its MAC began to send in between.
+func (r *Registry) checkSender(h *host) {
+	s := r.stations[h.sender.mac]
+	if s == nil || s.several || !h.addr.Is4() {
+		return
+	}
+	if r.isLeasedToOther(h) {
+		r.judgeSending(s)
+		return
+	}
+	for _, o := range s.sends {
+		if o != h && !o.sender.first.Before(h.sender.first) && !r.isPast(o) {
+			r.judgeSending(s)
+			return
+		}
+	}
+}
+
+// judgeSenderOf judges the sender of an address, after something was learned about the address.
+func (r *Registry) judgeSenderOf(h *host) {
+	if s := r.stations[h.sender.mac]; s != nil && h.addr.Is4() {
+		r.judgeSending(s)
+	}
+}
+
+// judgeSending judges which of the IPv4 addresses that a station sends as are its own.
+func (r *Registry) judgeSending(s *station) {
+	present := make([]*host, 0, len(s.sends))
+	several := false
+	for _, h := range s.sends {
+		several = several || h.apart && r.now.Sub(h.sender.last) < distrustFor
+		switch {
+		case r.isLeased(h) && h.lease.mac != s.mac:
+			several = several || r.isLeasedToOther(h) && r.now.Sub(h.sender.last) < distrustFor
+		case r.isPast(h):
+		case r.isReplaced(s, h):
+			h.apart = false
+		default:
+			present = append(present, h)
+		}
+	}
+	slices.SortStableFunc(present, func(a, b *host) int {
+		return cmp.Or(a.sender.first.Compare(b.sender.first), a.addr.Compare(b.addr))
+	})
+	several = several || r.relays(s)
+	for len(present) > 0 {
+		var same, rest []*host
+		for _, h := range present {
+			if subnetOf(h.addr) == subnetOf(present[0].addr) {
+				same = append(same, h)
+			} else {
+				rest = append(rest, h)
+			}
+		}
+		own := r.ownOf(s, same)
+		for i, h := range same {
+			h.apart = !own[i]
+			several = several || h.apart && !h.claim.mac.IsVirtualRouter()
+		}
+		present = rest
+	}
+	was := s.several
+	s.several = several
+	r.detach(s)
+	for _, h := range slices.Clone(s.sends) {
+		r.judge(h)
+	}
+	if was != several {
+		r.judgeAll(s)
+	}
+}
+
+// ownOf returns which of the addresses of a subnet that a station sends as at present are its own. They are sorted by when it began.
+func (r *Registry) ownOf(s *station, present []*host) []bool {
+	own := make([]bool, len(present))
+	switch first := r.firstAtOnce(present); {
+	case len(present) == 0:
+	case r.tied(present):
+		for i := range own {
+			own[i] = true
+		}
+	case first < 0: // each took the place of the one before
+		own[0] = !present[0].apart && r.mayBeFirst(s, present[0])
+		for i := 1; i < len(present); i++ {
+			own[i] = own[i-1] && (r.tookUp(s, present[i]) || len(present) == 2 && r.mayBePair(present))
+		}
+	case len(present) == 2 && r.mayBePair(present):
+		own[0], own[1] = true, true
+	default:
+		for i, h := range present {
+			own[i] = r.isLeased(h) && h.lease.mac == s.mac || s.dhcp.name != "" && slices.Contains(h.keys, firstLabel(s.dhcp.name))
+		}
+	}
+	return own
+}
+
+// firstAtOnce returns the index of the first address that began to send while one before it still did; -1 if there is none.
+func (r *Registry) firstAtOnce(present []*host) int {
+	var last time.Time
+	for i, h := range present {
+		if i > 0 && !last.Before(h.sender.first) {
+			return i
+		}
+		if h.sender.last.After(last) {
+			last = h.sender.last
+		}
+	}
+	return -1
+}
+
+// tookUp reports whether a station has probed, announced or asked for an address before it began to send as it. One with another
+// lease would have asked for it.
+func (r *Registry) tookUp(s *station, h *host) bool {
+	return h.took.mac == s.mac && h.sender.first.Sub(h.took.at) < asleepAfter &&
+		(r.mayBeFirst(s, h) || h.took.at.Before(s.leased.lease.since))
+}
+
+// mayBeFirst reports whether a station has no lease of another address in the subnet.
+func (r *Registry) mayBeFirst(s *station, h *host) bool {
+	l := s.leased
+	return l == nil || l == h || l.lease.mac != s.mac || !r.isLeased(l) || subnetOf(l.addr) != subnetOf(h.addr)
+}
+
+// isReplaced reports whether a station had an address before it got the lease of another one, and has not sent as it since.
+func (r *Registry) isReplaced(s *station, h *host) bool {
+	return !r.mayBeFirst(s, h) && h.took.mac == s.mac && h.sender.last.Before(s.leased.lease.since)
+}
+
+// isLeasedToOther reports whether the sender of an address sends as a client that has a lease, and does not send itself.
+func (r *Registry) isLeasedToOther(h *host) bool {
+	if !r.isLeased(h) || h.lease.mac == h.sender.mac || h.sender.last.Sub(h.lease.since) < time.Second || r.inConflict(h) {
+		return false
+	}
+	h.lease.via = h.sender.mac
+	return true
+}
+
+// mayBePair reports whether two addresses of a MAC may be one device, although nothing says so: nothing tells them apart either.
+// Neither has a name, and they began to send at about the same time.
+func (r *Registry) mayBePair(two []*host) bool {
+	a, b := two[0], two[1]
+	return subnetOf(a.addr) == subnetOf(b.addr) && b.sender.first.Sub(a.sender.last) < silentAfter &&
+		!r.hasIdentity(a) && !r.hasIdentity(b)
+}
+
+// hasIdentity reports whether a name or a lease tells what an address is.
+func (r *Registry) hasIdentity(h *host) bool {
+	return r.isLeased(h) || len(h.keys) > 0 || h.claim.announced && h.claim.mac != h.sender.mac &&
+		(h.claim.at.After(h.sender.first) || h.claim.mac.IsVirtualRouter())
+}
+
+// tied reports whether a name or a lease says that addresses are one device.
+func (r *Registry) tied(hosts []*host) bool {
+	if len(hosts) == 1 {
+		return true
+	}
+	for _, h := range hosts[1:] {
+		if !slices.ContainsFunc(h.keys, func(key string) bool { return slices.Contains(hosts[0].keys, key) && !r.isWildcard(key) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// sendsElsewhere reports whether a MAC sends as other IPv4 addresses, too.
+func (r *Registry) sendsElsewhere(hw mac.Addr, h *host) bool {
+	s := r.stations[hw]
+	return s != nil && slices.ContainsFunc(s.sends, func(o *host) bool { return o != h && !r.isPast(o) })
+}
+
+// sendsInSubnet reports whether a MAC sends as another IPv4 address of the subnet, and has not left it for this one.
+func (r *Registry) sendsInSubnet(hw mac.Addr, h *host) bool {
+	s := r.stations[hw]
+	return s != nil && slices.ContainsFunc(s.sends, func(o *host) bool {
+		return o != h && !r.isPast(o) && subnetOf(o.addr) == subnetOf(h.addr) && !(h.took.mac == hw && o.sender.last.Before(h.took.at))
+	})
+}

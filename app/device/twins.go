@@ -1,0 +1,36 @@
+package device
+
+import "slices"
+
+// A device with two network interfaces, such as a NAS, has two MACs of one vendor, and one name in multicast DNS: no other device may
+// have that name there (RFC 6762, 9).
+
+// twin returns another station of the device that a host is of; nil if there is none.
+func (r *Registry) twin(h *host) *station {
+	n, s := &h.said[saidMDNS], h.station
+	if !n.own || n.weak || s.mac.IsRandom() || s.several {
+		return nil
+	}
+	for _, o := range sortedHosts(r.byName[firstLabel(n.name)]) {
+		t, m := o.station, &o.said[saidMDNS]
+		if t != nil && t != s && t.group != s.group && m.own && m.name == n.name && [3]byte(t.mac[:3]) == [3]byte(s.mac[:3]) &&
+			r.now.Sub(m.at) < pastAfter && !t.several {
+			return t
+		}
+	}
+	return nil
+}
+
+// joinTwins makes two stations one device. The group that is shown stays, or else that of the first.
+func (r *Registry) joinTwins(a, b *station) {
+	if b.group != nil && (a.group == nil || a.group.series == nil) {
+		a, b = b, a
+	}
+	if a.group == nil || a.group.fileName != "" || b.group != nil && b.group.fileName != "" {
+		return // there is nothing to join, or the user decides
+	}
+	r.attach(a.group, b)
+	for _, h := range slices.Clone(b.hosts) {
+		r.regroup(h)
+	}
+}
