@@ -32,6 +32,7 @@ type nic struct {
 	ll           netip.Addr
 	stable       netip.Addr               // in the announced prefix
 	temp         netip.Addr               // likewise, new each day (RFC 8981); invalid: it has none
+	configured   int                      // the epoch in which it made or tested its addresses last
 	reached      map[netip.Addr]time.Time // by it, until they have to be asked for again
 }
 
@@ -203,13 +204,23 @@ func (n *nic) solicitRouter() {
 
 // configure makes addresses in the announced prefix.
 func (n *nic) configure(p netip.Prefix) {
-	if !n.up || n.v6 == noIPv6 || n.asleep || !n.ll.IsValid() || n.stable.IsValid() && p.Contains(n.stable) && n.v6 != eui64 {
+	if !n.up || n.v6 == noIPv6 || n.asleep || !n.ll.IsValid() {
 		return
 	}
-	if a := n.iid(p); n.v6 != eui64 || a != n.stable {
-		n.stable = n.detectDuplicate(a)
+	has := n.stable.IsValid() && p.Contains(n.stable)
+	if has && n.configured == n.epoch {
+		return
 	}
-	if n.privacy {
+	n.configured = n.epoch
+	if !has {
+		n.stable = n.iid(p)
+	}
+	n.detectDuplicate(n.stable) // with each connection
+	switch {
+	case !n.privacy:
+	case n.temp.IsValid() && p.Contains(n.temp):
+		n.detectDuplicate(n.temp)
+	default:
 		n.renewTemp()
 	}
 }

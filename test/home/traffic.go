@@ -39,6 +39,7 @@ func (n *nic) begin(x habit, until time.Time) {
 	if !ok {
 		return
 	}
+	n.query(remote)
 	epoch := n.epoch
 	var burst func()
 	burst = func() {
@@ -90,7 +91,7 @@ func (n *nic) transfer(local, remote netip.Addr, in, out int) {
 	h := n.home
 	r := h.router
 	p := h.owner[remote]
-	if p == nil || p.routed || n.routed { // by the router
+	if p == nil || p.routed { // by the router
 		if !r.isUp() {
 			return
 		}
@@ -101,10 +102,6 @@ func (n *nic) transfer(local, remote netip.Addr, in, out int) {
 		n.resolve(local, router)
 		r.resolve(router, local)
 		h.data(n.sender(), r.mac, local, remote, out)
-		if p != nil && p.routed {
-			h.data(r.mac, n.receiver(), remote, local, in)
-			return
-		}
 		h.data(r.mac, n.receiver(), remote, local, in)
 		return
 	}
@@ -117,6 +114,14 @@ func (n *nic) transfer(local, remote netip.Addr, in, out int) {
 	h.data(p.sender(), n.receiver(), remote, local, in)
 }
 
+// query asks the router's DNS for most addresses on the internet, by IPv4.
+func (n *nic) query(remote netip.Addr) {
+	h := n.home
+	if h.owner[remote] == nil && n.v4.IsValid() && h.router.has(n.v4) && h.chance(0.95) {
+		n.transfer(n.v4, h.router.v4, 80+h.IntN(200), 60+h.IntN(40))
+	}
+}
+
 // start has the device send what it sends all the time.
 func (n *nic) start() {
 	if n.beat == 0 {
@@ -124,12 +129,8 @@ func (n *nic) start() {
 	}
 	h := n.home
 	if local, remote, ok := n.connection(n.beatTo); ok {
+		n.query(remote)
 		n.transfer(local, remote, 100+h.IntN(400), 100+h.IntN(400))
-		if n.beatTo == "" && h.router.isUp() && h.chance(0.3) { // it asks the router's DNS
-			if n.v4.IsValid() && h.router.has(n.v4) {
-				n.transfer(n.v4, h.router.v4, 150, 70)
-			}
-		}
 	}
 	if n.ssdp && n.v4.IsValid() && h.chance(0.3) {
 		h.data(n.sender(), multicastMAC, n.v4, ssdpGroup, 300+h.IntN(100))

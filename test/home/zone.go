@@ -175,8 +175,8 @@ func (n *namer) ask(l *lookup) {
 	h := n.home
 	l.asking = true
 	delay := h.between(5*time.Millisecond, 200*time.Millisecond)
-	if h.chance(0.05) {
-		delay = h.between(time.Second, 8*time.Second)
+	if h.chance(0.02) || l.addr.Is6() && h.chance(0.1) {
+		delay = h.between(time.Second, 6*time.Second)
 	}
 	h.after(delay, func() {
 		if n.over {
