@@ -18,8 +18,8 @@ const (
 	maxLifetime = 100 * 365 * 24 * time.Hour // stands for infinity, too
 )
 
-// A Decoder finds the facts in control frames (see Protocol). It keeps nothing between frames but its counters. Decode must not be
-// called concurrently; Stats may be called at any time.
+// A Decoder finds the facts in control frames (see Protocol). It keeps nothing between frames but its counters. Decode must not
+// be called concurrently; Stats may be called at any time.
 //
 // packet.Packet finds the IP header, and decides what a control frame is, as it does for counting.
 type Decoder struct {
@@ -85,6 +85,9 @@ func (d *Decoder) emit(f Fact) {
 	validMAC, validAddr := f.MAC.IsStation(), isUnicast(f.Addr)
 	if !validMAC {
 		f.MAC = mac.Addr{}
+	}
+	if !f.Via.IsStation() {
+		f.Via = mac.Addr{}
 	}
 	if !isUnicast(f.By) {
 		f.By = netip.Addr{}

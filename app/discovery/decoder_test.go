@@ -94,6 +94,9 @@ func violation(f Fact) string {
 			return "a bad prefix"
 		}
 	}
+	if f.Via != (mac.Addr{}) && !f.Via.IsStation() {
+		return "by way of a group"
+	}
 	named := f.Kind == MACName || f.Kind == AddrName || f.Kind == NameGone || f.Kind == ServiceName
 	switch {
 	case named && (!clean || again != f.Name || f.Protocol == MDNS && strings.HasSuffix(f.Name, ".local")):
@@ -227,11 +230,11 @@ func TestDecoder_Links(t *testing.T) {
 	tag := func(tag ...byte) func([]byte) []byte {
 		return func(frame []byte) []byte { return append(append(slices.Clone(frame[:12]), tag...), frame[12:]...) }
 	}
-	announced := Fact{Kind: Announced, MAC: phone, Addr: phone4}
-	requested := Fact{Kind: Requested, MAC: laptop, Addr: laptop4, Transaction: xid4}
+	announced, asks := Fact{Kind: Announced, MAC: phone, Addr: phone4}, Fact{Kind: Announced, MAC: phone, Via: phone, Addr: phone4}
+	requested := Fact{Kind: Requested, MAC: laptop, Via: laptop, Addr: laptop4, Transaction: xid4}
 	named := Fact{Kind: AddrName, MAC: phone, Addr: phone4, By: phone4, Name: "phone", Own: true}
-	nobody := named // the link has no MAC
-	nobody.MAC = mac.Addr{}
+	nobody, bare := named, requested // the link has no MAC
+	nobody.MAC, bare.Via = mac.Addr{}, mac.Addr{}
 	arp := testnet.ARPRequest(phone, phone4, laptop4)
 	dhcp := testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4}.Frame()
 	mdns := testnet.MDNSResponse(phone, phone4, 120, true, testnet.Record{Name: "phone.local", Addr: phone4})
@@ -242,23 +245,23 @@ func TestDecoder_Links(t *testing.T) {
 		frame []byte
 		want  []Fact
 	}{
-		{"cooked arp", 113, cooked, arp, []Fact{announced}},
+		{"cooked arp", 113, cooked, arp, []Fact{asks}},
 		{"cooked dhcp", 113, cooked, dhcp, []Fact{requested}},
 		{"cooked mdns", 113, cooked, mdns, []Fact{announced, named}},
 		{"cooked tagged", 113, cooked, testnet.Tagged(mdns, 7), []Fact{announced, named}},
-		{"cooked 2 arp", 276, cooked2, arp, []Fact{announced}},
+		{"cooked 2 arp", 276, cooked2, arp, []Fact{asks}},
 		{"cooked 2 dhcp", 276, cooked2, dhcp, []Fact{requested}},
 		{"cooked 2 mdns", 276, cooked2, mdns, []Fact{announced, named}},
 		{"cooked 2 tagged", 276, cooked2, testnet.Tagged(mdns, 7), []Fact{announced, named}},
-		{"cooked 2 tagged arp", 276, cooked2, testnet.Tagged(arp, 7), []Fact{announced}},
-		{"raw dhcp", 101, raw, dhcp, []Fact{requested}},
+		{"cooked 2 tagged arp", 276, cooked2, testnet.Tagged(arp, 7), []Fact{asks}},
+		{"raw dhcp", 101, raw, dhcp, []Fact{bare}},
 		{"raw mdns", 12, raw, mdns, []Fact{nobody}},
 		{"loopback mdns", 0, null, mdns, []Fact{nobody}},
-		{"802.1ad", 1, tag(0x88, 0xa8, 0, 7), testnet.Tagged(arp, 8), []Fact{announced}},
-		{"9100", 1, tag(0x91, 0, 0, 7), arp, []Fact{announced}},
+		{"802.1ad", 1, tag(0x88, 0xa8, 0, 7), testnet.Tagged(arp, 8), []Fact{asks}},
+		{"9100", 1, tag(0x91, 0, 0, 7), arp, []Fact{asks}},
 		{"9100 and 802.1Q", 1, tag(0x91, 0, 0, 7), testnet.Tagged(mdns, 8), []Fact{announced, named}},
 		{"802.1Q and 9100", 1, tag(0x81, 0, 0, 7, 0x91, 0, 0, 8), dhcp, []Fact{requested}},
-		{"SNAP", 1, tag(0, 60, 0xaa, 0xaa, 3, 0, 0, 0), arp, []Fact{announced}},
+		{"SNAP", 1, tag(0, 60, 0xaa, 0xaa, 3, 0, 0, 0), arp, []Fact{asks}},
 		{"cooked SNAP", 113, func(f []byte) []byte {
 			b := cooked(f)
 			return append(append(b[:14:14], 0, 4, 0xaa, 0xaa, 3, 0, 0, 0), b[14:]...)
@@ -269,7 +272,7 @@ func TestDecoder_Links(t *testing.T) {
 		{"MPLS and IP", 1, func(f []byte) []byte {
 			return append(append(f[:12:12], 0x88, 0x47, 0, 0, 1, 64), f[14:]...)
 		}, mdns, []Fact{nobody}},
-		{"priority tag", 1, tag(0x81, 0, 0, 0), arp, []Fact{announced}},
+		{"priority tag", 1, tag(0x81, 0, 0, 0), arp, []Fact{asks}},
 		{"MPLS", 1, tag(0x88, 0x47, 0, 0), arp, nil},
 		{"another link", 105, raw, mdns, nil},
 	} {

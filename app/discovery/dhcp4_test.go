@@ -22,7 +22,7 @@ func TestDecoder_DHCP(t *testing.T) {
 		return testnet.Datagram(testnet.Ends{SrcMAC: laptop, DstMAC: testnet.Broadcast, Src: laptop4, Dst: ip("255.255.255.255")}, 68,
 			67, 64, b)
 	}
-	requested := Fact{Kind: Requested, MAC: laptop, Addr: laptop4, Transaction: xid4}
+	requested := Fact{Kind: Requested, MAC: laptop, Via: laptop, Addr: laptop4, Transaction: xid4}
 	announced := Fact{Kind: Announced, MAC: laptop, Addr: laptop4}
 	released := Fact{Kind: Released, MAC: laptop, Addr: laptop4}
 	leased := Fact{Kind: Leased, MAC: laptop, Addr: laptop4, Lifetime: time.Hour, Transaction: xid4}
@@ -44,7 +44,10 @@ func TestDecoder_DHCP(t *testing.T) {
 			want: []Fact{requested, announced}},
 		{name: "request through a relay", frame: testnet.DHCP{Type: testnet.Request, MAC: laptop, Asked: laptop4,
 			Ends: testnet.Ends{SrcMAC: router, DstMAC: phone, Src: ip("192.168.2.1"), Dst: phone4}}.Frame(),
-			want: []Fact{requested}},
+			want: []Fact{{Kind: Requested, MAC: laptop, Via: router, Addr: laptop4, Transaction: xid4}}},
+		{name: "request through a relay that says so",
+			frame: with(request, func(b []byte) { copy(b[24:], ip("192.168.2.1").AsSlice()) }),
+			want:  []Fact{{Kind: Requested, MAC: laptop, Addr: laptop4, Transaction: xid4}}},
 		{name: "inform", frame: testnet.DHCP{Type: testnet.Inform, MAC: laptop, Client: laptop4, Name: "laptop"}.Frame(),
 			want: []Fact{announced, macName("laptop")}},
 		{name: "release", frame: testnet.DHCP{Type: testnet.Release, MAC: laptop, Client: laptop4}.Frame(), want: []Fact{released}},

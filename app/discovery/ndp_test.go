@@ -16,6 +16,9 @@ func TestDecoder_NDP(t *testing.T) {
 	announced := func(mac mac.Addr, addr netip.Addr) Fact {
 		return Fact{Kind: Announced, MAC: mac, Addr: addr}
 	}
+	sent := func(via, mac mac.Addr, addr netip.Addr) Fact {
+		return Fact{Kind: Announced, MAC: mac, Via: via, Addr: addr}
+	}
 	unsolicited := Fact{Kind: Announced, MAC: phone, Addr: phone6, Own: true}
 	onLink := func(prefix string, life time.Duration) Fact {
 		return Fact{Kind: OnLinkPrefix, MAC: router, Prefix: netip.MustParsePrefix(prefix), Lifetime: life}
@@ -41,10 +44,10 @@ func TestDecoder_NDP(t *testing.T) {
 	}
 	whole := testnet.NeighborSolicit(phone, phoneLL, laptop6, testnet.SourceMAC(laptop))
 	runDecodeTests(t, NDP, []decodeTest{
-		{name: "RS", frame: testnet.RouterSolicit(phone, phoneLL, testnet.SourceMAC(phone)), want: []Fact{announced(phone, phoneLL)}},
-		{name: "RS, no option", frame: testnet.RouterSolicit(phone, phoneLL), want: []Fact{announced(phone, phoneLL)}},
+		{name: "RS", frame: testnet.RouterSolicit(phone, phoneLL, testnet.SourceMAC(phone)), want: []Fact{sent(phone, phone, phoneLL)}},
+		{name: "RS, no option", frame: testnet.RouterSolicit(phone, phoneLL), want: []Fact{sent(phone, phone, phoneLL)}},
 		{name: "RS, another's option", frame: testnet.RouterSolicit(router, phoneLL, testnet.SourceMAC(phone)),
-			want: []Fact{announced(phone, phoneLL)}},
+			want: []Fact{sent(router, phone, phoneLL)}},
 		{name: "RS from nobody", frame: testnet.RouterSolicit(phone, any6)},
 		{name: "RA", frame: advert(), want: isRouter},
 		{name: "RA, no option", frame: testnet.RouterAdvert(router, routerLL), want: with()},
@@ -76,10 +79,10 @@ func TestDecoder_NDP(t *testing.T) {
 			prefix("fd00::/64", -1)),
 			want: with(onLink("2001:db8::/64", time.Hour), onLink("fd00::/64", century))},
 		{name: "NS", frame: testnet.NeighborSolicit(phone, phone6, laptop6, testnet.SourceMAC(phone)),
-			want: []Fact{announced(phone, phone6)}},
-		{name: "NS, no option", frame: testnet.NeighborSolicit(phone, phoneLL, laptop6), want: []Fact{announced(phone, phoneLL)}},
+			want: []Fact{sent(phone, phone, phone6)}},
+		{name: "NS, no option", frame: testnet.NeighborSolicit(phone, phoneLL, laptop6), want: []Fact{sent(phone, phone, phoneLL)}},
 		{name: "NS, another's option", frame: testnet.NeighborSolicit(router, phoneLL, laptop6, testnet.SourceMAC(phone)),
-			want: []Fact{announced(phone, phoneLL)}},
+			want: []Fact{sent(router, phone, phoneLL)}},
 		{name: "NS for an address to have", frame: testnet.NeighborSolicit(phone, any6, phone6),
 			want: []Fact{{Kind: Probed, MAC: phone, Addr: phone6}}},
 		{name: "NS for a group", frame: testnet.NeighborSolicit(phone, phoneLL, ip("ff02::1")), malformed: 1},
@@ -105,7 +108,7 @@ func TestDecoder_NDP(t *testing.T) {
 		{name: "MAC of a group", frame: testnet.NeighborAdvert(phone, phone6, phone6, testnet.TargetMAC(groupMAC))},
 		{name: "option of another link", frame: testnet.NeighborSolicit(phone, phoneLL, laptop6,
 			append([]byte{1, 2}, make([]byte, 14)...)),
-			want: []Fact{announced(phone, phoneLL)}},
+			want: []Fact{sent(phone, phone, phoneLL)}},
 		{name: "forwarded", frame: testnet.ICMPv6(all, 254, 133, make([]byte, 4)), malformed: 1},
 		{name: "wrong checksum", frame: wrongSum, malformed: 1},
 		{name: "too short", frame: testnet.ICMPv6(all, 255, 136, make([]byte, 19)), malformed: 1},
@@ -113,7 +116,7 @@ func TestDecoder_NDP(t *testing.T) {
 		{name: "option too long", frame: testnet.RouterSolicit(phone, phoneLL, []byte{1, 2, 0, 0, 0, 0, 0, 0}), malformed: 1},
 		{name: "rest behind the options", frame: testnet.RouterSolicit(phone, phoneLL, testnet.SourceMAC(phone), []byte{1}),
 			malformed: 1},
-		{name: "whole", frame: whole, want: []Fact{announced(laptop, phoneLL)}},
+		{name: "whole", frame: whole, want: []Fact{sent(phone, laptop, phoneLL)}},
 		{name: "truncated in the option", frame: whole[:len(whole)-1]},
 		{name: "truncated in front of the option", frame: whole[:len(whole)-8]},
 		{name: "truncated in the target", frame: whole[:len(whole)-9], malformed: 1},
