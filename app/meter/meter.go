@@ -57,9 +57,9 @@ func New(source Source, table *traffic.Table) *Meter {
 }
 
 const (
-	// batchSize is the number of frames to read at a time: enough to make the cost of the call small, and few enough for the CPU,
-	// which prefetches the ring, to keep ahead of the decoder.
-	batchSize = 8
+	// batchSize is the number of frames to read at a time: enough to make the cost of the call small, and few enough for the CPU
+	// to decode some while it still waits for the memory of others.
+	batchSize = 4
 
 	// maxBatches is the number of batches to count without unlocking the table. Each lock and each atomic addition makes the CPU
 	// wait for all pending memory accesses, which costs more than counting a few frames.
