@@ -68,6 +68,10 @@ func (p *Packet) Decode(link uint16, data []byte, wire, tag int) {
 			return
 		}
 	}
+	if typ == etherIPv6 {
+		p.ipv6(data, wire, 14)
+		return
+	}
 	p.ethertype(data, wire, 14, typ)
 }
 
