@@ -127,8 +127,8 @@ func (t *Table) Count(f Family, src, dst Addr, bytes, wire, packets, from uint64
 	}
 	c := t.active
 	if s >= 0 {
-		if n := &c.senders[s]; n.latest != from {
-			n.note(from)
+		if c.entries[s].sender != from {
+			c.noteSender(s, from)
 		}
 	} else if s == outside && d != outside && isForwarded(f, src) {
 		if n := &c.transits[0]; n.mac == from {
@@ -148,7 +148,11 @@ func (t *Table) Count(f Family, src, dst Addr, bytes, wire, packets, from uint64
 			c.dirty = append(c.dirty, uint32(s))
 		}
 		e.wire += pair(wire, 0)
-		e.out[scope] += pair(bytes, packets)
+		if scope == ScopeMulticast {
+			c.rare[s].multicast += pair(bytes, packets)
+		} else {
+			e.out[scope&1] += pair(bytes, packets)
+		}
 	}
 	if d >= 0 {
 		e := &c.entries[d]

@@ -7,24 +7,6 @@ import (
 	"gonetmon/app/mac"
 )
 
-// senders are the source MACs of the frames that a host sent, as numbers; 0 is none. They are beside the entries, as these would
-// not fit into a cache line otherwise.
-type senders struct{ latest, previous uint64 }
-
-// note records a MAC that is not the latest one.
-func (s *senders) note(from uint64) {
-	if isStation(from) {
-		s.latest, s.previous = from, s.latest
-	}
-}
-
-// take returns the MACs, and resets them.
-func (s *senders) take() [2]mac.Addr {
-	macs := [2]mac.Addr{macFrom(s.latest), macFrom(s.previous)}
-	*s = senders{}
-	return macs
-}
-
 // A Transit counts the packets from addresses outside the LAN to hosts and groups of the LAN that came from one MAC, so from a
 // router. Packets from addresses that no router forwards (unspecified or link-local) are not counted.
 type Transit struct {
