@@ -57,11 +57,12 @@ type portion struct {
 	addrs       []netip.Addr
 }
 
-// A claim says who a byte belongs to. Where gonetmon can't know that, it may also belong to what is behind an extender, or to any
-// of the devices that share a MAC.
+// A claim says who a byte belongs to. Where gonetmon can't know that, it may also belong to somebody else.
 type claim struct {
-	dev, behind *Device
-	shared      bool
+	dev    *Device
+	behind *Device // the extender that sends it: it may belong to the row of what nobody can tell apart behind it
+	proxy  *Device // the sleep proxy, which has announced the address, that nobody has leased, as its own
+	shared bool    // any of the devices that share a MAC
 }
 
 // A chunk is what an address has moved for somebody between two updates.
@@ -141,6 +142,9 @@ func (h *Home) whose(a netip.Addr) (c claim) {
 		if _, human := h.router.dns.lookup(h, a); !human {
 			c.behind = n.via.dev
 		}
+	}
+	if n.asleep && a.Is6() {
+		c.proxy = h.sleepProxy.dev
 	}
 	c.shared = a.Is6() && !h.tied[a] && h.sharing(n.dev)
 	return c
@@ -299,7 +303,7 @@ func (l *ledger) check(s *device.Snapshot, local []netip.Prefix) {
 				continue
 			}
 			c := h.whose(a)
-			if c.behind != nil && strings.HasPrefix(d.Name, behind) || c.shared {
+			if c.behind != nil && strings.HasPrefix(d.Name, behind) || c.shared || c.proxy != nil {
 				continue
 			}
 			owners[n.dev] = append(owners[n.dev], a)

@@ -134,7 +134,7 @@ func (w *row) judge(r *Report, rowsOf map[*Device][]string) {
 	}
 	wrong := map[*Device]uint64{}
 	for c, n := range w.bytes {
-		right := c.dev == of || c.shared && of != nil && of.nics[0].mac == c.dev.nics[0].mac
+		right := c.dev == of || of != nil && c.proxy == of || c.shared && of != nil && of.nics[0].mac == c.dev.nics[0].mac
 		if isBehind {
 			right = c.behind != nil && c.behind == of
 		}

@@ -187,14 +187,24 @@ func (r *router) restart() {
 	}
 }
 
-// renumber restarts the router with another IPv4 network. People change static addresses afterwards.
+// renumber restarts the router with another IPv4 network. People restart what has not noticed, and change static addresses.
 func (r *router) renumber() {
 	h := r.home
 	h.after(0, r.restart)
 	r.net = 7
 	r.leases = nil
 	for _, n := range h.nics {
-		if n.static != 0 && n != r.nic {
+		if n == r.nic || n.routed {
+			continue
+		}
+		if n.static == 0 && n.wired {
+			h.after(h.between(5*time.Minute, 40*time.Minute), func() {
+				if n.up {
+					n.connect()
+				}
+			})
+		}
+		if n.static != 0 {
 			h.after(h.between(10*time.Minute, 3*time.Hour), func() {
 				n.setV4(r.addr4(n.static))
 				if n.up {
