@@ -86,6 +86,43 @@ func learn(r *device.Registry, frame []byte) []error {
 	return nil
 }
 
+// arrive returns what a registry knows of a device that has sent 1,000 bytes, and whose name arrives in one of the ways, and what
+// is to be logged.
+func arrive(way int, raw []byte) (*device.Registry, []error) {
+	lan := traffic.NewPrefixes([]netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("fe80::/10")})
+	table := traffic.NewTable(lan, 100)
+	registry := device.NewRegistry(device.Config{Tables: []*traffic.Table{table}, Limit: 100})
+	learn(registry, testnet.ARPRequest(namedMAC, namedAddr, netip.MustParseAddr("192.168.2.1")))
+	learn(registry, testnet.NeighborAdvert(namedMAC, namedRoute, namedRoute, testnet.TargetMAC(namedMAC)))
+	bad := arrivals[way](registry, raw)
+	table.Begin()
+	src := traffic.Addr{Lo: uint64(binary.BigEndian.Uint32(namedAddr.AsSlice()))}
+	table.Count(traffic.IPv4, src, traffic.Addr{Lo: 8<<24 | 8<<16 | 8<<8 | 8}, 1000, 1014, 1, 0)
+	table.End()
+	registry.Update(someTime.Add(time.Second))
+	registry.FlushPending()
+	return registry, bad
+}
+
+// nameOf returns the name of the device that has sent 1,000 bytes.
+func nameOf(s *device.Snapshot) (name string) {
+	for i := range s.Devices {
+		if d := &s.Devices[i]; d.Totals.Sent().Bytes == 1000 {
+			name = d.Name
+		}
+	}
+	return name
+}
+
+// A good name arrives in each of the ways.
+func TestArrivals(t *testing.T) {
+	for way := range arrivals {
+		if registry, _ := arrive(way, []byte("Nas")); nameOf(registry.Snapshot()) != "nas" {
+			t.Errorf("way %d: %q, want nas", way, nameOf(registry.Snapshot()))
+		}
+	}
+}
+
 // FuzzArrivingName lets anything arrive as the name of a device, in each way there is. The name that is shown is
 // canonical, the same in the metrics, on the page and in the report, and nothing raw is in any of them.
 func FuzzArrivingName(f *testing.F) {
@@ -99,27 +136,9 @@ func FuzzArrivingName(f *testing.F) {
 	clean := regexp.MustCompile(`^[a-z0-9._-]{1,253}$`)
 	f.Fuzz(func(t *testing.T, way uint8, raw []byte) {
 		raw = raw[:min(len(raw), 1200)]
-		lan := traffic.NewPrefixes([]netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("fe80::/10")})
-		table := traffic.NewTable(lan, 100)
-		registry := device.NewRegistry(device.Config{Tables: []*traffic.Table{table}, Limit: 100})
-		learn(registry, testnet.ARPRequest(namedMAC, namedAddr, netip.MustParseAddr("192.168.2.1")))
-		learn(registry, testnet.NeighborAdvert(namedMAC, namedRoute, namedRoute, testnet.TargetMAC(namedMAC)))
-		bad := arrivals[int(way)%len(arrivals)](registry, raw)
-		table.Begin()
-		src := traffic.Addr{Lo: uint64(binary.BigEndian.Uint32(namedAddr.AsSlice()))}
-		table.Count(traffic.IPv4, src, traffic.Addr{Lo: 8<<24 | 8<<16 | 8<<8 | 8}, 1000, 1014, 1, 0)
-		table.End()
-		registry.Update(someTime.Add(time.Second))
-		registry.FlushPending()
-
+		registry, bad := arrive(int(way)%len(arrivals), raw)
 		snapshot := registry.Snapshot()
-		name := ""
-		for i := range snapshot.Devices {
-			d := &snapshot.Devices[i]
-			if d.Totals.Sent().Bytes == 1000 {
-				name = d.Name
-			}
-		}
+		name := nameOf(snapshot)
 		if name != namedAddr.String() && (!clean.MatchString(name) || !isCanonical(name)) {
 			t.Fatalf("a device is called %q", name)
 		}
