@@ -83,7 +83,10 @@ func (r *Registry) judgeSending(s *station) {
 		several = several || h.apart && r.now.Sub(h.sender.last) < distrustFor
 		switch {
 		case r.isLeased(h) && h.lease.mac != s.mac:
-			several = several || r.isLeasedToOther(h) && r.now.Sub(h.sender.last) < distrustFor
+			if r.isLeasedToOther(h) {
+				h.lease.via = s.mac
+				several = several || r.now.Sub(h.sender.last) < distrustFor
+			}
 		case r.isPast(h):
 		case r.isReplaced(s, h):
 			h.apart = false
@@ -180,11 +183,7 @@ func (r *Registry) isReplaced(s *station, h *host) bool {
 
 // isLeasedToOther reports whether the sender of an address sends as a client that has a lease, and does not send itself.
 func (r *Registry) isLeasedToOther(h *host) bool {
-	if !r.isLeased(h) || h.lease.mac == h.sender.mac || h.sender.last.Sub(h.lease.since) < time.Second || r.inConflict(h) {
-		return false
-	}
-	h.lease.via = h.sender.mac
-	return true
+	return r.isLeased(h) && h.lease.mac != h.sender.mac && h.sender.last.Sub(h.lease.since) >= time.Second && !r.inConflict(h)
 }
 
 // mayBePair reports whether two addresses of a MAC may be one device, although nothing says so: nothing tells them apart either.
