@@ -166,8 +166,8 @@ func (r *Registry) sentBy(h *host, macs *[2]mac.Addr) {
 		case !hw.IsStation() || r.isRouter(hw) && hw != h.sender.mac:
 		case hw == h.sender.mac:
 			seen = true
-		case other == mac.Addr{} || r.sendsElsewhere(hw, h) == r.sendsElsewhere(other, h) || r.sendsElsewhere(other, h):
-			other = hw // of two, the one that sends as no other address, or the one that came first: the other may be a relay
+		case other == mac.Addr{} || r.sendsElsewhere(other, h) && !r.sendsElsewhere(hw, h):
+			other = hw // of two, the one that sends as no other address
 		}
 	}
 	switch {
