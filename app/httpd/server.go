@@ -24,6 +24,7 @@ type Config struct {
 	Listener       net.Listener // to serve on instead of Addr; nil: none. The server closes it
 	Metrics        http.Handler // of /metrics
 	Web            http.Handler // of /
+	Devices        http.Handler // of /debug/devices
 	Healthy, Ready func() error // what is wrong, in words for people
 	HostNames      []string     // accepted in requests besides addresses and local names
 	Connections    int          // maximum number
@@ -39,7 +40,7 @@ const (
 	shutdownTimeout   = 2 * time.Second
 )
 
-// A Server answers /, /metrics, /healthz and /readyz, and bounds what a client can cost.
+// A Server answers /, /metrics, /debug/devices, /healthz and /readyz, and bounds what a client can cost.
 type Server struct {
 	http      http.Server
 	addr      string
@@ -54,6 +55,7 @@ func NewServer(cfg Config) *Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", cfg.Web)
 	mux.Handle("GET /metrics", cfg.Metrics)
+	mux.Handle("GET /debug/devices", cfg.Devices)
 	mux.Handle("GET /healthz", healthHandler(cfg.Healthy))
 	mux.Handle("GET /readyz", healthHandler(cfg.Ready))
 	return &Server{

@@ -71,6 +71,9 @@ func newServer(cfg Config) *Server {
 	if cfg.Web == nil {
 		cfg.Web = page(10)
 	}
+	if cfg.Devices == nil {
+		cfg.Devices = page(20)
+	}
 	if cfg.Ready == nil {
 		cfg.Ready = func() error { return nil }
 	}
@@ -138,9 +141,11 @@ func TestServer_Routes(t *testing.T) {
 			{"HEAD /readyz", 503, ""},
 			{"GET /favicon.ico", 404, "404"},
 			{"GET /metrics/x", 404, "404"},
+			{"GET /debug/devices", 200, "00000000000000000000"},
 			{"GET /debug/pprof/", 404, "404"},
 			{"POST /", 405, "Method"},
 			{"POST /metrics", 405, "Method"},
+			{"POST /debug/devices", 405, "Method"},
 			{"DELETE /healthz", 405, "Method"},
 			{"POST /unknown", 404, "404"},
 		} {

@@ -201,3 +201,34 @@ func TestRun_MadeCaptures(t *testing.T) {
 		})
 	}
 }
+
+// With Why, the table and the JSON say of each address why its device has it.
+func TestRun_SaysWhy(t *testing.T) {
+	p := newTape(t)
+	p.lease([6]byte{0x00, 0x17, 0x88, 0, 0, 1}, "192.168.2.7", "tv")
+	p.announce([6]byte{0x00, 0x17, 0x88, 0, 0, 9}, "192.168.2.7") // an extender
+	p.sends("192.168.2.7")
+	c := devicesConfig(netip.MustParsePrefix("192.168.2.0/24"))
+	c.Format, c.Why = replay.Devices, true
+	const want = "192.168.2.7: 00:17:88:00:00:01 has a DHCP lease"
+	if out := output(t, c, p.path); !strings.Contains(out, "\n      "+want) {
+		t.Errorf("no %q in:\n%s", want, out)
+	}
+	c.Format = replay.DevicesJSON
+	var all struct {
+		Devices []struct{ Hosts, Why []string }
+	}
+	if err := json.Unmarshal([]byte(output(t, c, p.path)), &all); err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, d := range all.Devices {
+		found = found || len(d.Why) == 1 && strings.HasPrefix(d.Why[0], want)
+		if len(d.Why) != len(d.Hosts) {
+			t.Errorf("%d addresses, and %q", len(d.Hosts), d.Why)
+		}
+	}
+	if !found {
+		t.Errorf("no %q in %+v", want, all)
+	}
+}

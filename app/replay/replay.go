@@ -37,6 +37,7 @@ const (
 // Config says how files are counted.
 type Config struct {
 	Format       Format
+	Why          bool           // with Devices and DevicesJSON: print which evidence gives each device its addresses
 	Prefixes     []netip.Prefix // local, and no others; none: the private ranges and what routers announce
 	Names        []string       // sources of names, best first
 	Hosts        *names.Hosts   // the user's names; may be nil
@@ -71,13 +72,17 @@ func Run(cfg Config, files []string) error {
 	if n := r.overflow.Sent().Bytes + r.overflow.Received().Bytes; n > 0 {
 		_, _ = fmt.Fprintf(cfg.Warnings, "gonetmon: %d bytes belong to hosts over GONETMON_MAX_HOSTS=%d\n", n, cfg.MaxHosts)
 	}
+	var why map[string][]string
+	if cfg.Why {
+		why = r.registry.Why()
+	}
 	switch cfg.Format {
 	case Table:
 		report.WriteTable(cfg.Out, s)
 	case Devices:
-		report.WriteDevices(cfg.Out, s)
+		report.WriteDevices(cfg.Out, s, why)
 	case DevicesJSON:
-		return report.WriteDevicesJSON(cfg.Out, s)
+		return report.WriteDevicesJSON(cfg.Out, s, why)
 	case Metrics:
 		metrics.NewExposition(metrics.Config{
 			Snapshot: r.registry.Snapshot, Meters: func() []meter.Status { return []meter.Status{{Classes: r.classes}} },

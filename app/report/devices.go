@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"io"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -23,9 +24,12 @@ func listed(s *device.Snapshot) (all []*device.Device) {
 	return all
 }
 
+// maxReasons is how many lines of evidence a table has below a device. A device can have a thousand IPv6 addresses.
+const maxReasons = 20
+
 // WriteDevices writes a table of the devices that have an address or have had traffic, and of their usage since the start,
-// highest first.
-func WriteDevices(w io.Writer, s *device.Snapshot) {
+// highest first. Below each device it writes up to 20 of its lines of why (Registry.Why), which may be nil.
+func WriteDevices(w io.Writer, s *device.Snapshot, why map[string][]string) {
 	t := table{titles: []string{"device", "source", "mac", "vendor", "kind", "addresses", "in", "out"}, left: 6}
 	var sum traffic.Totals
 	add := func(d *device.Device) {
@@ -39,6 +43,7 @@ func WriteDevices(w io.Writer, s *device.Snapshot) {
 	})
 	for _, d := range devices {
 		add(d)
+		t.note(reasons(why[d.Name]))
 	}
 	others := []*device.Device{overflow(s), {Name: "(forgotten)", Totals: s.Forgotten}, {Name: "(not named yet)", Totals: s.Waiting}}
 	for _, rest := range others {
@@ -51,6 +56,17 @@ func WriteDevices(w io.Writer, s *device.Snapshot) {
 		heading = headingOf(len(devices), sum.Received().Bytes, sum.Sent().Bytes)
 	}
 	t.write(w, period(s.Time, s.Time.Sub(s.Start))+"  "+heading)
+}
+
+// reasons returns the lines of evidence of a device that are written, and how many more there are.
+func reasons(why []string) (lines []string) {
+	for _, line := range why[:min(len(why), maxReasons)] {
+		lines = append(lines, printable(line, maxReason))
+	}
+	if more := len(why) - maxReasons; more > 0 {
+		lines = append(lines, "and "+strconv.Itoa(more)+" more")
+	}
+	return lines
 }
 
 // addresses returns as many as fit into a column, at least one, and how many more there are: "192.168.1.20 fd00::20 +2".
@@ -81,6 +97,7 @@ type (
 		Vendor string   `json:"vendor"` // "" if not known
 		Kind   string   `json:"kind"`   // "" if not known
 		Hosts  []string `json:"hosts"`  // sorted as text
+		Why    []string `json:"why,omitzero"`
 		usageJSON
 		Scopes scopesJSON `json:"scopes"`
 	}
@@ -97,8 +114,9 @@ type (
 	}
 )
 
-// WriteDevicesJSON writes the devices of WriteDevices as indented JSON, sorted by name, with a line break at the end.
-func WriteDevicesJSON(w io.Writer, s *device.Snapshot) error {
+// WriteDevicesJSON writes the devices of WriteDevices as indented JSON, sorted by name, with a line break at the end. Unless why
+// (Registry.Why) is nil, each device has all its lines of it.
+func WriteDevicesJSON(w io.Writer, s *device.Snapshot, why map[string][]string) error {
 	all := devicesJSON{Devices: []deviceJSON{}}
 	for _, d := range listed(s) {
 		hosts := make([]string, len(d.Hosts))
@@ -106,9 +124,13 @@ func WriteDevicesJSON(w io.Writer, s *device.Snapshot) error {
 			hosts[i] = a.String()
 		}
 		slices.Sort(hosts)
+		var reasons []string
+		if why != nil {
+			reasons = append([]string{}, why[d.Name]...) // [] in JSON if there are none
+		}
 		in, out := &d.Totals.In, &d.Totals.Out
 		all.Devices = append(all.Devices, deviceJSON{
-			Device: d.Name, Source: d.Source, MAC: d.MAC.String(), Vendor: d.Vendor, Kind: d.Kind, Hosts: hosts,
+			Device: d.Name, Source: d.Source, MAC: d.MAC.String(), Vendor: d.Vendor, Kind: d.Kind, Hosts: hosts, Why: reasons,
 			usageJSON: usageOf(d.Totals.Received(), d.Totals.Sent()),
 			Scopes: scopesJSON{
 				Internet:  usageOf(in[traffic.ScopeInternet], out[traffic.ScopeInternet]),
@@ -121,6 +143,16 @@ func WriteDevicesJSON(w io.Writer, s *device.Snapshot) error {
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(all)
+}
+
+// NewDevices returns a handler that answers with the JSON of WriteDevicesJSON, with the lines of why.
+func NewDevices(snapshot func() *device.Snapshot, why func() map[string][]string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		h := w.Header()
+		h.Set("Content-Type", "application/json")
+		h.Set("Cache-Control", "no-store")
+		_ = WriteDevicesJSON(w, snapshot(), why()) // it fails only if the client has gone
+	})
 }
 
 func usageOf(in, out traffic.Count) usageJSON {

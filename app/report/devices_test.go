@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -15,17 +16,21 @@ import (
 func TestWriteDevices_Golden(t *testing.T) {
 	s := snapshots.Home()
 	s.Devices = append(s.Devices, device.Device{Name: "zombie", Source: names.SourcePTR}) // has no address, and has moved nothing
-	var out recorder
-	WriteDevices(&out, s)
-	if len(out.writes) != 1 {
-		t.Errorf("%d writes", len(out.writes))
+	for file, why := range map[string]map[string][]string{"devices.txt": nil, "why.txt": snapshots.Why(maxReasons + 3)} {
+		t.Run(file, func(t *testing.T) {
+			var out recorder
+			WriteDevices(&out, s, why)
+			if len(out.writes) != 1 {
+				t.Errorf("%d writes", len(out.writes))
+			}
+			golden.Equal(t, file, strings.Join(out.writes, ""))
+		})
 	}
-	golden.Equal(t, "devices.txt", strings.Join(out.writes, ""))
 }
 
 func TestWriteDevices_Empty(t *testing.T) {
 	var b bytes.Buffer
-	WriteDevices(&b, &device.Snapshot{Time: snapshots.Start, Start: snapshots.Start})
+	WriteDevices(&b, &device.Snapshot{Time: snapshots.Start, Start: snapshots.Start}, nil)
 	if got, want := b.String(), "2026-11-23 14:03:00  0s  no devices\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -60,13 +65,23 @@ func TestWriteDevicesJSON_Golden(t *testing.T) {
 			Hosts: snapshots.Addrs("192.168.1.2", "192.168.1.10", "fd00::2"), Totals: snapshots.Totals(1000, 2500, 300, 4000, 5000)},
 		{Name: "nobody", Source: names.SourceFile},
 	}}
+	why := map[string][]string{"nas.fritz.box": {"192.168.1.2: 00:11:32:12:34:56 sends from it"}}
 	var b bytes.Buffer
-	if err := WriteDevicesJSON(&b, s); err != nil {
-		t.Fatal(err)
+	for file, why := range map[string]map[string][]string{"devices.json": nil, "why.json": why} {
+		b.Reset()
+		if err := WriteDevicesJSON(&b, s, why); err != nil {
+			t.Fatal(err)
+		}
+		golden.Equal(t, file, b.String())
 	}
-	golden.Equal(t, "devices.json", b.String())
+	w := httptest.NewRecorder()
+	NewDevices(func() *device.Snapshot { return s }, func() map[string][]string { return why }).ServeHTTP(w, nil)
+	golden.Equal(t, "why.json", w.Body.String())
+	if got := w.Header().Get("Content-Type"); got != "application/json" {
+		t.Errorf("Content-Type %q", got)
+	}
 	b.Reset()
-	if err := WriteDevicesJSON(&b, &device.Snapshot{}); err != nil || b.String() != "{\n  \"devices\": []\n}\n" {
+	if err := WriteDevicesJSON(&b, &device.Snapshot{}, nil); err != nil || b.String() != "{\n  \"devices\": []\n}\n" {
 		t.Errorf("of nothing: %q, error %v", b.String(), err)
 	}
 }

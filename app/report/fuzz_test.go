@@ -24,7 +24,7 @@ func FuzzReport(f *testing.F) {
 		var report, table, list, asJSON bytes.Buffer
 		NewReport(&report, time.Minute, func() *device.Snapshot { return s }).Print(s.Time)
 		WriteTable(&table, s)
-		WriteDevices(&list, s)
+		WriteDevices(&list, s, nil)
 		for what, c := range map[string]struct {
 			text  string
 			lines int
@@ -42,7 +42,7 @@ func FuzzReport(f *testing.F) {
 			}
 		}
 		var read devicesJSON
-		if err := errors.Join(WriteDevicesJSON(&asJSON, s), json.Unmarshal(asJSON.Bytes(), &read)); err != nil {
+		if err := errors.Join(WriteDevicesJSON(&asJSON, s, map[string][]string{name: {other}}), json.Unmarshal(asJSON.Bytes(), &read)); err != nil {
 			t.Error(err)
 		}
 		if first := min(name, other); len(read.Devices) != devices || utf8.ValidString(first) && read.Devices[0].Device != first {

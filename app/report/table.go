@@ -15,6 +15,7 @@ const (
 	maxName      = 40
 	maxVendor    = 24
 	maxAddresses = 39 // one IPv6 address fits
+	maxReason    = 200
 )
 
 const overLimit = "(addresses over the limit)"
@@ -24,9 +25,18 @@ type table struct {
 	titles []string
 	left   int
 	rows   [][]string
+	notes  map[int][]string // lines below a row, by its index
 }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// note adds lines below the last row.
+func (t *table) note(lines []string) {
+	if t.notes == nil {
+		t.notes = map[int][]string{}
+	}
+	t.notes[len(t.rows)-1] = lines
+}
 
 // write writes a heading and the table, if it has rows, with one Write.
 func (t *table) write(w io.Writer, heading string) {
@@ -40,7 +50,7 @@ func (t *table) write(w io.Writer, heading string) {
 				width[i] = max(width[i], len(cell))
 			}
 		}
-		for _, row := range rows {
+		for n, row := range rows {
 			for i, cell := range row {
 				padding := strings.Repeat(" ", width[i]-len(cell))
 				if i < t.left {
@@ -50,6 +60,9 @@ func (t *table) write(w io.Writer, heading string) {
 				}
 			}
 			b.WriteByte('\n')
+			for _, line := range t.notes[n-1] { // the first row has the titles
+				b.WriteString("      " + line + "\n")
+			}
 		}
 	}
 	_, _ = w.Write(b.Bytes())

@@ -24,9 +24,10 @@ type Config struct {
 	Meters       func() []meter.Status
 	Names        func() rdns.Stats // nil: no reverse DNS
 	Facts        func() discovery.Stats
-	ControlDrops func() uint64         // control frames skipped under overload
-	Prefixes     func() []netip.Prefix // of the LAN
-	Advice       func() []Notice       // on where to capture
+	ControlDrops func() uint64              // control frames skipped under overload
+	Prefixes     func() []netip.Prefix      // of the LAN
+	Advice       func() []Notice            // on where to capture
+	Why          func() map[string][]string // Registry.Why; only called for a page that shows it
 	Version      string
 }
 
@@ -61,8 +62,8 @@ func NewPage(cfg Config) http.Handler {
 	}
 }
 
-// ServeHTTP renders the page. In the query, sort=now and sort=name replace sorting by total, and pause turns off the automatic
-// refresh.
+// ServeHTTP renders the page. In the query, sort=now and sort=name replace sorting by total, pause turns off the automatic
+// refresh, and why shows which evidence gives each device its addresses.
 func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var b bytes.Buffer
 	if err := p.layout.Execute(&b, p.view(r.URL.Query())); err != nil {

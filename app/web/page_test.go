@@ -52,6 +52,7 @@ func healthy() Config {
 		},
 		ControlDrops: func() uint64 { return 0 }, Prefixes: lan, Version: "v1.2.3",
 		Advice: func() []Notice { return nil },
+		Why:    func() map[string][]string { panic("nobody has asked for it") },
 	}
 }
 
@@ -114,6 +115,22 @@ func TestPage_Golden(t *testing.T) {
 			golden.Equal(t, name+".html", styleless(get(cfg, "").Body.String()))
 		})
 	}
+	t.Run("why", func(t *testing.T) {
+		cfg := healthy()
+		cfg.Why = func() map[string][]string { return snapshots.Why(maxReasons + 3) }
+		golden.Equal(t, "why.html", styleless(get(cfg, "?why").Body.String()))
+	})
+}
+
+func TestPage_KeepsShowingEvidence(t *testing.T) {
+	cfg := healthy()
+	cfg.Why = func() map[string][]string { return nil }
+	page := get(cfg, "?sort=now&why").Body.String()
+	for _, want := range []string{`href="?pause=1&amp;sort=now&amp;why=1">pause`, `href="?sort=name&amp;why=1">name`, `href="?sort=now">hide`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s", want)
+		}
+	}
 }
 
 // FuzzPage renders the page with any names of devices, vendors and interfaces, and any query. It must have the same elements and
@@ -135,9 +152,10 @@ func FuzzPage(f *testing.F) {
 			m[0].Interface, m[1].Interface, m[1].Reason = name, other, name
 			cfg := sick()
 			cfg.Snapshot, cfg.Version = func() *device.Snapshot { return s }, other
+			cfg.Why = func() map[string][]string { return map[string][]string{name: {other}} }
 			cfg.Meters = func() []meter.Status { return m }
 			w := httptest.NewRecorder()
-			NewPage(cfg).ServeHTTP(w, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/", RawQuery: query}})
+			NewPage(cfg).ServeHTTP(w, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/", RawQuery: query + "&why"}})
 			return structure(t, w.Body.String())
 		}
 		want := page("good", "fine")

@@ -17,6 +17,7 @@ const (
 	maxRows      = 500 // devices on the page
 	maxAddresses = 2   // of a device, in its row
 	maxListed    = 30  // of a device, in its tooltip
+	maxReasons   = 8   // lines of evidence in the row of a device
 	refresh      = 5   // seconds
 )
 
@@ -37,6 +38,7 @@ type view struct {
 	Scopes      []segment
 	Sort        string
 	Sorts       []link
+	Why         link   // shows the evidence, or hides it
 	Devices     uint64 // bytes of all devices
 	Rows        []row  // devices with traffic
 	Idle        []row  // devices without
@@ -66,8 +68,10 @@ type row struct {
 	Lack                 string // what the device does not have: a name or an address
 	ShownMAC             string // only without a name; "" if unknown
 	Addresses            []string
-	More                 int     // number of further addresses
-	Kind                 string  // of the device, unless the vendor says it
+	More                 int    // number of further addresses
+	Kind                 string // of the device, unless the vendor says it
+	Why                  []string
+	MoreWhy              int     // number of further lines of Why
 	Title                string  // the vendor, the MAC, and all addresses if there are more
 	Total, Internet, LAN uint64  // bytes
 	InternetBar, LANBar  float64 // in percent
@@ -82,21 +86,24 @@ func (p *page) view(query url.Values) *view {
 	v.setLinks(query)
 	v.network(&s.Network)
 	v.devices(s)
+	if v.Why.Current {
+		explain(v.Rows, v.Idle, p.cfg.Why())
+	}
 	meters, prefixes := p.cfg.Meters(), p.cfg.Prefixes()
 	v.Health = p.health(s, meters, prefixes)
 	v.Notices = notices(s, meters, prefixes, p.cfg.Advice())
 	return v
 }
 
-// setLinks sets the order and the refresh, and the links that change them.
+// setLinks sets the order, the refresh and whether evidence is shown, and the links that change them.
 func (v *view) setLinks(query url.Values) {
 	const byTotal = "total"
 	v.Sort = byTotal
 	if sort := query.Get("sort"); sort == "now" || sort == "name" {
 		v.Sort = sort
 	}
-	paused := query.Has("pause")
-	to := func(sort string, paused bool) string {
+	paused, why := query.Has("pause"), query.Has("why")
+	to := func(sort string, paused, why bool) string {
 		q := url.Values{}
 		if sort != byTotal {
 			q.Set("sort", sort)
@@ -104,11 +111,18 @@ func (v *view) setLinks(query url.Values) {
 		if paused {
 			q.Set("pause", "1")
 		}
+		if why {
+			q.Set("why", "1")
+		}
 		return "?" + q.Encode()
 	}
-	v.Toggle = to(v.Sort, !paused)
+	v.Toggle = to(v.Sort, !paused, why)
+	v.Why = link{Text: "show evidence", Query: to(v.Sort, paused, !why), Current: why}
+	if why {
+		v.Why.Text = "hide evidence"
+	}
 	for _, l := range []link{{Name: byTotal, Text: "total"}, {Name: "now", Text: "current rate"}, {Name: "name", Text: "name"}} {
-		l.Query, l.Current = to(l.Name, paused), v.Sort == l.Name
+		l.Query, l.Current = to(l.Name, paused, why), v.Sort == l.Name
 		v.Sorts = append(v.Sorts, l)
 	}
 	if !paused {
@@ -218,6 +232,18 @@ func newRow(d *device.Device, largest uint64) row {
 	}
 	r.Title = title(d, r.More > 0)
 	return r
+}
+
+// explain adds to rows of devices which evidence gives them their addresses.
+func explain(rows, idle []row, why map[string][]string) {
+	for _, list := range [][]row{rows, idle} {
+		for i := range list {
+			r := &list[i]
+			all := why[r.Name]
+			r.Why = all[:min(len(all), maxReasons)]
+			r.MoreWhy = len(all) - len(r.Why)
+		}
+	}
 }
 
 // short returns the name of a device without its domain.

@@ -136,3 +136,15 @@ func Meters() []meter.Status {
 	m[1].Classes[packet.ARP] = meter.Class{Frames: 1, Bytes: 42}
 	return m
 }
+
+// Why returns the evidence for the devices of Home: n lines for the nas, one for others, and one that is hostile.
+func Why(n int) map[string][]string {
+	why := map[string][]string{
+		"192.168.1.77": {"192.168.1.77: da:a1:19:01:02:03 sends from it"},
+		"tv.fritz.box": {"192.168.1.30: <b>\u00fc sends from it"},
+	}
+	for i := range n {
+		why["nas.fritz.box"] = append(why["nas.fritz.box"], fmt.Sprintf("fd00::%x: 00:11:32:12:34:56 sends from it", i+2))
+	}
+	return why
+}

@@ -32,6 +32,7 @@ func TestRun_UsageErrors(t *testing.T) {
 		{"unknown flag", []string{"replay", "--yaml", text}, `"--yaml": no such`},
 		{"two formats", []string{"replay", "--json", "--metrics", text}, "--metrics"},
 		{"two other formats", []string{"replay", "--devices", "--metrics", text}, "--metrics"},
+		{"evidence without devices", []string{"replay", "--json", "--why", text}, "--why needs --devices"},
 		{"standard input twice", []string{"replay", "-", "-"}, "only once"},
 		{"no file", []string{"replay"}, "for example gonetmon replay capture.pcap"},
 		{"a file that is not a capture", []string{"replay", text}, "notes.txt: not a pcap or pcapng file"},

@@ -25,6 +25,7 @@ const help = `gonetmon counts what every device in a network sends and receives.
          --json             print all counts of each file as JSON instead
          --metrics          print them as the Prometheus page instead
          --devices          print every device with its addresses, MAC, vendor and kind; with --json as JSON
+         --why              with --devices: also say which evidence gives each device its addresses
   gonetmon healthcheck      ask the running gonetmon whether it is healthy: exit status 0 if it is
   gonetmon config           print every variable, its value and its meaning
          --markdown         as a table

@@ -151,8 +151,8 @@ func FuzzArrivingName(f *testing.F) {
 		web.NewPage(web.Config{
 			Snapshot: registry.Snapshot, Meters: func() []meter.Status { return nil }, ControlDrops: func() uint64 { return 0 },
 			Facts: func() (s discovery.Stats) { return s }, Prefixes: func() []netip.Prefix { return nil },
-			Advice: func() []web.Notice { return nil },
-		}).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			Advice: func() []web.Notice { return nil }, Why: registry.Why,
+		}).ServeHTTP(w, httptest.NewRequest("GET", "/?why", nil))
 		page := w.Body.String()
 		if short, _, _ := strings.Cut(name, "."); name != namedAddr.String() && !strings.Contains(page, ">"+short+"<") {
 			t.Errorf("%q is not on the page:\n%s", short, page)

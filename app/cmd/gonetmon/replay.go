@@ -18,7 +18,7 @@ import (
 
 // runReplay counts capture files.
 func runReplay(c *config.Config, args []string, stdout io.Writer) error {
-	files, format, err := replayArguments(args)
+	cfg, files, err := replayArguments(args)
 	if err != nil {
 		return err
 	}
@@ -32,24 +32,15 @@ func runReplay(c *config.Config, args []string, stdout io.Writer) error {
 		defer stop()
 		context.AfterFunc(ctx, stop) // a second one ends this process too
 	}
-	v, revision := version()
-	return replay.Run(replay.Config{
-		Format:       format,
-		Prefixes:     c.CIDR,
-		Names:        c.Names,
-		Hosts:        hosts,
-		StripDomains: c.StripDomain.List,
-		MaxHosts:     int(c.MaxHosts),
-		Version:      v,
-		Revision:     revision,
-		In:           os.Stdin,
-		Out:          stdout,
-		Warnings:     os.Stderr,
-	}, files)
+	cfg.Prefixes, cfg.Names, cfg.Hosts, cfg.StripDomains = c.CIDR, c.Names, hosts, c.StripDomain.List
+	cfg.MaxHosts = int(c.MaxHosts)
+	cfg.Version, cfg.Revision = version()
+	cfg.In, cfg.Out, cfg.Warnings = os.Stdin, stdout, os.Stderr
+	return replay.Run(cfg, files)
 }
 
-// replayArguments separates files from flags.
-func replayArguments(args []string) (files []string, format replay.Format, err error) {
+// replayArguments separates files from flags, which are in the returned Config.
+func replayArguments(args []string) (cfg replay.Config, files []string, err error) {
 	var json, metrics, devices bool
 	for _, a := range args {
 		switch {
@@ -59,29 +50,33 @@ func replayArguments(args []string) (files []string, format replay.Format, err e
 			metrics = true
 		case a == "--devices":
 			devices = true
+		case a == "--why":
+			cfg.Why = true
 		case strings.HasPrefix(a, "-") && a != "-":
-			return nil, 0, unknownArgument(a)
+			return cfg, nil, unknownArgument(a)
 		case a == "-" && slices.Contains(files, a):
-			return nil, 0, usage.Errorf("replay: standard input (-) can be read only once")
+			return cfg, nil, usage.Errorf("replay: standard input (-) can be read only once")
 		default:
 			files = append(files, a)
 		}
 	}
 	switch {
 	case len(files) == 0:
-		return nil, 0, usage.Errorf("replay: no FILE given; for example gonetmon replay capture.pcap")
+		return cfg, nil, usage.Errorf("replay: no FILE given; for example gonetmon replay capture.pcap")
 	case metrics && (json || devices):
-		return nil, 0, usage.Errorf("replay: --metrics cannot be combined with --json or --devices")
+		return cfg, nil, usage.Errorf("replay: --metrics cannot be combined with --json or --devices")
+	case cfg.Why && !devices:
+		return cfg, nil, usage.Errorf("replay: --why needs --devices, for example gonetmon replay --devices --why capture.pcap")
 	case metrics:
-		return files, replay.Metrics, nil
+		cfg.Format = replay.Metrics
 	case json && devices:
-		return files, replay.DevicesJSON, nil
+		cfg.Format = replay.DevicesJSON
 	case json:
-		return files, replay.Tallies, nil
+		cfg.Format = replay.Tallies
 	case devices:
-		return files, replay.Devices, nil
+		cfg.Format = replay.Devices
 	}
-	return files, replay.Table, nil
+	return cfg, files, nil
 }
 
 // readNamesFile reads the user's names, nil if there are none.
