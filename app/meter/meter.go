@@ -63,7 +63,7 @@ const (
 
 	// maxBatches is the number of batches to count without unlocking the table. Each lock and each atomic addition makes the CPU
 	// wait for all pending memory accesses, which costs more than counting a few frames.
-	maxBatches = 128
+	maxBatches = 256
 )
 
 // limitedBroadcast is 255.255.255.255, which is not a host (RFC 919).
