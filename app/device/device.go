@@ -1,5 +1,5 @@
-// Package device joins addresses into devices, by MAC and by name, and keeps the counters of each device. It knows nothing of
-// frames, of how names are found, or of who reads the counters.
+// Package device joins addresses into devices by ranked evidence of who has each address, and keeps the counters of each
+// device. It knows nothing of frames, of how names are found, or of who reads the counters.
 //
 // A host is one address. A station is one MAC: one network interface, as in IEEE 802. A group is the hosts that are one
 // device. A series is what was counted under one name. Device is what the outside sees of a series and its group.

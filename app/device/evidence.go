@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	silentAfter  = time.Minute      // an address from which nothing was sent for this long is not in use at the moment
-	asleepAfter  = 10 * time.Minute // after that, one frame is enough for another MAC to take the address
-	pastAfter    = time.Hour        // what a MAC sent longer ago says nothing about what it sends now
-	distrustFor  = 24 * time.Hour   // how long a MAC speaks for others after it last did
-	doubtFor     = time.Minute      // how long bytes wait while it is not clear who sends
-	answerWithin = time.Minute      // of a DHCP request
+	silentAfter  = time.Minute      // an address that has sent nothing for this long is not in use at the moment
+	asleepAfter  = 10 * time.Minute // after this, a single frame lets another MAC take the address
+	pastAfter    = time.Hour        // frames older than this say nothing about the present
+	distrustFor  = 24 * time.Hour   // how long a MAC counts as one that speaks for others after it last did
+	doubtFor     = time.Minute      // how long bytes wait while two MACs send from an address
+	answerWithin = time.Minute      // how soon the answer to a DHCP request must come
 	maxServers   = 16               // DHCP servers that are remembered
 )
 
@@ -21,10 +21,10 @@ const (
 type evidence struct {
 	lease  lease
 	sender sender
-	rival  sender // another MAC that sends as the address, and has not done so often enough to be believed
+	rival  sender // another MAC that sends from the address, but not for long enough yet
 	claim  claim
-	doubt  claim // of another station, made once
-	took   claim // a station took up the address: it probed or announced it, or asked for it by DHCP
+	doubt  claim // the claim of another station, made only once so far
+	took   claim // of the last station that took up the address: it probed, announced or requested it
 }
 
 // A lease is an address that a DHCP server gave to a client.
@@ -32,21 +32,21 @@ type lease struct {
 	mac   mac.Addr // of the client; zero: none
 	since time.Time
 	end   time.Time
-	via   mac.Addr // another MAC that sends as the address while the lease runs; zero: none
+	via   mac.Addr // another MAC that sends from the address while the lease runs; zero: none
 }
 
 // A sender is a MAC that sends frames from an address.
 type sender struct {
 	mac         mac.Addr  // zero: none, or the link has no MACs
 	first, last time.Time // of such frames, without a pause of pastAfter
-	seconds     int       // in how many seconds there were any, roughly
+	seconds     int       // in about how many different seconds there were any
 }
 
 // A claim is what a station says about an address.
 type claim struct {
 	mac       mac.Addr // zero: there is none
 	at        time.Time
-	announced bool // as its own, and not only as an answer
+	announced bool // as its own, not only in an answer
 }
 
 // A request is the last one that a DHCP client has made.
@@ -55,14 +55,14 @@ type request struct {
 	at          time.Time
 }
 
-// isLeased reports whether a client has a lease of an address. If its renewals are not heard, the lease goes on while the same other
-// MAC sends for it.
+// isLeased reports whether a client has a lease of an address. A lease whose renewals are not heard goes on while the same
+// other MAC sends for the client.
 func (r *Registry) isLeased(h *host) bool {
 	l := &h.lease
 	return l.mac != mac.Addr{} && (r.now.Before(l.end) || l.via != mac.Addr{} && l.via == h.sender.mac)
 }
 
-// sees counts frames of a sender.
+// sees records that a MAC has sent frames.
 func (s *sender) sees(hw mac.Addr, now time.Time) {
 	switch {
 	case s.mac != hw || now.Sub(s.last) >= pastAfter:
@@ -73,7 +73,7 @@ func (s *sender) sees(hw mac.Addr, now time.Time) {
 	}
 }
 
-// heard takes a station's claim of an address.
+// heard records that a station claims an address.
 func (r *Registry) heard(h *host, s *station, announced bool) {
 	c, hw := &h.claim, s.mac
 	switch {
@@ -82,7 +82,7 @@ func (r *Registry) heard(h *host, s *station, announced bool) {
 	case c.mac == mac.Addr{}:
 		*c = claim{hw, r.now, announced}
 	case !announced && c.announced:
-		return // an answer says less than what a station says of itself
+		return // an answer says less than what a station says about itself
 	case r.now.Sub(h.last) < silentAfter && (h.doubt.mac != hw || r.now.Sub(h.doubt.at) < time.Second):
 		h.doubt = claim{hw, r.now, announced} // anyone can send one frame
 		return
@@ -92,7 +92,8 @@ func (r *Registry) heard(h *host, s *station, announced bool) {
 	r.judge(h)
 }
 
-// answersFor notes that a station answers for an IPv4 address. One that answers for several is a proxy, whose answers say nothing.
+// answersFor records that a station answers for an IPv4 address. One that answers for several is a proxy, and its answers prove
+// nothing.
 func (r *Registry) answersFor(s *station, h *host) {
 	switch {
 	case !h.addr.Is4() || s.answersAll:
@@ -106,8 +107,9 @@ func (r *Registry) answersFor(s *station, h *host) {
 	}
 }
 
-// acknowledge takes the answer of a DHCP server. An acknowledgement is a lease if the client has asked for it, or if it comes from
-// a server that has answered requests before and no other device is using the address. Any other one may be forged.
+// acknowledge handles the acknowledgement of a DHCP server. It is a lease if the client has asked for it or has the lease
+// already, or if the server has answered requests before and no other device uses the address. Any other one may be forged, and
+// is only a claim.
 func (r *Registry) acknowledge(h *host, s *station, server netip.Addr, transaction uint32, lifetime time.Duration) {
 	asked := !s.request.at.IsZero() && s.request.transaction == transaction && r.now.Sub(s.request.at) < answerWithin
 	renewed := h.lease.mac == s.mac
@@ -124,7 +126,7 @@ func (r *Registry) acknowledge(h *host, s *station, server netip.Addr, transacti
 		s.leased = h
 	}
 	if o := h.station; o != nil && o != s && h.counted && h.sender.mac == o.mac && !o.several && len(o.sends) == 1 {
-		h.movePending() // the one that had the address before
+		h.movePending() // to the device that had the address before
 	}
 	if !renewed || !r.isLeased(h) {
 		h.lease = lease{since: r.now}
@@ -135,7 +137,7 @@ func (r *Registry) acknowledge(h *host, s *station, server netip.Addr, transacti
 	r.judgeSenderOf(h)
 }
 
-// endLease ends the IPv4 lease of a station, because it gets another one in the same subnet.
+// endLease ends the IPv4 lease of a station that gets another one in the same subnet.
 func (r *Registry) endLease(s *station, next *host) {
 	if h := s.leased; h != nil && h != next && h.lease.mac == s.mac && subnetOf(h.addr) == subnetOf(next.addr) {
 		h.lease = lease{}
@@ -143,7 +145,7 @@ func (r *Registry) endLease(s *station, next *host) {
 	}
 }
 
-// release takes that a station gives up an address. The station keeps it until another one has it.
+// release handles a station that gives up an address. It keeps the address until another station has it.
 func (r *Registry) release(h *host, hw mac.Addr) {
 	if h.lease.mac == hw {
 		h.lease = lease{}
@@ -153,11 +155,11 @@ func (r *Registry) release(h *host, hw mac.Addr) {
 		h.claim.at = time.Time{}
 	}
 	if h.sender.mac == hw {
-		h.sender.seconds = 0 // the next one need not wait for its silence
+		h.sender.seconds = 0 // another MAC need not wait until this one is silent
 	}
 }
 
-// sentBy takes which MACs have sent frames from an address since the last Update, the latest first.
+// sentBy records which MACs have sent frames from an address since the last Update, the latest first.
 func (r *Registry) sentBy(h *host, macs *[2]mac.Addr) {
 	var seen bool
 	var other mac.Addr
@@ -195,18 +197,18 @@ func (r *Registry) sentBy(h *host, macs *[2]mac.Addr) {
 	}
 }
 
-// rivalWins reports whether another MAC has sent as the address for long enough, and the last one not at all.
+// rivalWins reports whether another MAC has sent from an address for long enough to be its sender.
 func (r *Registry) rivalWins(h *host) bool {
 	v := &h.rival
 	silent := v.last.Sub(h.sender.last)
 	switch {
 	case h.sender.seconds == 0, r.isLeased(h) && v.mac == h.lease.mac && !r.inConflict(h):
 		return true
-	case !h.addr.Is4(): // nobody else gets such an address, as a rule, but somebody may answer for a device that sleeps
+	case !h.addr.Is4(): // as a rule nobody else gets such an address, but a proxy may use that of a device that sleeps
 		return v.seconds >= 30
 	case r.sendsInSubnet(v.mac, h): // it may send for a device that sleeps, or have the address as a second one
 		return v.seconds >= 10 || v.seconds >= 3 && h.took.mac == v.mac
-	case silent >= asleepAfter, v.seconds >= 3: // maybe by turns: two devices have one address
+	case silent >= asleepAfter, v.seconds >= 3: // two devices with one address may alternate
 		return true
 	case h.claim.mac == v.mac || h.took.mac == v.mac:
 		return silent >= silentAfter
@@ -215,14 +217,14 @@ func (r *Registry) rivalWins(h *host) bool {
 	}
 }
 
-// inConflict reports whether the client that has a lease sends as the address by turns with another device, which uses it without
-// a lease and speaks for no one else.
+// inConflict reports whether the client that has the lease of an address alternates with another device that sends from it,
+// which has no lease and speaks for no one else.
 func (r *Registry) inConflict(h *host) bool {
 	return h.lease.mac != h.sender.mac && h.lease.mac == h.rival.mac && r.now.Sub(h.rival.last) < silentAfter &&
 		h.sender.last.Sub(h.lease.since) >= silentAfter && h.sender.seconds >= 3 && !r.speaksForOthers(h.sender.mac)
 }
 
-// settleDoubts gives what was gained in doubt to the device that has the address, when the doubt is over.
+// settleDoubts settles the hosts whose doubt is over, or all of them.
 func (r *Registry) settleDoubts(all bool) {
 	still := r.doubts[:0]
 	for _, h := range r.doubts {

@@ -60,7 +60,7 @@ func (r *Registry) learn(f *discovery.Fact) {
 	switch f.Kind {
 	case discovery.Announced, discovery.Router:
 		if f.Protocol == discovery.MDNS {
-			break // only that MAC sends as Addr, which the frame is counted with
+			break // it says only that MAC sends from Addr, as the frame itself does
 		}
 		if f.Own {
 			h.took = claim{s.mac, r.now, true}
@@ -86,7 +86,7 @@ func (r *Registry) learn(f *discovery.Fact) {
 	}
 }
 
-// learnKind takes what kind of a device a station or an address is. What was said first stays.
+// learnKind records what kind of device a station or a host is. The first kind stays.
 func (r *Registry) learnKind(f *discovery.Fact) {
 	if f.MAC.IsStation() && !r.speaksForOthers(f.MAC) {
 		if s := r.stationFor(f.MAC); s != nil {
@@ -98,8 +98,8 @@ func (r *Registry) learnKind(f *discovery.Fact) {
 	}
 }
 
-// admit gives an IPv6 neighbor its slot in the tables before forged addresses take it. For a device that is known, addresses make
-// room that were seen once.
+// admit gives an IPv6 neighbor a slot in the tables before forged addresses take them all. For a known device, addresses that
+// were seen only once make room.
 func (r *Registry) admit(h *host) {
 	if h.addr.Is4() || h.station.several {
 		return
@@ -119,7 +119,7 @@ func (r *Registry) admit(h *host) {
 	}
 }
 
-// makeRoom forgets some IPv6 hosts of a table that were seen once, a while ago. It reports whether there were any.
+// makeRoom forgets some IPv6 hosts of a table that were seen only once, a while ago. It reports whether there were any.
 func (r *Registry) makeRoom(table int) bool {
 	const some = 64
 	var slots []int

@@ -8,11 +8,11 @@ import (
 	"gonetmon/app/mac"
 )
 
-// A group is the hosts that are one device: those of a station, those that share a name, or those that the hosts file joins; or
-// what is behind a station that speaks for others, and is no device that is known.
+// A group is the hosts that are one device: those of a station, those that share a name, or those that the hosts file joins. Or
+// it is what is behind a station that speaks for others, as far as it belongs to no known device.
 type group struct {
 	hosts    []*host    // counted ones, sorted by address
-	stations []*station // whose hosts these are; several only because of the hosts file
+	stations []*station // whose hosts these are; several if they are twins, or by the hosts file
 	behind   *station   // that sends for these hosts; nil: they are a device
 	fileName string     // in the hosts file; "" if none
 	name     string     // by which it is shown, with its domain
@@ -104,8 +104,8 @@ func (r *Registry) stationGroup(h *host) *group {
 	return s.group
 }
 
-// groupBehind returns the group of what is behind the station that sends as an IPv6 address and has it not; nil if there is no
-// such station. Such addresses change from day to day.
+// groupBehind returns the group of what is behind the sender of an IPv6 address that no station has; nil if that sender has the
+// address itself. Such addresses change from day to day.
 func (r *Registry) groupBehind(h *host) *group {
 	s := r.stations[h.sender.mac]
 	if s == nil || h.addr.Is4() || !s.several {
@@ -117,7 +117,7 @@ func (r *Registry) groupBehind(h *host) *group {
 	return s.behind
 }
 
-// detach leaves the group of a station to the address by which it is shown, if the station has that address no more.
+// detach leaves the group of a station to the address that it is shown by, if the station no longer has that address.
 func (r *Registry) detach(s *station) {
 	g := s.group
 	if g == nil || g.series == nil || g.fileName != "" {

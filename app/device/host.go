@@ -19,16 +19,16 @@ type host struct {
 	why       reason   // for that
 	inStation int      // index in the hosts of station
 	inSent    int      // index in the list of its sender
-	apart     bool     // its sender sends as several addresses that nothing ties together
+	apart     bool     // its sender sends from several addresses that nothing ties together
 
 	ptr      string          // name in the reverse DNS; "" if none
 	ptrWeak  bool            // it gives way to any other name
-	stale    string          // name that the reverse DNS still has from the device that had the address before
+	stale    string          // the name of the device that had the address before, which the reverse DNS may still have
 	said     [numSaid]spoken // names in messages of the LAN
 	kind     string          // of the device; "" if not known
 	keys     []string        // under which it is in Registry.byName
 	pending  *counters       // gained while its group is not shown or its owner is in doubt; nil: nothing
-	wanted   time.Time       // when the namer was last told of it
+	wanted   time.Time       // when Config.Names was last asked for its name
 	first    time.Time       // when it was first counted
 	last     time.Time       // when it last sent or received
 	slots    int             // how many it has in the tables
@@ -112,7 +112,7 @@ func (r *Registry) removeHost(h *host) {
 	delete(r.hosts, h.addr)
 }
 
-// embeddedMAC returns the MAC in an IPv6 interface identifier that was made of one (RFC 4291, appendix A).
+// embeddedMAC returns the MAC that an IPv6 interface identifier was made from (RFC 4291, appendix A).
 func embeddedMAC(addr netip.Addr) (hw mac.Addr, ok bool) {
 	if !addr.Is6() || addr.Is4In6() {
 		return hw, false

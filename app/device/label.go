@@ -10,8 +10,8 @@ import (
 	"gonetmon/app/names"
 )
 
-// assignName gives a group the series of its best name, or of that name with a suffix if another device has it. It reports whether
-// there was room for it.
+// assignName gives a group the series of its best name, or of that name with a suffix if another device has it. It reports
+// whether there was room for the series.
 func (r *Registry) assignName(g *group) bool {
 	name, source := r.chooseName(g)
 	short := r.stripDomain(name)
@@ -55,11 +55,12 @@ func (r *Registry) assignLabel(g *group, name, source string, labels []string) b
 	return false
 }
 
-// namesakeAbove returns the group that is shown by a name, if it is another device with a higher MAC: then neither is shown by the
-// name alone.
+// namesakeAbove returns the group that is shown by a name, if it is another device with a higher MAC; else nil. Then neither of
+// the two is shown by the name alone.
 func (r *Registry) namesakeAbove(g *group, label string) *group {
 	s := r.series[label]
-	if s == nil || s.group == nil || s.group == g || g.mac() == (mac.Addr{}) || !g.mac().Less(s.group.mac()) || r.isFree(g, label) {
+	if s == nil || s.group == nil || s.group == g || g.mac() == (mac.Addr{}) || !g.mac().Less(s.group.mac()) ||
+		r.isFree(g, label) {
 		return nil
 	}
 	return s.group
@@ -73,7 +74,7 @@ func (g *group) mac() (hw mac.Addr) {
 	return hw
 }
 
-// suffixed returns a name with a suffix that other groups of that name are unlikely to have.
+// suffixed returns a name with a suffix that other groups of that name are unlikely to have. Each try has another suffix.
 func (g *group) suffixed(name, source string, try int) string {
 	hw, addr := g.mac(), ""
 	if len(g.hosts) > 0 {
@@ -93,9 +94,9 @@ func (g *group) suffixed(name, source string, try int) string {
 	}
 }
 
-// isFree reports whether a group may take a label: no other device has or had it. A device that is silent keeps its label, so that
-// it finds its series again. Only a
-// randomized MAC makes room for another one, which may be the same device's, unless its name is that of many.
+// isFree reports whether a group may take a label: no other device has or had it. A silent device keeps its label, so that it
+// finds its series again. It gives the label up only if both MACs are randomized, and so may be of one device, unless the name
+// is that of many devices.
 func (r *Registry) isFree(g *group, label string) bool {
 	s := r.series[label]
 	if s == nil || s.group == g {
@@ -109,7 +110,7 @@ func (r *Registry) isFree(g *group, label string) bool {
 	if s.group == nil && (theirs == mac.Addr{}) {
 		return true
 	}
-	if (theirs == mac.Addr{}) {
+	if theirs == (mac.Addr{}) {
 		return silent && !slices.ContainsFunc(s.group.hosts, func(h *host) bool { return r.now.Sub(h.last) < asleepAfter })
 	}
 	_, err := netip.ParseAddr(label)

@@ -12,14 +12,14 @@ import (
 
 const (
 	maxNamesakes = 256 // hosts without a known MAC that are one device because they share a name
-	maxWildcards = 64
-	maxIPv4Named = 2 // IPv4 addresses with one name in the reverse DNS, if some are in one subnet
+	maxWildcards = 64  // that are remembered
+	maxIPv4Named = 2   // IPv4 addresses that may have one name in the reverse DNS, if some are in one subnet
 )
 
 // A nameIndex finds the hosts that have a name, without its domain.
 type nameIndex map[string]map[*host]bool
 
-// reindex follows a change of a host's names.
+// reindex updates the index after a change of a host's names.
 func (r *Registry) reindex(h *host) {
 	keys := r.keysOf(h)
 	if slices.Equal(keys, h.keys) {
@@ -45,7 +45,7 @@ func (r *Registry) reindex(h *host) {
 	r.gather(h)
 }
 
-// setWildcard takes that a name is that of every address.
+// setWildcard handles a name that turns out to be that of every address: it joins no hosts any more.
 func (r *Registry) setWildcard(key string) {
 	if len(r.wildcards) < maxWildcards {
 		r.wildcards[key] = r.now
@@ -62,7 +62,7 @@ func (r *Registry) setWildcard(key string) {
 	}
 }
 
-// gather has the hosts without a known MAC that share a name with a host join it.
+// gather moves the hosts without a known MAC that share a name with a host to its group.
 func (r *Registry) gather(h *host) {
 	if !h.counted || h.station == nil {
 		return
@@ -100,8 +100,8 @@ func (x nameIndex) remove(key string, h *host) {
 	}
 }
 
-// keysOf returns the names by which a host is found: those that say what it is. A name that was made from an address says nothing,
-// and what others say may be wrong.
+// keysOf returns the names by which a host is found, without their domains: those that say what it is. A name that was made
+// from an address says nothing, and what others say may be wrong.
 func (r *Registry) keysOf(h *host) (keys []string) {
 	if h.ptr != "" && !names.IsGeneric(h.ptr) && !names.IsFromAddress(h.ptr, h.addr) {
 		keys = append(keys, firstLabel(h.ptr))
@@ -114,13 +114,13 @@ func (r *Registry) keysOf(h *host) (keys []string) {
 	return keys
 }
 
-// firstLabel returns a name without any domain: the reverse DNS appends one, and devices do not.
+// firstLabel returns a name without any domain. The reverse DNS appends one, and devices do not.
 func firstLabel(name string) string {
 	first, _, _ := strings.Cut(name, ".")
 	return first
 }
 
-// isWildcard reports whether a name is that of too many IPv4 addresses to be one device's: the server has it for every address.
+// isWildcard reports whether the reverse DNS has a name for too many IPv4 addresses to be that of one device.
 func (r *Registry) isWildcard(key string) bool {
 	if at, ok := r.wildcards[key]; ok && r.now.Sub(at) < distrustFor {
 		return true
@@ -144,7 +144,7 @@ func (r *Registry) isWildcard(key string) bool {
 	return false
 }
 
-// namesake returns the group that a host without a known MAC is of by its names; nil if there is none.
+// namesake returns the group that a host without a known MAC belongs to by its names; nil if there is none.
 func (r *Registry) namesake(h *host) *group {
 	for _, key := range h.keys {
 		hosts := r.byName[key]
@@ -168,8 +168,8 @@ func (r *Registry) namesake(h *host) *group {
 	return nil
 }
 
-// mayJoin reports whether a name that two hosts share may join them. What the reverse DNS says of two addresses in a subnet is not
-// enough, if it is known what sends as them: devices of a kind may have one name there.
+// mayJoin reports whether a name that two hosts share may join them. The reverse DNS is not enough for two addresses of a
+// subnet if it is known which MACs send from them: devices of one kind may share a name there.
 func (r *Registry) mayJoin(h, o *host) bool {
 	none := mac.Addr{}
 	if h.addr.Is4() && o.addr.Is4() && subnetOf(h.addr) == subnetOf(o.addr) && h.sender.mac != none && o.sender.mac != none {
@@ -193,7 +193,7 @@ func (r *Registry) setPTR(h *host, name string) {
 	r.namesChanged(h)
 }
 
-// namesChanged follows a change of a host's names.
+// namesChanged regroups and renames after a change of a host's names.
 func (r *Registry) namesChanged(h *host) {
 	r.reindex(h)
 	if s := h.station; s != nil {

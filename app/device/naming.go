@@ -28,7 +28,7 @@ func (r *Registry) chooseName(g *group) (name, source string) {
 	return g.addr().String(), names.SourceAddress
 }
 
-// nameFrom returns the name of a group from one source; "" if it has none that is weak or not, as is wanted.
+// nameFrom returns the best name of a group from one source, among its weak names or among the others; "" if there is none.
 func (r *Registry) nameFrom(g *group, hosts []*host, source string, weak bool) (best string) {
 	consider := func(name string, isWeak bool) {
 		if name != "" && isWeak == weak && (best == "" || name == g.name) {
@@ -112,8 +112,8 @@ func (r *Registry) maybeRename(g *group) {
 	}
 }
 
-// maybeReaddress handles a shown group that has no name any more, but an address. The last good name stays, unless it turns out to
-// be a wildcard. Of two addresses, people know the IPv4 one.
+// maybeReaddress handles a shown group that has an address, but no name any more. The last good name stays, unless it turns out
+// to be a wildcard. Of two addresses, people know the IPv4 one.
 func (r *Registry) maybeReaddress(g *group, name string) {
 	if g.source != names.SourceAddress {
 		if g.source == names.SourcePTR && r.isWildcard(firstLabel(g.name)) {

@@ -12,14 +12,14 @@ type reason uint8
 const (
 	noReason       reason = iota // nothing was heard
 	byLease                      // a lease runs
-	bySending                    // it sends as the address
-	byAnnouncement               // it says so
+	bySending                    // it sends from the address
+	byAnnouncement               // it has announced the address
 	byAnswer                     // it answers for the address, and nobody else says anything
 	byDefault                    // it had the address, and no other device has taken it
 	byAddress                    // its MAC is in the address
 )
 
-// owner returns the station that has an address, by the strongest evidence, and why; nil if that is not known.
+// owner returns the station that has an address by the strongest evidence, and why; nil if none is known.
 func (r *Registry) owner(h *host) (*station, reason) {
 	if r.isLeased(h) && !r.inConflict(h) {
 		if s := r.stationFor(h.lease.mac); s != nil {
@@ -38,14 +38,15 @@ func (r *Registry) owner(h *host) (*station, reason) {
 		}
 		return s, byAnswer
 	}
-	if s := h.station; s != nil && h.why != byAnswer && r.stations[s.mac] == s && (h.sender.mac != s.mac || !h.apart && !s.several) {
+	if s := h.station; s != nil && h.why != byAnswer && r.stations[s.mac] == s &&
+		(h.sender.mac != s.mac || !h.apart && !s.several) {
 		return s, byDefault
 	}
 	return nil, noReason
 }
 
-// embeddedStation returns the station whose MAC an IPv6 address was made of, if that is known and is not the one that sends as the
-// address, which then sends for it; else nil.
+// embeddedStation returns the station whose MAC an IPv6 address was made from, if it is known and another MAC sends for it;
+// else nil.
 func (r *Registry) embeddedStation(h *host) *station {
 	hw, ok := embeddedMAC(h.addr)
 	if s := r.stations[hw]; ok && s != nil && hw != h.sender.mac && len(s.hosts) > 0 {
@@ -54,7 +55,7 @@ func (r *Registry) embeddedStation(h *host) *station {
 	return nil
 }
 
-// maySend reports whether a station that sends as an address is likely to have it.
+// maySend reports whether a station that sends from an address is likely to have it.
 func (r *Registry) maySend(s *station, h *host) bool {
 	switch {
 	case r.isRouter(s.mac):
@@ -67,7 +68,7 @@ func (r *Registry) maySend(s *station, h *host) bool {
 	}
 }
 
-// inOneSubnet reports whether a station sends as addresses of one IPv4 subnet only, or says that it has this one.
+// inOneSubnet reports whether a station sends from addresses of one IPv4 subnet only, or has announced or taken up this one.
 func (r *Registry) inOneSubnet(s *station, h *host) bool {
 	return h.claim.mac == s.mac && h.claim.announced || h.took.mac == s.mac ||
 		!slices.ContainsFunc(s.sends, func(o *host) bool {
@@ -75,7 +76,7 @@ func (r *Registry) inOneSubnet(s *station, h *host) bool {
 		})
 }
 
-// claimant returns the station that says it has an address, if it is likely to have it; else nil.
+// claimant returns the station that claims an address, if it is likely to have it; else nil.
 func (r *Registry) claimant(h *host) *station {
 	s := r.stations[h.claim.mac]
 	if s == nil {
@@ -91,7 +92,8 @@ func (r *Registry) claimant(h *host) *station {
 		return nil // it may be a proxy, as for a device that sleeps
 	case h.addr.Is4():
 		for _, o := range s.hosts {
-			if o != h && o.addr.Is4() && subnetOf(o.addr) == subnetOf(h.addr) && !(r.tookUp(s, h) && o.sender.last.Before(h.claim.at)) {
+			if o != h && o.addr.Is4() && subnetOf(o.addr) == subnetOf(h.addr) &&
+				!(r.tookUp(s, h) && o.sender.last.Before(h.claim.at)) {
 				return nil
 			}
 		}
@@ -101,7 +103,7 @@ func (r *Registry) claimant(h *host) *station {
 	return s
 }
 
-// judge gives an address to the station that has it by the evidence.
+// judge decides from the evidence which station has an address, and gives it the address.
 func (r *Registry) judge(h *host) {
 	s, why := r.owner(h)
 	h.why = why
@@ -132,13 +134,13 @@ func (r *Registry) judge(h *host) {
 	}
 	if s != nil && !h.counted && h.addr.Is4() && r.cfg.Names != nil && h.wanted.IsZero() {
 		h.wanted = r.now
-		r.cfg.Names.Want(h.addr) // it is the name of the station's other addresses, too
+		r.cfg.Names.Want(h.addr) // its name is also that of the station's other addresses
 	}
 	r.regroup(h)
 	r.gather(h)
 }
 
-// handOver is called when an address has passed from one device to another. What it was called stays behind.
+// handOver handles an address that has passed from one device to another. Its name in the reverse DNS stays behind.
 func (r *Registry) handOver(h *host, was *station) {
 	if h.ptr == "" || r.speaksForOthers(was.mac) {
 		return
@@ -151,7 +153,8 @@ func (r *Registry) handOver(h *host, was *station) {
 	}
 }
 
-// judgeAll judges every address that a station sends as or has, after it was found to speak for others, or not to.
+// judgeAll judges every address that a station sends from or has, after the station was found to speak for others, or no longer
+// to.
 func (r *Registry) judgeAll(s *station) {
 	r.detach(s)
 	for _, h := range slices.Concat(s.hosts, s.sends, s.sends6) {

@@ -37,15 +37,15 @@ type Config struct {
 
 const (
 	updateEvery   = time.Second
-	wantEvery     = time.Minute     // how often the namer is told of an active host
+	wantEvery     = time.Minute     // how often Want is called for an active host
 	clockStep     = time.Second / 2 // resolution of the clock: a timer that fires a little early delays nothing
 	seriesPerHost = 2               // of the limit: renamed devices leave series behind
 )
 
-// A Registry joins hosts into devices. The hosts of one MAC are one device, unless the MAC is a proxy; so are hosts without
-// a known MAC that share a name, and everything that shares a name in the hosts file. What a host gains belongs to the device
-// that it is of at that time, and is counted under the name that the device has at that time. So no counter ever goes back,
-// and nothing is counted twice or lost.
+// A Registry joins hosts into devices. The hosts of one MAC are one device, except those that it only speaks for; so are hosts
+// without a known MAC that share a name, and everything that shares a name in the hosts file. What a host gains belongs to the
+// device that the host is part of at that time, and is counted under the name that the device has at that time. So no counter
+// ever goes back, and nothing is counted twice or lost.
 type Registry struct {
 	cfg Config
 
@@ -61,7 +61,7 @@ type Registry struct {
 	evictable  []*station        // all stations, oldest first
 	byFileName map[string]*group // by name in the hosts file
 	byName     nameIndex
-	wildcards  map[string]time.Time // names that the reverse DNS has for every address, without their domains, and when it last said so
+	wildcards  map[string]time.Time // names without domains, and when each was found to be that of every address
 	servers    map[netip.Addr]bool  // DHCP servers that have answered requests
 	doubts     []*host              // that two MACs send as
 	series     map[string]*series
@@ -85,7 +85,8 @@ func NewRegistry(cfg Config) *Registry {
 	return &Registry{
 		cfg: cfg, now: cfg.Start, lastUpdate: cfg.Start, lastExpiry: cfg.Start, file: &names.Hosts{},
 		hosts: map[netip.Addr]*host{}, stations: map[mac.Addr]*station{}, series: map[string]*series{},
-		byFileName: map[string]*group{}, byName: nameIndex{}, servers: map[netip.Addr]bool{}, wildcards: map[string]time.Time{}, slots: make([][]*host, len(cfg.Tables)),
+		byFileName: map[string]*group{}, byName: nameIndex{}, servers: map[netip.Addr]bool{}, wildcards: map[string]time.Time{},
+		slots: make([][]*host, len(cfg.Tables)),
 	}
 }
 
@@ -157,7 +158,7 @@ func (r *Registry) LastUpdate() time.Time {
 }
 
 // setClock sets the time of the call in progress. It is measured on the monotonic clock where there is one, so that nothing
-// expires because somebody sets the clock. Times that go back, as in files, stand still.
+// expires because somebody sets the clock. An earlier time than the last, as in files, leaves the clock as it is.
 func (r *Registry) setClock(now time.Time) {
 	if r.cfg.Start.IsZero() {
 		r.cfg.Start, r.now, r.lastUpdate, r.lastExpiry, r.lastReview = now, now, now, now, now

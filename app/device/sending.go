@@ -8,11 +8,11 @@ import (
 	"gonetmon/app/mac"
 )
 
-// A device has one IPv4 address in a subnet, as a rule. A MAC that sends as several at a time is that of a device that speaks for
-// others, such as a Wi-Fi extender, unless something says that the addresses are one device's. An address that takes the place
-// of another one is the same device's.
+// As a rule a device has one IPv4 address in a subnet. A MAC that sends from several at a time is that of a device that speaks
+// for others, such as a Wi-Fi extender, unless something says that the addresses are one device's. An address that replaces
+// another one is the same device's.
 
-// setSender takes that a MAC sends as an address from now on.
+// setSender makes a MAC the sender of an address.
 func (r *Registry) setSender(h *host, hw mac.Addr) {
 	last, next := h.sender, h.rival
 	r.dropSender(h)
@@ -29,7 +29,7 @@ func (r *Registry) setSender(h *host, hw mac.Addr) {
 	if h.addr.Is4() {
 		if !s.several {
 			r.judgeSending(s)
-		} else { // one more does not change what the others are
+		} else { // one more says nothing about the others
 			h.apart = !r.isLeased(h) || h.lease.mac != hw
 		}
 	}
@@ -42,7 +42,7 @@ func (r *Registry) setSender(h *host, hw mac.Addr) {
 	}
 }
 
-// dropSender forgets which MAC sends as an address.
+// dropSender forgets which MAC sends from an address.
 func (r *Registry) dropSender(h *host) {
 	if s := r.stations[h.sender.mac]; s != nil {
 		s.removeSent(h)
@@ -50,7 +50,8 @@ func (r *Registry) dropSender(h *host) {
 	h.sender = sender{}
 }
 
-// checkSender looks, when an address goes on sending, whether another address of its MAC began to send in between.
+// checkSender judges the sender of an address that goes on sending, if the MAC has begun to send from another address in
+// between, or sends for a client with a lease.
 func (r *Registry) checkSender(h *host) {
 	s := r.stations[h.sender.mac]
 	if s == nil || s.several || !h.addr.Is4() {
@@ -68,14 +69,14 @@ func (r *Registry) checkSender(h *host) {
 	}
 }
 
-// judgeSenderOf judges the sender of an address, after something was learned about the address.
+// judgeSenderOf judges the sender of an IPv4 address after something was learned about the address.
 func (r *Registry) judgeSenderOf(h *host) {
 	if s := r.stations[h.sender.mac]; s != nil && h.addr.Is4() {
 		r.judgeSending(s)
 	}
 }
 
-// judgeSending judges which of the IPv4 addresses that a station sends as are its own.
+// judgeSending judges which of the IPv4 addresses that a station sends from are its own, and whether it speaks for others.
 func (r *Registry) judgeSending(s *station) {
 	present := make([]*host, 0, len(s.sends))
 	several := false
@@ -125,7 +126,8 @@ func (r *Registry) judgeSending(s *station) {
 	}
 }
 
-// ownOf returns which of the addresses of a subnet that a station sends as at present are its own. They are sorted by when it began.
+// ownOf returns which of the addresses of a subnet that a station sends from at present are its own. They are sorted by when it
+// began to send from them.
 func (r *Registry) ownOf(s *station, present []*host) []bool {
 	own := make([]bool, len(present))
 	switch first := r.firstAtOnce(present); {
@@ -134,7 +136,7 @@ func (r *Registry) ownOf(s *station, present []*host) []bool {
 		for i := range own {
 			own[i] = true
 		}
-	case first < 0: // each took the place of the one before
+	case first < 0: // each replaced the one before
 		own[0] = !present[0].apart && r.mayBeFirst(s, present[0])
 		for i := 1; i < len(present); i++ {
 			own[i] = own[i-1] && (r.tookUp(s, present[i]) || len(present) == 2 && r.mayBePair(present))
@@ -163,8 +165,8 @@ func (r *Registry) firstAtOnce(present []*host) int {
 	return -1
 }
 
-// tookUp reports whether a station has probed, announced or asked for an address before it began to send as it. One with another
-// lease would have asked for it.
+// tookUp reports whether a station has probed, announced or requested an address before it began to send from it. A station
+// with the lease of another address must have done so before it got that.
 func (r *Registry) tookUp(s *station, h *host) bool {
 	return h.took.mac == s.mac && h.sender.first.Sub(h.took.at) < asleepAfter &&
 		(r.mayBeFirst(s, h) || h.took.at.Before(s.leased.lease.since))
@@ -176,7 +178,8 @@ func (r *Registry) mayBeFirst(s *station, h *host) bool {
 	return l == nil || l == h || l.lease.mac != s.mac || !r.isLeased(l) || subnetOf(l.addr) != subnetOf(h.addr)
 }
 
-// isReplaced reports whether a station had an address before it got the lease of another one, and has not sent as it since.
+// isReplaced reports whether a station took up an address before it got the lease of another one, and has not sent from it
+// since.
 func (r *Registry) isReplaced(s *station, h *host) bool {
 	return !r.mayBeFirst(s, h) && h.took.mac == s.mac && h.sender.last.Before(s.leased.lease.since)
 }
@@ -186,43 +189,46 @@ func (r *Registry) isLeasedToOther(h *host) bool {
 	return r.isLeased(h) && h.lease.mac != h.sender.mac && h.sender.last.Sub(h.lease.since) >= time.Second && !r.inConflict(h)
 }
 
-// mayBePair reports whether two addresses of a MAC may be one device, although nothing says so: nothing tells them apart either.
-// Neither has a name, and they began to send at about the same time.
+// mayBePair reports whether two addresses of a MAC may be one device although nothing says so: nothing tells them apart either,
+// and they began to send at about the same time.
 func (r *Registry) mayBePair(two []*host) bool {
 	a, b := two[0], two[1]
 	return subnetOf(a.addr) == subnetOf(b.addr) && b.sender.first.Sub(a.sender.last) < silentAfter &&
 		!r.hasIdentity(a) && !r.hasIdentity(b)
 }
 
-// hasIdentity reports whether a name or a lease tells what an address is.
+// hasIdentity reports whether a lease, a name, or the announcement of another station says what an address is.
 func (r *Registry) hasIdentity(h *host) bool {
 	return r.isLeased(h) || len(h.keys) > 0 || h.claim.announced && h.claim.mac != h.sender.mac &&
 		(h.claim.at.After(h.sender.first) || h.claim.mac.IsVirtualRouter())
 }
 
-// tied reports whether a name or a lease says that addresses are one device.
+// tied reports whether a name that addresses share says that they are one device.
 func (r *Registry) tied(hosts []*host) bool {
 	if len(hosts) == 1 {
 		return true
 	}
 	for _, h := range hosts[1:] {
-		if !slices.ContainsFunc(h.keys, func(key string) bool { return slices.Contains(hosts[0].keys, key) && !r.isWildcard(key) }) {
+		if !slices.ContainsFunc(h.keys, func(key string) bool {
+			return slices.Contains(hosts[0].keys, key) && !r.isWildcard(key)
+		}) {
 			return false
 		}
 	}
 	return true
 }
 
-// sendsElsewhere reports whether a MAC sends as other IPv4 addresses, too.
+// sendsElsewhere reports whether a MAC also sends from other IPv4 addresses.
 func (r *Registry) sendsElsewhere(hw mac.Addr, h *host) bool {
 	s := r.stations[hw]
 	return s != nil && slices.ContainsFunc(s.sends, func(o *host) bool { return o != h && !r.isPast(o) })
 }
 
-// sendsInSubnet reports whether a MAC sends as another IPv4 address of the subnet, and has not left it for this one.
+// sendsInSubnet reports whether a MAC sends from another IPv4 address of the subnet, and has not left it for this one.
 func (r *Registry) sendsInSubnet(hw mac.Addr, h *host) bool {
 	s := r.stations[hw]
 	return s != nil && slices.ContainsFunc(s.sends, func(o *host) bool {
-		return o != h && !r.isPast(o) && subnetOf(o.addr) == subnetOf(h.addr) && !(h.took.mac == hw && o.sender.last.Before(h.took.at))
+		return o != h && !r.isPast(o) && subnetOf(o.addr) == subnetOf(h.addr) &&
+			!(h.took.mac == hw && o.sender.last.Before(h.took.at))
 	})
 }

@@ -9,7 +9,7 @@ import (
 	"gonetmon/app/names"
 )
 
-// The kinds of names in messages of the LAN that are not names of a MAC.
+// The sources of the names of addresses in messages on the LAN.
 const (
 	saidMDNS = iota
 	saidService
@@ -22,17 +22,18 @@ var saidSources = [numSaid]string{names.SourceMDNS, names.SourceService, names.S
 
 // A spoken name is what a device is called on the LAN.
 type spoken struct {
-	name string // "" if none
-	weak bool   // generic: it gives way to any other
-	own  bool   // the device says so itself
-	by   mac.Addr
-	of   mac.Addr  // that had the address then; zero: none was known
-	from bool      // it was said from the address
+	name string    // "" if none
+	weak bool      // generic: it gives way to any other
+	own  bool      // the device says so itself
+	by   mac.Addr  // the source MAC of the message; zero: none
+	of   mac.Addr  // the MAC that had the address then; zero: none was known
+	from bool      // the message came from the address
 	at   time.Time // when it was last said
 }
 
-// take takes a name. What a device says itself goes before what others say. A name that only counts up, as those of mDNS do when
-// they seem to be taken, stays as it is. It reports whether the name has changed.
+// take takes a name. What a device says itself goes before what others say. A name that differs only by a number at its end,
+// which devices count up when a name seems to be taken (RFC 6762, section 9), changes nothing. It reports whether the name has
+// changed.
 func (n *spoken) take(name string, own bool, by mac.Addr, now time.Time) bool {
 	if n.name != "" && (n.own && !own || !n.weak && names.IsGeneric(name)) {
 		return false
@@ -45,7 +46,7 @@ func (n *spoken) take(name string, own bool, by mac.Addr, now time.Time) bool {
 	return true
 }
 
-// uncounted returns the first label of a name without the number at its end, and what follows.
+// uncounted returns a name without the number at the end of its first label.
 func uncounted(name string) string {
 	first, rest, _ := strings.Cut(name, ".")
 	if i := strings.LastIndexByte(first, '-'); i > 0 && strings.Trim(first[i+1:], "0123456789") == "" {
@@ -98,15 +99,15 @@ func (r *Registry) learnName(f *discovery.Fact) {
 	}
 }
 
-// nameGone takes that an address has a name no more. The device is called so until it has another name.
+// nameGone handles an address that no longer has a name. The device keeps the name until it has another one.
 func (r *Registry) nameGone(f *discovery.Fact) {
 	if h := r.hosts[f.Addr]; h != nil && h.said[saidMDNS].name == f.Name && r.maySpeak(h, f.MAC) {
 		h.said[saidMDNS].own = false
 	}
 }
 
-// maySpeak reports whether a MAC may say how an address is called: that of the station that has it, one that sends as it, or a
-// router, which passes on what is said elsewhere.
+// maySpeak reports whether a MAC may name an address: that of the station that has it, one that sends from it, or a router,
+// which passes on what is said elsewhere.
 func (r *Registry) maySpeak(h *host, by mac.Addr) bool {
 	none := mac.Addr{}
 	switch {
@@ -119,12 +120,12 @@ func (r *Registry) maySpeak(h *host, by mac.Addr) bool {
 	}
 }
 
-// stillCalled reports whether a name is that of the device that has the address now.
+// stillCalled reports whether a name belongs to the device that has the address now.
 func (r *Registry) stillCalled(h *host, n *spoken) bool {
 	return n.name != "" && (r.maySpeak(h, n.by) || n.from && n.of == mac.Addr{})
 }
 
-// isCalled reports whether a host has a name in messages of the LAN.
+// isCalled reports whether a message on the LAN has given a host a name.
 func (h *host) isCalled(name string) bool {
 	for i := range h.said {
 		if h.said[i].name == name {

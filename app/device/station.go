@@ -8,7 +8,7 @@ import (
 	"gonetmon/app/mac"
 )
 
-// routerPackets is how many packets from addresses outside the LAN a MAC must have sent, of late, to be a router.
+// routerPackets is how many packets from addresses outside the LAN make a MAC a router. Every review reduces the count.
 const routerPackets = 20
 
 // A station is one MAC: a network interface, and the hosts that it has.
@@ -20,16 +20,16 @@ type station struct {
 	sends6     []*host    // IPv6 hosts likewise
 	answers    netip.Addr // the IPv4 address that it first answered for
 	answersAll bool       // it answers for several
-	behind     *group     // IPv6 hosts that it sends for and that are no other device's; nil: none yet
+	behind     *group     // of IPv6 hosts that it sends for, and that belong to no known device; nil: none yet
 	leased     *host      // the IPv4 address that it was last given by DHCP
 	request    request
 	dhcp       spoken     // its name in DHCP
 	kind       string     // of the device; "" if not known
-	transit    uint64     // packets that it sent from addresses outside the LAN; halved now and then
+	transit    uint64     // packets that it sent from addresses outside the LAN; it decays
 	relayed    []mac.Addr // MACs whose own messages came in its frames, at most relayedMACs
 	relayedAt  time.Time  // when there was one last
 	advertises bool       // itself as a router
-	several    bool       // it sends as several IPv4 addresses of other devices
+	several    bool       // it sends from IPv4 addresses of other devices
 }
 
 // stationFor returns the station of a MAC, and creates it if needed; nil if there is no room.
@@ -123,10 +123,10 @@ func (r *Registry) forward(hw mac.Addr, packets uint64) {
 	}
 }
 
-// relayedMACs is how many other MACs a station must have passed messages on for, to be a bridge.
+// relayedMACs is for how many other MACs a station must have passed on messages to be a bridge.
 const relayedMACs = 2
 
-// relay takes that a message of a station came in a frame of another one, as from a Wi-Fi extender.
+// relay records that a message of a station came in a frame of another one, as through a Wi-Fi extender.
 func (r *Registry) relay(by, of mac.Addr) {
 	if !by.IsStation() || by == of {
 		return
@@ -149,23 +149,25 @@ func (r *Registry) relays(s *station) bool {
 	return len(s.relayed) == relayedMACs && r.now.Sub(s.relayedAt) < distrustFor
 }
 
-// isRouter reports whether a MAC keeps sending packets from addresses outside the LAN, or advertises itself as a router. What it sends as an address of the LAN
-// does not say that it has the address.
+// isRouter reports whether a MAC keeps sending packets from addresses outside the LAN, or advertises itself as a router. That
+// such a MAC sends from an address of the LAN does not prove that it has the address.
 func (r *Registry) isRouter(hw mac.Addr) bool {
 	s := r.stations[hw]
 	return s != nil && (s.transit >= routerPackets || s.advertises)
 }
 
-// speaksForOthers reports whether a MAC sends as addresses that are not its own.
+// speaksForOthers reports whether a MAC sends from addresses that are not its own.
 func (r *Registry) speaksForOthers(hw mac.Addr) bool {
 	s := r.stations[hw]
 	return s != nil && s.several || r.isRouter(hw)
 }
 
-// isPast reports whether a MAC has not sent as an address for so long that this says nothing any more.
+// isPast reports whether the sender of an address has not sent from it for so long that this says nothing any more.
 func (r *Registry) isPast(h *host) bool { return r.now.Sub(h.sender.last) >= pastAfter }
 
-// review ends the judgements that nothing supports any more. It is called once in reviewEvery.
+const reviewEvery = 5 * time.Minute
+
+// review ends the judgements that nothing supports any more. Update calls it.
 func (r *Registry) review() {
 	for _, s := range r.stations {
 		was := r.isRouter(s.mac)
@@ -178,5 +180,3 @@ func (r *Registry) review() {
 		}
 	}
 }
-
-const reviewEvery = 5 * time.Minute

@@ -2,10 +2,10 @@ package device
 
 import "slices"
 
-// A device with two network interfaces, such as a NAS, has two MACs of one vendor, and one name in multicast DNS: no other device may
-// have that name there (RFC 6762, 9).
+// A device with two network interfaces, such as a NAS, has two MACs of one vendor and one name in multicast DNS. No other
+// device may have that name there (RFC 6762, section 9).
 
-// twin returns another station of the device that a host is of; nil if there is none.
+// twin returns another station of the same device as the station of a host; nil if there is none.
 func (r *Registry) twin(h *host) *station {
 	n, s := &h.said[saidMDNS], h.station
 	if !n.own || n.weak || s.mac.IsRandom() || s.several {

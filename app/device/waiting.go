@@ -77,19 +77,20 @@ func (r *Registry) isReady(g *group) bool {
 	case age >= lookupGrace:
 		return true
 	default:
-		return source != names.SourcePTR && !(looking && r.uses(names.SourcePTR)) && (source != names.SourceAddress || age >= noNameGrace)
+		return source != names.SourcePTR && !(looking && r.uses(names.SourcePTR)) &&
+			(source != names.SourceAddress || age >= noNameGrace)
 	}
 }
 
-// mayBeWildcard reports whether the name that the reverse DNS has for a group may turn out to be that of every address: another
-// device has it, too, or nothing else is known yet.
+// mayBeWildcard reports whether the name of a group in the reverse DNS may turn out to be that of every address: another device
+// has it too, or gonetmon has just started.
 func (r *Registry) mayBeWildcard(g *group) bool {
 	return r.now.Sub(r.cfg.Start) < time.Minute || slices.ContainsFunc(g.hosts, func(h *host) bool {
 		return len(h.keys) > 0 && len(r.byName[h.keys[0]]) > 1
 	})
 }
 
-// embed gives an IPv6 host of which nothing was heard to the MAC that its address was made of.
+// embed gives an IPv6 host of which nothing was heard to the MAC that its address was made from.
 func (r *Registry) embed(h *host) {
 	if h.station != nil || h.evidence != (evidence{}) {
 		return
