@@ -169,7 +169,7 @@ func (r *Registry) sentBy(h *host, macs *[2]mac.Addr) {
 		case hw == h.sender.mac:
 			seen = true
 		case other == mac.Addr{} || r.sendsElsewhere(other, h) && !r.sendsElsewhere(hw, h):
-			other = hw // of two, the one that sends as no other address
+			other = hw // of two, the one that sends from no other address
 		}
 	}
 	switch {
@@ -182,7 +182,7 @@ func (r *Registry) sentBy(h *host, macs *[2]mac.Addr) {
 	case other == mac.Addr{}:
 	case h.sender.mac == mac.Addr{}:
 		r.setSender(h, other)
-	case r.speaksForOthers(other): // what it sends as the address says little
+	case r.speaksForOthers(other): // its frames say little about who has the address
 	default:
 		h.rival.sees(other, r.now)
 		if !h.doubted { // what it has gained before is not in doubt

@@ -63,7 +63,7 @@ type Registry struct {
 	byName     nameIndex
 	wildcards  map[string]time.Time // names without domains, and when each was found to be that of every address
 	servers    map[netip.Addr]bool  // DHCP servers that have answered requests
-	doubts     []*host              // that two MACs send as
+	doubts     []*host              // that two MACs send from
 	series     map[string]*series
 	waiting    []*group  // to be shown, oldest first
 	renaming   []*group  // to be renamed, oldest first

@@ -184,7 +184,7 @@ func (r *Registry) isReplaced(s *station, h *host) bool {
 	return !r.mayBeFirst(s, h) && h.took.mac == s.mac && h.sender.last.Before(s.leased.lease.since)
 }
 
-// isLeasedToOther reports whether the sender of an address sends as a client that has a lease, and does not send itself.
+// isLeasedToOther reports whether the sender of an address sends for a client that has the lease and does not send itself.
 func (r *Registry) isLeasedToOther(h *host) bool {
 	return r.isLeased(h) && h.lease.mac != h.sender.mac && h.sender.last.Sub(h.lease.since) >= time.Second && !r.inConflict(h)
 }

@@ -1,5 +1,5 @@
-// Package traffic counts bytes and packets per address, notes which MAC sends as it, and knows which addresses are ours. It knows
-// nothing of frames, names or devices.
+// Package traffic counts bytes and packets per address, notes which MAC sends from it, and knows which addresses are ours. It
+// knows nothing of frames, names or devices.
 package traffic
 
 import (
