@@ -31,9 +31,10 @@ type Home struct {
 	nics       []*nic
 	router     *router
 	sleepProxy *nic
-	owner      map[netip.Addr]*nic // who has an address, or had it last
-	tied       map[netip.Addr]bool // gonetmon can know whose address it is, although an extender sends
-	named      map[netip.Addr]bool // its device has announced it together with its other addresses
+	owner      map[netip.Addr]*nic      // who has an address, or had it last
+	tied       map[netip.Addr]bool      // gonetmon can know whose address it is, although an extender sends
+	heard      map[netip.Addr]time.Time // when its device has first said so
+	named      map[netip.Addr]bool      // its device has announced it together with its other addresses
 	monitor    *monitor
 	prefixes   int
 }
@@ -62,7 +63,7 @@ func Run(cfg Config) *Report {
 func newHome(cfg Config) *Home {
 	h := &Home{
 		clock: clock{now: begin}, Rand: rand.New(rand.NewPCG(cfg.Seed, 1)), cfg: cfg,
-		owner: map[netip.Addr]*nic{}, tied: map[netip.Addr]bool{}, named: map[netip.Addr]bool{},
+		owner: map[netip.Addr]*nic{}, tied: map[netip.Addr]bool{}, named: map[netip.Addr]bool{}, heard: map[netip.Addr]time.Time{},
 	}
 	for _, s := range plans() {
 		d := h.device(s.name)
@@ -249,6 +250,7 @@ func (n *nic) roam() {
 	}
 	for _, a := range []netip.Addr{n.ll, n.stable, n.temp} {
 		delete(h.tied, a)
+		delete(h.heard, a)
 	}
 	if n.up {
 		n.connect()
@@ -271,9 +273,14 @@ func (h *Home) sharing(d *Device) bool {
 	return slices.ContainsFunc(h.nics, func(n *nic) bool { return n.dev != d && n.mac == d.nics[0].mac })
 }
 
-// hear notes that an NDP message has told whose an address is, unless an extender has rewritten it.
+// hear notes that an NDP message has told whose an address is, unless an extender has rewritten it. Anyone can send one such
+// message, so it takes two.
 func (h *Home) hear(a netip.Addr, n *nic) {
-	if n.via == nil || n.via.keepsOptions {
+	switch first, ok := h.heard[a]; {
+	case n.via != nil && !n.via.keepsOptions:
+	case !ok:
+		h.heard[a] = h.now
+	case h.now.Sub(first) >= time.Second:
 		h.tied[a] = true
 	}
 }

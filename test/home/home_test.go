@@ -20,9 +20,12 @@ var (
 	watch = flag.String("watch", "", "print the rows of this device each time that they change")
 )
 
-// What a home must show at least.
+// What a home must show. make home prints the figures of thirty days.
 const (
-	minShare = 0.85 // of all bytes under the right device
+	minShare  = 0.995 // of all bytes under the right device
+	maxRows   = 2.5   // for each device, between two restarts of gonetmon
+	maxSplit  = 6     // devices
+	maxMerged = 10    // rows
 )
 
 // TestHome simulates homes for a day each. With TEST_HOME=long it simulates more of them for thirty days, which takes some minutes.
@@ -50,6 +53,12 @@ func TestHome(t *testing.T) {
 			}
 			if r.Other > r.Bytes/1e6 {
 				t.Errorf("%d bytes could not be followed", r.Other)
+			}
+			if r.MostRows > maxRows {
+				t.Errorf("%.2f rows for each device, want at most %.2f", r.MostRows, maxRows)
+			}
+			if len(r.Split) > maxSplit || len(r.Merged) > maxMerged {
+				t.Errorf("%d devices are split, %d rows merged, want at most %d and %d", len(r.Split), len(r.Merged), maxSplit, maxMerged)
 			}
 			for _, s := range r.Sums {
 				t.Error(s)

@@ -138,7 +138,7 @@ func (h *Home) whose(a netip.Addr) (c claim) {
 		return c
 	}
 	c.dev = n.dev
-	if n.via != nil && !n.routed && !h.tied[a] {
+	if n.via != nil && !n.routed && !h.isTied(n, a) {
 		if _, human := h.router.dns.lookup(h, a); !human {
 			c.behind = n.via.dev
 		}
@@ -152,6 +152,9 @@ func (h *Home) whose(a netip.Addr) (c claim) {
 
 // endChunks begins new chunks, as gonetmon has just put all bytes somewhere.
 func (l *ledger) endChunks() { clear(l.open) }
+
+// isTied reports whether gonetmon can know that an address is of the same device as its IPv4 address, although an extender sends.
+func (h *Home) isTied(n *nic, a netip.Addr) bool { return h.tied[a] && (a.Is4() || h.tied[n.v4]) }
 
 // update finds out into which rows gonetmon has put the bytes.
 func (l *ledger) update(s *device.Snapshot) {
@@ -307,8 +310,8 @@ func (l *ledger) check(s *device.Snapshot, local []netip.Prefix) {
 				continue
 			}
 			owners[n.dev] = append(owners[n.dev], a)
-			if len(n.dev.nics) > 1 && !h.named[a] {
-				continue // nothing says yet that the interfaces are of one device
+			if len(n.dev.nics) > 1 && !h.named[a] || c.behind != nil {
+				continue // nothing says yet that the addresses are of one device
 			}
 			if rowOf[n.dev] == nil {
 				rowOf[n.dev] = map[string][]netip.Addr{}

@@ -88,6 +88,7 @@ func (m *monitor) start() {
 	m.down, m.stopping, m.looked = false, false, time.Time{}
 	m.next, m.last, m.checked = h.now.Truncate(time.Second).Add(time.Second), h.now, h.now
 	clear(h.tied)
+	clear(h.heard)
 	clear(h.named)
 	m.ledger.start()
 }

@@ -281,7 +281,7 @@ func (n *nic) resolve(from, to netip.Addr) {
 	if o == nil || n.routed || o.routed || n.asleep {
 		return
 	}
-	n.reached[to] = h.now.Add(h.between(2*time.Minute, 15*time.Minute))
+	n.reached[to] = h.now.Add(h.between(time.Minute, 10*time.Minute))
 	hw := o.receiver()
 	if from.Is4() {
 		h.control(testnet.ARPRequest(n.sender(), from, to))
