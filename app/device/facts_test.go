@@ -133,7 +133,8 @@ func TestRegistry_JoinsAddressesByFacts(t *testing.T) {
 			[]string{"192.168.2.7 address 01 [192.168.2.7]", "192.168.2.8 address 02 [192.168.2.8]"}},
 		{"a randomized MAC is like any other",
 			[]discovery.Fact{
-				{Kind: discovery.Leased, MAC: mac.Addr{0xda, 1, 2, 3, 4, 5}, Addr: netip.MustParseAddr("192.168.2.7"), Lifetime: time.Hour},
+				{Kind: discovery.Leased, MAC: mac.Addr{0xda, 1, 2, 3, 4, 5}, Addr: netip.MustParseAddr("192.168.2.7"),
+					Lifetime: time.Hour},
 				{Kind: discovery.MACName, MAC: mac.Addr{0xda, 1, 2, 3, 4, 5}, Name: "phone"},
 			}, "192.168.2.7",
 			[]string{"phone dhcp 05 [192.168.2.7]"}},

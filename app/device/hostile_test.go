@@ -35,7 +35,8 @@ func TestRegistry_KeepsFirstOfManyNames(t *testing.T) {
 	lan.want(t, "in the end", "name0 mdns [192.168.2.7] 1001/0")
 }
 
-// A thousand hosts of one name in the reverse DNS are several devices, and none has that name, whether their MACs are known or not.
+// A thousand hosts of one name in the reverse DNS are several devices, and none has that name, whether their MACs are known or
+// not.
 func TestRegistry_BoundsNamesakes(t *testing.T) {
 	for _, known := range []bool{false, true} {
 		lan := newTestLAN(2000, true)

@@ -145,7 +145,8 @@ func (r *Registry) ownOf(s *station, present []*host) []bool {
 		own[0], own[1] = true, true
 	default:
 		for i, h := range present {
-			own[i] = r.isLeased(h) && h.lease.mac == s.mac || s.dhcp.name != "" && slices.Contains(h.keys, firstLabel(s.dhcp.name))
+			own[i] = r.isLeased(h) && h.lease.mac == s.mac ||
+				s.dhcp.name != "" && slices.Contains(h.keys, firstLabel(s.dhcp.name))
 		}
 	}
 	return own
