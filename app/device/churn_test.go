@@ -1,6 +1,7 @@
 package device
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -56,6 +57,7 @@ type churn struct {
 	shadow *traffic.Table // counts what all tables count
 	wanted []netip.Addr
 	mayEnd bool // series may
+	naming bool // in the part of an update that comes before the tables
 
 	addrs    []netip.Addr
 	macs     []mac.Addr
@@ -85,6 +87,7 @@ func newChurn(t *testing.T, seed uint64, seen *events) *churn {
 	for n := range byte(5) {
 		c.macs = append(c.macs, testMAC(n))
 	}
+	c.macs = append(c.macs, mac.Addr{2, 0, 0, 0, 0, 1}, mac.Addr{2, 0, 0, 0, 0, 2}, mac.Addr{0, 0, 0x5e, 0, 1, 1})
 	local := []netip.Prefix{
 		netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("2001:db8::/32"),
 	}
@@ -115,7 +118,7 @@ func pick[T any](c *churn, from []T) T { return from[c.IntN(len(from))] }
 // Want is called in the middle of an update: packets that are counted now belong to the next one.
 func (c *churn) Want(host netip.Addr) {
 	c.wanted = append(c.wanted, host)
-	if c.IntN(2) == 0 {
+	if !c.naming && c.IntN(2) == 0 {
 		c.count(c.tables[0])
 		c.seen.meanwhile++
 	}
@@ -124,6 +127,8 @@ func (c *churn) Want(host netip.Addr) {
 func (c *churn) Refresh(host netip.Addr) { c.Want(host) }
 
 func (c *churn) Drain(found func(netip.Addr, string)) {
+	c.naming = true
+	defer func() { c.naming = false }()
 	for range c.IntN(3) {
 		found(pick(c, append(c.wanted, c.addrs...)), pick(c, append(c.texts, "", "")))
 	}
@@ -153,10 +158,8 @@ func (c *churn) change() {
 	default:
 		c.count(pick(c, c.tables))
 	case 0, 1, 2, 3, 4:
-		c.Learn(c.now, []discovery.Fact{{
-			Kind: discovery.Kind(c.IntN(int(discovery.OnLinkPrefix) + 1)), Own: c.IntN(2) == 0, MAC: pick(c, c.macs),
-			Addr: pick(c, c.addrs), Name: pick(c, c.texts), Lifetime: time.Duration(c.IntN(7200)) * time.Second,
-		}})
+		c.Learn(c.now, c.facts())
+		checkLinks(c.t, c.Registry)
 	case 5, 6, 7, 8, 9:
 		c.update(pick(c, []time.Duration{
 			0, time.Millisecond, time.Second, time.Second, 4 * time.Second, -time.Minute,
@@ -172,11 +175,32 @@ func (c *churn) change() {
 		c.SetHosts(file)
 		c.check()
 	case 11:
+		c.update(0)
+		c.SetStrip(pick(c, [][]string{nil, {"lan"}, {"lan", "home.arpa"}}))
+		c.check()
+	case 12:
 		prefixes := pick(c, c.prefixes)
 		for _, table := range append(c.tables, c.shadow) {
 			table.SetPrefixes(prefixes)
 		}
 	}
+}
+
+// facts returns a fact of any kind, or a DHCP request and its acknowledgement.
+func (c *churn) facts() []discovery.Fact {
+	f := discovery.Fact{
+		Kind: discovery.Kind(c.IntN(int(discovery.OnLinkPrefix) + 1)), Protocol: discovery.Protocol(c.IntN(int(discovery.NumProtocols))),
+		Own: c.IntN(2) == 0, MAC: pick(c, c.macs), Addr: pick(c, c.addrs), Name: pick(c, c.texts),
+		Lifetime: time.Duration(c.IntN(7200)) * time.Second, Transaction: uint32(c.IntN(2)), Server: pick(c, c.addrs[:3]),
+	}
+	f.Via = pick(c, []mac.Addr{{}, f.MAC, f.MAC, pick(c, c.macs)})
+	f.By = pick(c, []netip.Addr{{}, f.Addr, f.Addr, pick(c, c.addrs)})
+	if f.Kind != discovery.Leased || c.IntN(2) == 0 {
+		return []discovery.Fact{f}
+	}
+	request := f
+	request.Kind = discovery.Requested
+	return []discovery.Fact{request, f}
 }
 
 // count counts some packets between any two addresses into a table, and into the shadow.
@@ -187,13 +211,26 @@ func (c *churn) count(table *traffic.Table) {
 		if f != g {
 			continue
 		}
-		bytes, packets := uint64(1+c.IntN(1500)), uint64(1+c.IntN(3))
+		bytes, packets := uint64(1+c.IntN(1500)), uint64(1+c.IntN(30))
+		from := c.senderOf(src)
 		for _, table := range []*traffic.Table{table, c.shadow} {
 			table.Begin()
-			table.Count(f, src, dst, bytes, bytes+14, packets, 0)
+			table.Count(f, src, dst, bytes, bytes+14, packets, from)
 			table.End()
 		}
 	}
+}
+
+// senderOf returns the source MAC of a frame from an address: often the same one.
+func (c *churn) senderOf(src traffic.Addr) uint64 {
+	hw := c.macs[src.Lo%uint64(len(c.macs))]
+	switch c.IntN(8) {
+	case 0, 1:
+		hw = pick(c, c.macs)
+	case 2:
+		hw = mac.Addr{}
+	}
+	return binary.BigEndian.Uint64(append([]byte{0, 0}, hw[:]...))
 }
 
 // update lets time pass, updates and checks.
@@ -214,6 +251,7 @@ func (c *churn) update(after time.Duration) {
 func (c *churn) check() {
 	c.t.Helper()
 	checkBounds(c.t, c.Registry)
+	checkLinks(c.t, c.Registry)
 	s := c.Snapshot()
 	sum := s.Overflow
 	sum.Add(&s.Waiting)
@@ -270,6 +308,7 @@ func (c *churn) check() {
 
 // isName reports whether a device can be called text: a name, an address or a MAC, maybe with a suffix.
 func (c *churn) isName(text string) bool {
+	text = strings.TrimPrefix(text, "behind-")
 	starts := func(name string) bool {
 		rest, ok := strings.CutPrefix(text, name)
 		return ok && (rest == "" || len(rest) > 1 && rest[0] == '-')

@@ -121,6 +121,9 @@ func (r *Registry) acknowledge(h *host, s *station, server netip.Addr, transacti
 	if asked && server.IsValid() && len(r.servers) < maxServers {
 		r.servers[server] = true
 	}
+	if !renewed {
+		r.dropLease(h)
+	}
 	if h.addr.Is4() {
 		r.endLease(s, h)
 		s.leased = h
@@ -140,15 +143,23 @@ func (r *Registry) acknowledge(h *host, s *station, server netip.Addr, transacti
 // endLease ends the IPv4 lease of a station that gets another one in the same subnet.
 func (r *Registry) endLease(s *station, next *host) {
 	if h := s.leased; h != nil && h != next && h.lease.mac == s.mac && subnetOf(h.addr) == subnetOf(next.addr) {
-		h.lease = lease{}
+		r.dropLease(h)
 		r.judge(h)
 	}
+}
+
+// dropLease forgets the lease of an address.
+func (r *Registry) dropLease(h *host) {
+	if s := r.stations[h.lease.mac]; s != nil && s.leased == h {
+		s.leased = nil
+	}
+	h.lease = lease{}
 }
 
 // release handles a station that gives up an address. It keeps the address until another station has it.
 func (r *Registry) release(h *host, hw mac.Addr) {
 	if h.lease.mac == hw {
-		h.lease = lease{}
+		r.dropLease(h)
 	}
 	if h.claim.mac == hw {
 		h.claim.announced = false
@@ -192,7 +203,10 @@ func (r *Registry) sentBy(h *host, macs *[2]mac.Addr) {
 			r.setSender(h, other)
 		} else if !h.doubted {
 			h.doubted = true
-			r.doubts = append(r.doubts, h)
+			if !h.inDoubts { // an update drains several tables
+				h.inDoubts = true
+				r.doubts = append(r.doubts, h)
+			}
 		}
 	}
 }
@@ -235,6 +249,7 @@ func (r *Registry) settleDoubts(all bool) {
 			still = append(still, h)
 			continue
 		}
+		h.inDoubts = false
 		r.settle(h)
 	}
 	clear(r.doubts[len(still):])
@@ -244,8 +259,8 @@ func (r *Registry) settleDoubts(all bool) {
 // settle gives what a host has gained in doubt to the device that has the address now.
 func (r *Registry) settle(h *host) {
 	h.doubted = false
-	if h.counted && h.group.series != nil {
+	if h.counted && h.pending != nil {
 		h.movePending()
-		h.group.flush()
+		r.wait(h.group)
 	}
 }

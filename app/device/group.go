@@ -143,6 +143,9 @@ func (r *Registry) attach(g *group, s *station) {
 	if old := s.group; old != nil {
 		old.stations = remove(old.stations, s)
 		r.absorb(g, old)
+		if len(old.hosts) == 0 {
+			r.hostless(old, g)
+		}
 	}
 	s.group = g
 	g.stations = append(g.stations, s)

@@ -35,7 +35,8 @@ type host struct {
 	counted  bool
 	lookedUp bool // its first lookup has ended, or there is none
 	sent     bool // it has sent, not only received
-	doubted  bool // in Registry.doubts
+	doubted  bool // two MACs send as it
+	inDoubts bool // in Registry.doubts
 }
 
 func (r *Registry) newHost(addr netip.Addr) *host {
@@ -109,6 +110,7 @@ func (r *Registry) removeHost(h *host) {
 		h.station.remove(h)
 		h.station = nil
 	}
+	r.dropLease(h)
 	delete(r.hosts, h.addr)
 }
 

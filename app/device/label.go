@@ -15,7 +15,7 @@ import (
 func (r *Registry) assignName(g *group) bool {
 	name, source := r.chooseName(g)
 	short := r.stripDomain(name)
-	if source == names.SourceAddress && len(g.hosts) == 0 {
+	if source == names.SourceAddress && len(g.hosts) == 0 && g.behind == nil {
 		return r.assignLabel(g, name, source, []string{g.suffixed(short, source, 1)})
 	}
 	labels := []string{short}

@@ -132,6 +132,7 @@ func (r *Registry) judge(h *host) {
 	if was != nil && s != nil {
 		r.handOver(h, was)
 	}
+	r.reindex(h) // what it was called may be the name of the former device
 	if s != nil && !h.counted && h.addr.Is4() && r.cfg.Names != nil && h.wanted.IsZero() {
 		h.wanted = r.now
 		r.cfg.Names.Want(h.addr) // its name is also that of the station's other addresses

@@ -2,6 +2,7 @@ package device
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"gonetmon/app/mac"
@@ -67,6 +68,7 @@ func (r *Registry) addPending(h *host, totals *traffic.Totals) {
 // movePending leaves what a host has pending to its group, before the host moves to another one.
 func (h *host) movePending() {
 	h.group.pending, h.pending = merged(h.group.pending, h.pending), nil
+	h.group.flush()
 }
 
 // applyPending adds what is pending to the series of a group, if it is shown.
@@ -122,7 +124,7 @@ func (r *Registry) assign(g *group, name string) bool {
 	}
 	if o := s.group; o != nil && o != g { // which has been silent for long, or had the name only meanwhile
 		o.series = nil
-		if o.mac() != s.mac {
+		if o.mac() != s.mac || slices.ContainsFunc(o.hosts, func(h *host) bool { return h.pending != nil }) {
 			r.wait(o)
 		}
 	}

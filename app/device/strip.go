@@ -13,8 +13,11 @@ func (r *Registry) SetStrip(domains []string) {
 	defer r.mu.Unlock()
 	r.cfg.Strip = slices.Clone(domains)
 	for _, name := range slices.Sorted(maps.Keys(r.series)) {
-		g := r.series[name].group
-		if g != nil && g.source != names.SourceAddress && name != r.stripDomain(g.name) {
+		s := r.series[name] // nil: it made room for another device
+		if s == nil || s.group == nil {
+			continue
+		}
+		if g := s.group; g.source != names.SourceAddress && name != r.stripDomain(g.name) {
 			r.assignName(g)
 		}
 	}
