@@ -97,8 +97,6 @@ func (r *Registry) claimant(h *host) *station {
 				return nil
 			}
 		}
-	case h.sender.mac == s.mac && r.isRouter(s.mac):
-		return s
 	}
 	return s
 }

@@ -1,6 +1,8 @@
 package device
 
 import (
+	"bytes"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -169,7 +171,9 @@ const reviewEvery = 5 * time.Minute
 
 // review ends the judgements that nothing supports any more. Update calls it.
 func (r *Registry) review() {
-	for _, s := range r.stations {
+	maps.DeleteFunc(r.wildcards, func(_ string, at time.Time) bool { return r.now.Sub(at) >= distrustFor })
+	for _, hw := range slices.SortedFunc(maps.Keys(r.stations), func(a, b mac.Addr) int { return bytes.Compare(a[:], b[:]) }) {
+		s := r.stations[hw]
 		was := r.isRouter(s.mac)
 		s.transit -= s.transit / 16
 		if was != r.isRouter(s.mac) {
