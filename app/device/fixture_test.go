@@ -106,7 +106,7 @@ func (lan *testLAN) update(after time.Duration) {
 	lan.Update(lan.now)
 }
 
-// learn learns facts at the present time.
+// hear notes which MAC sends from an address after it has announced it.
 func (lan *testLAN) hear(facts []discovery.Fact) {
 	for _, f := range facts {
 		if f.Kind == discovery.Announced {
@@ -115,6 +115,7 @@ func (lan *testLAN) hear(facts []discovery.Fact) {
 	}
 }
 
+// learn learns facts at the present time. A lease without a server is one that the client has asked for.
 func (lan *testLAN) learn(facts ...discovery.Fact) {
 	lan.hear(facts)
 	var all []discovery.Fact

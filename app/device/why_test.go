@@ -51,6 +51,17 @@ func TestRegistry_Why(t *testing.T) {
 		}, "192.168.2.7", []string{one + " answers for it"}},
 		{"an address made from a MAC", func(lan *testLAN) { lan.sendAll("fe80::217:88ff:fe00:1") },
 			"fe80::217:88ff:fe00:1", []string{"made from " + one}},
+		{"two interfaces of one device", func(lan *testLAN) {
+			lan.learn(announced(1, "192.168.2.7"), announced(2, "192.168.2.8"))
+			lan.sendAll("192.168.2.7 192.168.2.8")
+			lan.learn(addrName("192.168.2.7", "nas"), addrName("192.168.2.8", "nas"))
+		}, "192.168.2.7", []string{one + " sends from it", "same mDNS name as 00:17:88:00:00:02"}},
+		{"nothing since it had it", func(lan *testLAN) {
+			lan.learn(replied(2, "192.168.2.50"), replied(2, "192.168.2.51")) // a proxy
+			lan.learn(leased(1, "192.168.2.7"))
+			lan.send("192.168.2.7", -1)
+			lan.learn(fact(discovery.Released, 1, "192.168.2.7"), replied(2, "192.168.2.7"))
+		}, "192.168.2.7", []string{one + " had it last"}},
 		{"the hosts file", func(lan *testLAN) {
 			lan.SetHosts(&names.Hosts{MACs: map[mac.Addr]string{testMAC(1): "roku"}})
 			lan.learn(announced(1, "192.168.2.7"))
