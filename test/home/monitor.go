@@ -20,7 +20,7 @@ const (
 	downtime  = 15 * time.Second // of a restart
 	busyFor   = 12 * time.Second // how long after a frame gonetmon updates each second
 	idleEvery = 10 * time.Second // how often it does otherwise, to save time
-	lookEvery = 5 * time.Second  // how often the rows are compared with the truth
+	lookEvery = 10 * time.Second // how often the rows are compared with the truth: more often than Prometheus scrapes
 )
 
 // A monitor is gonetmon at a mirror port: its own packages, put together as the daemon does.
