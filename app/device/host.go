@@ -27,6 +27,7 @@ type host struct {
 	said     [numSaid]spoken // names in messages of the LAN
 	kind     string          // of the device; "" if not known
 	keys     []string        // under which it is in Registry.byName
+	ptrKey   string          // under which it is in Registry.byPTR; "" if it is not
 	pending  *counters       // gained while its group is not shown or its owner is in doubt; nil: nothing
 	wanted   time.Time       // when Config.Names was last asked for its name
 	first    time.Time       // when it was first counted

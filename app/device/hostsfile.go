@@ -51,7 +51,7 @@ func (r *Registry) nameInFile(h *host) string {
 	if name := r.file.MACs[h.station.mac]; name != "" {
 		return name
 	}
-	for _, o := range h.station.hosts {
+	for _, o := range h.station.hosts[:min(len(h.station.hosts), maxNamesakes)] {
 		if name := r.file.Addrs[o.addr]; name != "" {
 			return name
 		}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"gonetmon/app/mac"
 	"gonetmon/app/names"
@@ -36,17 +37,14 @@ func (r *Registry) reindex(h *host) {
 		if slices.Contains(old, key) {
 			continue
 		}
-		was := r.isWildcard(key)
 		r.byName.add(key, h)
-		if !was && r.isWildcard(key) {
-			r.setWildcard(key)
-		}
 	}
 	r.gather(h)
 }
 
 // setWildcard handles a name that turns out to be that of every address: it joins no hosts any more.
 func (r *Registry) setWildcard(key string) {
+	maps.DeleteFunc(r.wildcards, func(_ string, at time.Time) bool { return r.now.Sub(at) >= distrustFor })
 	if len(r.wildcards) < maxWildcards {
 		r.wildcards[key] = r.now
 	}
@@ -83,7 +81,8 @@ func (r *Registry) dropNames(h *host) {
 	for _, key := range h.keys {
 		r.byName.remove(key, h)
 	}
-	h.keys = nil
+	r.byPTR.remove(h.ptrKey, h)
+	h.keys, h.ptrKey = nil, ""
 }
 
 func (x nameIndex) add(key string, h *host) {
@@ -125,21 +124,17 @@ func (r *Registry) isWildcard(key string) bool {
 	if at, ok := r.wildcards[key]; ok && r.now.Sub(at) < distrustFor {
 		return true
 	}
-	hosts := r.byName[key]
+	hosts := r.byPTR[key]
 	if len(hosts) <= maxIPv4Named {
 		return false
 	}
-	n := 0
 	subnets := map[netip.Prefix]bool{}
 	for h := range hosts {
-		if h.ptr == "" || !h.addr.Is4() || firstLabel(h.ptr) != key {
-			continue
-		}
-		n++
-		subnets[subnetOf(h.addr)] = true
-		if n > maxIPv4Named && len(subnets) < n {
+		subnet := subnetOf(h.addr)
+		if subnets[subnet] {
 			return true
 		}
+		subnets[subnet] = true
 	}
 	return false
 }
@@ -190,6 +185,24 @@ func (r *Registry) setPTR(h *host, name string) {
 	}
 	h.ptr = name
 	h.ptrWeak = names.IsGeneric(name) || names.IsFromAddress(name, h.addr)
+	key := ""
+	if name != "" && !h.ptrWeak && h.addr.Is4() {
+		key = firstLabel(name)
+	}
+	if key != h.ptrKey {
+		was := r.isWildcard(key)
+		r.byPTR.remove(h.ptrKey, h)
+		if h.ptrKey = key; key != "" {
+			r.byPTR.add(key, h)
+		}
+		if !was && r.isWildcard(key) {
+			r.reindex(h)
+			r.setWildcard(key)
+			if r.hosts[h.addr] != h {
+				return // only the reverse DNS knew it
+			}
+		}
+	}
 	r.namesChanged(h)
 }
 

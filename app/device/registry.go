@@ -61,6 +61,7 @@ type Registry struct {
 	evictable  []*station        // all stations, oldest first
 	byFileName map[string]*group // by name in the hosts file
 	byName     nameIndex
+	byPTR      nameIndex            // IPv4 hosts by their name in the reverse DNS alone
 	wildcards  map[string]time.Time // names without domains, and when each was found to be that of every address
 	servers    map[netip.Addr]bool  // DHCP servers that have answered requests
 	doubts     []*host              // that two MACs send from
@@ -85,7 +86,7 @@ func NewRegistry(cfg Config) *Registry {
 	return &Registry{
 		cfg: cfg, now: cfg.Start, lastUpdate: cfg.Start, lastExpiry: cfg.Start, file: &names.Hosts{},
 		hosts: map[netip.Addr]*host{}, stations: map[mac.Addr]*station{}, series: map[string]*series{},
-		byFileName: map[string]*group{}, byName: nameIndex{}, servers: map[netip.Addr]bool{}, wildcards: map[string]time.Time{},
+		byFileName: map[string]*group{}, byName: nameIndex{}, byPTR: nameIndex{}, servers: map[netip.Addr]bool{}, wildcards: map[string]time.Time{},
 		slots: make([][]*host, len(cfg.Tables)),
 	}
 }

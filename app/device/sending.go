@@ -12,6 +12,9 @@ import (
 // for others, such as a Wi-Fi extender, unless something says that the addresses are one device's. An address that replaces
 // another one is the same device's.
 
+// maxSends is from how many IPv4 addresses a MAC may send and still be that of a device that speaks for itself.
+const maxSends = 32
+
 // setSender makes a MAC the sender of an address.
 func (r *Registry) setSender(h *host, hw mac.Addr) {
 	last, next := h.sender, h.rival
@@ -26,18 +29,18 @@ func (r *Registry) setSender(h *host, hw mac.Addr) {
 	h.sender.sees(hw, r.now)
 	h.apart = false
 	s.addSent(h)
-	if h.addr.Is4() {
-		if !s.several {
-			r.judgeSending(s)
-		} else { // one more says nothing about the others
-			h.apart = !r.isLeased(h) || h.lease.mac != hw
-		}
+	switch {
+	case !h.addr.Is4():
+	case s.several: // one more says nothing about the others
+		h.apart = !r.isLeased(h) || h.lease.mac != hw
+	default:
+		r.judgeSending(s)
 	}
 	r.judge(h)
 	if h.doubted {
 		r.settle(h)
 	}
-	if was := r.stations[last.mac]; was != nil && was.several {
+	if was := r.stations[last.mac]; was != nil && was.several && len(was.sends) <= maxSends {
 		r.judgeSending(was)
 	}
 }
@@ -71,7 +74,13 @@ func (r *Registry) checkSender(h *host) {
 
 // judgeSenderOf judges the sender of an IPv4 address after something was learned about the address.
 func (r *Registry) judgeSenderOf(h *host) {
-	if s := r.stations[h.sender.mac]; s != nil && h.addr.Is4() {
+	s := r.stations[h.sender.mac]
+	switch {
+	case s == nil || !h.addr.Is4():
+	case s.several && len(s.sends) > maxSends: // one says nothing about so many others
+		h.apart = !r.isLeased(h) || h.lease.mac != s.mac
+		r.judge(h)
+	default:
 		r.judgeSending(s)
 	}
 }
@@ -80,6 +89,9 @@ func (r *Registry) judgeSenderOf(h *host) {
 func (r *Registry) judgeSending(s *station) {
 	present := make([]*host, 0, len(s.sends))
 	several := false
+	if len(s.sends) > maxSends {
+		several = r.dropPastSends(s)
+	}
 	for _, h := range s.sends {
 		several = several || h.apart && r.now.Sub(h.sender.last) < distrustFor
 		switch {
@@ -99,6 +111,12 @@ func (r *Registry) judgeSending(s *station) {
 		return cmp.Or(a.sender.first.Compare(b.sender.first), a.addr.Compare(b.addr))
 	})
 	several = several || r.relays(s)
+	if len(present) > maxSends {
+		for _, h := range present {
+			h.apart = !r.isLeased(h)
+		}
+		present = nil
+	}
 	for len(present) > 0 {
 		var same, rest []*host
 		for _, h := range present {
@@ -124,6 +142,17 @@ func (r *Registry) judgeSending(s *station) {
 	if was != several {
 		r.judgeAll(s)
 	}
+}
+
+// dropPastSends forgets the addresses that a station has not sent from for long. It reports whether the others are still more than
+// those of a device.
+func (r *Registry) dropPastSends(s *station) bool {
+	for _, h := range slices.Clone(s.sends) {
+		if r.isPast(h) && !(h.apart || r.isLeasedToOther(h)) {
+			r.dropSender(h)
+		}
+	}
+	return len(s.sends) > maxSends
 }
 
 // ownOf returns which of the addresses of a subnet that a station sends from at present are its own. They are sorted by when it

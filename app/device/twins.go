@@ -11,7 +11,11 @@ func (r *Registry) twin(h *host) *station {
 	if !n.own || n.weak || s.mac.IsRandom() || s.several {
 		return nil
 	}
-	for _, o := range sortedHosts(r.byName[firstLabel(n.name)]) {
+	hosts := r.byName[firstLabel(n.name)]
+	if len(hosts) > maxNamesakes {
+		return nil
+	}
+	for _, o := range sortedHosts(hosts) {
 		t, m := o.station, &o.said[saidMDNS]
 		if t != nil && t != s && t.group != s.group && m.own && m.name == n.name && [3]byte(t.mac[:3]) == [3]byte(s.mac[:3]) &&
 			r.now.Sub(m.at) < pastAfter && !t.several {
