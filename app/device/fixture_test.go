@@ -47,7 +47,7 @@ type testLAN struct {
 	table *traffic.Table
 	namer *fakeNamer
 	now   time.Time
-	macs  map[netip.Addr]mac.Addr // of what announced an address last: it sends as that
+	macs  map[netip.Addr]mac.Addr // of what announced an address last: its frames have that MAC
 }
 
 var start = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)

@@ -36,7 +36,7 @@ type host struct {
 	counted  bool
 	lookedUp bool // its first lookup has ended, or there is none
 	sent     bool // it has sent, not only received
-	doubted  bool // two MACs send as it
+	doubted  bool // two MACs send from it
 	inDoubts bool // in Registry.doubts
 }
 

@@ -52,7 +52,7 @@ func checkLinks(t *testing.T, r *Registry) {
 	for hw, s := range r.stations {
 		for _, h := range slices.Concat(s.hosts, s.sends, s.sends6) {
 			if r.hosts[h.addr] != h {
-				t.Errorf("%s has or sends as %s, which is gone", hw, h.addr)
+				t.Errorf("%s has or sends from %s, which is gone", hw, h.addr)
 			}
 		}
 		for _, h := range s.hosts {
@@ -62,7 +62,7 @@ func checkLinks(t *testing.T, r *Registry) {
 		}
 		for _, h := range slices.Concat(s.sends, s.sends6) {
 			if h.sender.mac != hw {
-				t.Errorf("%s sends as %s, whose sender is %s", hw, h.addr, h.sender.mac)
+				t.Errorf("%s sends from %s, whose sender is %s", hw, h.addr, h.sender.mac)
 			}
 		}
 		if s.leased != nil && r.hosts[s.leased.addr] != s.leased {

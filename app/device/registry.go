@@ -86,8 +86,9 @@ func NewRegistry(cfg Config) *Registry {
 	return &Registry{
 		cfg: cfg, now: cfg.Start, lastUpdate: cfg.Start, lastExpiry: cfg.Start, file: &names.Hosts{},
 		hosts: map[netip.Addr]*host{}, stations: map[mac.Addr]*station{}, series: map[string]*series{},
-		byFileName: map[string]*group{}, byName: nameIndex{}, byPTR: nameIndex{}, servers: map[netip.Addr]bool{}, wildcards: map[string]time.Time{},
-		slots: make([][]*host, len(cfg.Tables)),
+		byFileName: map[string]*group{}, byName: nameIndex{}, byPTR: nameIndex{}, servers: map[netip.Addr]bool{},
+		wildcards: map[string]time.Time{},
+		slots:     make([][]*host, len(cfg.Tables)),
 	}
 }
 

@@ -35,7 +35,8 @@ func WriteDevices(w io.Writer, s *device.Snapshot, why map[string][]string) {
 	add := func(d *device.Device) {
 		sum.Add(&d.Totals)
 		t.add(printable(d.Name, maxName), printable(d.Source, maxName), d.MAC.String(), printable(d.Vendor, maxVendor),
-			printable(d.Kind, maxVendor), addresses(d.Hosts, maxAddresses), inBytes(d.Totals.Received().Bytes), inBytes(d.Totals.Sent().Bytes))
+			printable(d.Kind, maxVendor), addresses(d.Hosts, maxAddresses),
+			inBytes(d.Totals.Received().Bytes), inBytes(d.Totals.Sent().Bytes))
 	}
 	devices := listed(s)
 	slices.SortStableFunc(devices, func(a, b *device.Device) int {
@@ -45,7 +46,9 @@ func WriteDevices(w io.Writer, s *device.Snapshot, why map[string][]string) {
 		add(d)
 		t.note(reasons(why[d.Name]))
 	}
-	others := []*device.Device{overflow(s), {Name: "(forgotten)", Totals: s.Forgotten}, {Name: "(not named yet)", Totals: s.Waiting}}
+	others := []*device.Device{
+		overflow(s), {Name: "(forgotten)", Totals: s.Forgotten}, {Name: "(not named yet)", Totals: s.Waiting},
+	}
 	for _, rest := range others {
 		if rest.Totals.Bytes() > 0 {
 			add(rest)
