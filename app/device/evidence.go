@@ -108,13 +108,15 @@ func (r *Registry) answersFor(s *station, h *host) {
 }
 
 // acknowledge handles the acknowledgement of a DHCP server. It is a lease if the client has asked for it or has the lease
-// already, or if the server has answered requests before and no other device uses the address. Any other one may be forged, and
-// is only a claim.
+// already, or if the server has answered requests before and no other device uses the address or has its lease. Nor does one
+// replace the lease of a client that still sends. Any other one may be forged, and is only a claim.
 func (r *Registry) acknowledge(h *host, s *station, server netip.Addr, transaction uint32, lifetime time.Duration) {
 	asked := !s.request.at.IsZero() && s.request.transaction == transaction && r.now.Sub(s.request.at) < answerWithin
 	renewed := h.lease.mac == s.mac
 	inUse := r.now.Sub(h.sender.last) < asleepAfter && h.sender.mac != s.mac && !r.speaksForOthers(h.sender.mac)
-	if !asked && !renewed && (!r.servers[server] || inUse) {
+	ofOther := r.isLeased(h) && !renewed
+	defended := ofOther && h.sender.mac == h.lease.mac && r.now.Sub(h.sender.last) < asleepAfter
+	if defended || !asked && !renewed && (!r.servers[server] || inUse || ofOther) {
 		r.heard(h, s, false)
 		return
 	}
