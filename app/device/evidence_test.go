@@ -54,3 +54,26 @@ func TestRegistry_KeepsLeaseOfActiveClient(t *testing.T) {
 		})
 	}
 }
+
+// The MACs of devices that were forgotten make room: new devices have theirs, however many came before.
+func TestRegistry_ForgetsMACs(t *testing.T) {
+	lan := newTestLAN(64, false)
+	lan.cfg.Forget = time.Hour
+	for i := range 400 {
+		a := netip.AddrFrom4([4]byte{192, 168, 3, byte(i%200 + 1)})
+		lan.sendAs(a, macOf(i))
+		lan.update(time.Second)
+		lan.update(5 * time.Second)
+		lan.update(10 * time.Minute)
+	}
+	last := netip.MustParseAddr("192.168.3.200")
+	for _, d := range lan.Snapshot().Devices {
+		if len(d.Hosts) == 1 && d.Hosts[0] == last {
+			if d.MAC != macOf(399) {
+				t.Errorf("the last device has MAC %s, want %s", d.MAC, macOf(399))
+			}
+			return
+		}
+	}
+	t.Errorf("no device has %s", last)
+}

@@ -68,6 +68,11 @@ func (g *group) isLoose() bool {
 	return g != nil && g.fileName == "" && len(g.stations) == 0 && g.behind == nil
 }
 
+// isUsed reports whether a group, which may be nil, has or had anything that was counted and is not forgotten.
+func (g *group) isUsed() bool {
+	return g != nil && (len(g.hosts) > 0 || g.series != nil || g.pending != nil)
+}
+
 // fileGroup returns the group of a host that has a name in the hosts file.
 func (r *Registry) fileGroup(h *host, name string) *group {
 	g := r.byFileName[name]

@@ -49,7 +49,7 @@ func (r *Registry) stationFor(hw mac.Addr) *station {
 		r.evictable = r.evictable[1:]
 		switch {
 		case r.stations[oldest.mac] != oldest: // removed already
-		case oldest.group != nil || oldest.behind != nil || len(oldest.sends)+len(oldest.sends6) > 0:
+		case oldest.group.isUsed() || oldest.behind.isUsed() || len(oldest.sends)+len(oldest.sends6) > 0:
 			r.evictable = append(r.evictable, oldest)
 		default:
 			r.removeStation(oldest)
@@ -72,6 +72,9 @@ func (r *Registry) removeStation(s *station) {
 		if h.lease.mac == s.mac {
 			h.lease = lease{}
 		}
+	}
+	if g := s.group; g != nil {
+		g.stations = remove(g.stations, s)
 	}
 	delete(r.stations, s.mac)
 }
