@@ -28,7 +28,7 @@ const (
 	maxMerged = 10    // rows
 )
 
-// TestHome simulates homes for a day each. With TEST_HOME=long it simulates more of them for thirty days, which takes some minutes.
+// TestHome simulates homes for a day each. With TEST_HOME=long it does so for thirty days, which takes some minutes.
 func TestHome(t *testing.T) {
 	length, seeds := 1, []uint64{0, 1, 2, 3}
 	switch form := os.Getenv("TEST_HOME"); form {

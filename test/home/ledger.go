@@ -334,7 +334,8 @@ func (l *ledger) check(s *device.Snapshot, local []netip.Prefix) {
 		}
 	}
 	if sum != l.all && len(l.sums) < 10 {
-		l.sums = append(l.sums, fmt.Sprintf("%s: devices, overflow, waiting and forgotten are %d bytes, the hosts have moved %d", at(h.now), sum, l.all))
+		l.sums = append(l.sums, fmt.Sprintf("%s: devices, overflow, waiting and forgotten are %d bytes, the hosts have moved %d",
+			at(h.now), sum, l.all))
 	}
 	if n := s.Network.Total().Bytes; n != l.network && len(l.sums) < 10 {
 		l.sums = append(l.sums, fmt.Sprintf("%s: the network has moved %d bytes, want %d", at(h.now), n, l.network))

@@ -22,18 +22,20 @@ type nic struct {
 	mac  mac.Addr
 	via  *nic // the extender or router that sends for it; nil: it is on the link itself
 
-	up, away     bool
-	server       netip.Addr // of its lease
-	newLinkLocal bool
-	asleep       bool // the sleep proxy answers for it
-	epoch        int  // of its present connection: what was planned in another one is dropped
+	up         bool // connected
+	away       bool // out of the home
+	asleep     bool // the sleep proxy answers for it
+	epoch      int  // of its present connection: what was planned in another one is dropped
+	configured int  // the epoch in which it made or tested its addresses last
+
 	v4           netip.Addr
-	leased       time.Time // until when
-	ll           netip.Addr
+	server       netip.Addr               // of its lease
+	leased       time.Time                // until when
+	ll           netip.Addr               // link-local
+	newLinkLocal bool                     // its MAC has changed, and the link-local address does with it
 	stable       netip.Addr               // in the announced prefix
 	temp         netip.Addr               // likewise, new each day (RFC 8981); invalid: it has none
-	configured   int                      // the epoch in which it made or tested its addresses last
-	reached      map[netip.Addr]time.Time // by it, until they have to be asked for again
+	reached      map[netip.Addr]time.Time // addresses that it need not ask for, until when
 }
 
 // sender returns the source MAC of its frames as they are on the link.

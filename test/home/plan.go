@@ -75,7 +75,8 @@ var (
 	update   = habit{0.1, 0, 24, [2]time.Duration{30 * time.Second, 2 * time.Minute}, 2 * time.Second, 500 * kB, 10 * kB, ""}
 	archive  = habit{1.5, 19, 22, [2]time.Duration{time.Hour, 2 * time.Hour}, 6 * time.Second, 60 * kB, 3 * mB, "iptv"}
 	printing = habit{0.7, 8, 20, [2]time.Duration{5 * time.Second, 30 * time.Second}, 2 * time.Second, 20 * kB, 2 * mB, "printer"}
-	casting  = habit{0.5, 17, 22, [2]time.Duration{5 * time.Minute, 30 * time.Minute}, 5 * time.Second, 20 * kB, 600 * kB, "chromecast"}
+	casting  = habit{0.5, 17, 22, [2]time.Duration{5 * time.Minute, time.Hour}, 5 * time.Second, 20 * kB, 600 * kB, "chromecast"}
+	jellyfin = habit{0.5, 19, 22, [2]time.Duration{time.Hour, 2 * time.Hour}, 6 * time.Second, 60 * kB, 3 * mB, "tv-living"}
 )
 
 // Vendors, by the prefix of their MACs.
@@ -107,7 +108,8 @@ func plans() []*spec {
 			habits: []habit{film}},
 		{name: "nas", vendor: synology, dhcp: "nas", mdns: "nas", ptr: "nas", wired: true, v6: eui64, beat: 5 * time.Minute,
 			habits: []habit{cloud, archive, update}, ssdp: true},
-		{name: "nas", vendor: synology, dhcp: "nas", mdns: "nas", ptr: "nas", wired: true, beat: 9 * time.Minute, habits: []habit{update}},
+		{name: "nas", vendor: synology, dhcp: "nas", mdns: "nas", ptr: "nas", wired: true, beat: 9 * time.Minute,
+			habits: []habit{update}},
 		{name: "iptv", vendor: samsung, ptr: "iptv", routed: true},
 
 		{name: "iphone-anna", random: true, newMAC: 14, dhcp: "Annas-iPhone", mdns: "Annas-iPhone", v6: stableIID, privacy: true,
@@ -116,8 +118,8 @@ func plans() []*spec {
 			beat: 8 * time.Minute, habits: []habit{browse, video, casting}},
 		{name: "galaxy-cleo", random: true, newMAC: 7, dhcp: "Cleo-s-S23", v6: stableIID, privacy: true, life: pupil,
 			beat: 7 * time.Minute, habits: []habit{browse, video}},
-		{name: "iphone-dan", random: true, dhcp: "Dans-iPhone", mdns: "Dans-iPhone", v6: stableIID, privacy: true, life: pupil, roams: true,
-			beat: 6 * time.Minute, habits: []habit{browse, video}},
+		{name: "iphone-dan", random: true, dhcp: "Dans-iPhone", mdns: "Dans-iPhone", v6: stableIID, privacy: true, life: pupil,
+			roams: true, beat: 6 * time.Minute, habits: []habit{browse, video}},
 		{name: "iphone-eve", random: true, dhcp: "Eves-iPhone", mdns: "Eves-iPhone", v6: stableIID, privacy: true, life: worker,
 			beat: 6 * time.Minute, habits: []habit{browse, video}},
 		{name: "work-phone", random: true, v6: stableIID, privacy: true, life: worker, beat: 9 * time.Minute,
@@ -145,7 +147,7 @@ func plans() []*spec {
 		{name: "pihole", shares: "dockerhost", ptr: "pihole", static: 31, wired: true, quiet: true, beat: 4 * time.Minute,
 			habits: []habit{update}},
 		{name: "jellyfin", shares: "dockerhost", ptr: "jellyfin", static: 32, wired: true, quiet: true, beat: 8 * time.Minute,
-			habits: []habit{update, {0.5, 19, 22, [2]time.Duration{time.Hour, 2 * time.Hour}, 6 * time.Second, 60 * kB, 3 * mB, "tv-living"}}},
+			habits: []habit{update, jellyfin}},
 		{name: "monitor", vendor: raspberry, dhcp: "gonetmon", mdns: "gonetmon", v6: eui64, wired: true, beat: 10 * time.Minute},
 
 		{name: "tv-living", vendor: lg, dhcp: "LGwebOSTV", mdns: "LGwebOSTV", v6: eui64, wired: true, beat: 6 * time.Minute,
@@ -175,7 +177,8 @@ func plans() []*spec {
 			beatTo: "vm-home-assistant", ssdp: true},
 		{name: "thermostat", vendor: mac.Addr{0x18, 0xb4, 0x30}, dhcp: "", v6: stableIID, beat: 10 * time.Minute},
 		{name: "doorbell", vendor: amazon, dhcp: "Ring-0a1b2c", behind: "re305", beat: 8 * time.Minute, habits: []habit{camera}},
-		{name: "cam-garden", vendor: tplink, dhcp: "C110(EU)", behind: "re450", quiet: true, beat: 4 * time.Minute, habits: []habit{camera}},
+		{name: "cam-garden", vendor: tplink, dhcp: "C110(EU)", behind: "re450", quiet: true, beat: 4 * time.Minute,
+			habits: []habit{camera}},
 		{name: "cam-garage", vendor: tplink, dhcp: "C110(EU)", beat: 4 * time.Minute, habits: []habit{camera}},
 		{name: "plug-washer", vendor: tplink, dhcp: "HS110(EU)", beat: 9 * time.Minute},
 		{name: "vacuum", vendor: mac.Addr{0x64, 0x90, 0xc1}, dhcp: "roborock-vacuum-a15", beat: 12 * time.Minute},

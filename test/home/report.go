@@ -69,8 +69,8 @@ func (r *Report) RowsPerDevice() float64 { return float64(r.Rows) / float64(max(
 
 func (l *ledger) report() *Report {
 	h := l.home
-	r := &Report{Style: h.router.dns.style.String(), Bytes: l.total, Lost: l.lost, Other: l.unexplained, Devices: len(l.ever), MostRows: l.mostRows,
-		Rows: len(l.rows), Sums: l.sums}
+	r := &Report{Style: h.router.dns.style.String(), Bytes: l.total, Lost: l.lost, Other: l.unexplained, Devices: len(l.ever),
+		MostRows: l.mostRows, Rows: len(l.rows), Sums: l.sums}
 	rowsOf := map[*Device][]string{}
 	portions := map[string]*Portion{}
 	for _, d := range h.devices {
