@@ -189,8 +189,9 @@ func (c *churn) change() {
 // facts returns a fact of any kind, or a DHCP request and its acknowledgement.
 func (c *churn) facts() []discovery.Fact {
 	f := discovery.Fact{
-		Kind: discovery.Kind(c.IntN(int(discovery.OnLinkPrefix) + 1)), Protocol: discovery.Protocol(c.IntN(int(discovery.NumProtocols))),
-		Own: c.IntN(2) == 0, MAC: pick(c, c.macs), Addr: pick(c, c.addrs), Name: pick(c, c.texts),
+		Kind:     discovery.Kind(c.IntN(int(discovery.OnLinkPrefix) + 1)),
+		Protocol: discovery.Protocol(c.IntN(int(discovery.NumProtocols))),
+		Own:      c.IntN(2) == 0, MAC: pick(c, c.macs), Addr: pick(c, c.addrs), Name: pick(c, c.texts),
 		Lifetime: time.Duration(c.IntN(7200)) * time.Second, Transaction: uint32(c.IntN(2)), Server: pick(c, c.addrs[:3]),
 	}
 	f.Via = pick(c, []mac.Addr{{}, f.MAC, f.MAC, pick(c, c.macs)})
