@@ -144,8 +144,8 @@ func (r *Registry) judgeSending(s *station) {
 	}
 }
 
-// dropPastSends forgets the addresses that a station has not sent from for long. It reports whether the others are still more than
-// those of a device.
+// dropPastSends forgets the addresses that a station has not sent from for long. It reports whether the others are still more
+// than those of a device.
 func (r *Registry) dropPastSends(s *station) bool {
 	for _, h := range slices.Clone(s.sends) {
 		if r.isPast(h) && !(h.apart || r.isLeasedToOther(h)) {
