@@ -107,11 +107,16 @@ func (r *Registry) answersFor(s *station, h *host) {
 	}
 }
 
+// hasAsked reports whether a DHCP client has made a request of late.
+func (r *Registry) hasAsked(s *station, transaction uint32) bool {
+	return !s.request.at.IsZero() && s.request.transaction == transaction && r.now.Sub(s.request.at) < answerWithin
+}
+
 // acknowledge handles the acknowledgement of a DHCP server. It is a lease if the client has asked for it or has the lease
 // already, or if the server has answered requests before and no other device uses the address or has its lease. Nor does one
 // replace the lease of a client that still sends. Any other one may be forged, and is only a claim.
 func (r *Registry) acknowledge(h *host, s *station, server netip.Addr, transaction uint32, lifetime time.Duration) {
-	asked := !s.request.at.IsZero() && s.request.transaction == transaction && r.now.Sub(s.request.at) < answerWithin
+	asked := r.hasAsked(s, transaction)
 	renewed := h.lease.mac == s.mac
 	inUse := r.now.Sub(h.sender.last) < asleepAfter && h.sender.mac != s.mac && !r.speaksForOthers(h.sender.mac)
 	ofOther := r.isLeased(h) && !renewed

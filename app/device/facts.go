@@ -2,9 +2,11 @@ package device
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"gonetmon/app/discovery"
+	"gonetmon/app/mac"
 	"gonetmon/app/names"
 )
 
@@ -45,7 +47,7 @@ func (r *Registry) learn(f *discovery.Fact) {
 	}
 	switch f.Kind {
 	case discovery.MACName:
-		if r.uses(names.SourceDHCP) && s.dhcp.take(f.Name, f.Own, s.mac, r.now) && s.group != nil {
+		if r.uses(names.SourceDHCP) && r.mayName(s, f) && s.dhcp.take(f.Name, f.Own, s.mac, r.now) && s.group != nil {
 			r.maybeRename(s.group)
 			r.wait(s.group)
 		}
@@ -83,6 +85,21 @@ func (r *Registry) learn(f *discovery.Fact) {
 	}
 	if h.station != nil && !h.counted {
 		r.admit(h)
+	}
+}
+
+// mayName reports whether to believe a name of a station in DHCP: that of the client if it came in a frame of its own or of one that
+// sends for it, or if there is no other name; that of a server if it answers a request.
+func (r *Registry) mayName(s *station, f *discovery.Fact) bool {
+	switch {
+	case f.Protocol != discovery.DHCP:
+		return true
+	case !f.Own:
+		return r.hasAsked(s, f.Transaction)
+	case f.Via == mac.Addr{} || f.Via == s.mac || s.group == nil || s.group.series == nil:
+		return true
+	default:
+		return slices.ContainsFunc(s.hosts, func(h *host) bool { return h.sender.mac == f.Via })
 	}
 }
 

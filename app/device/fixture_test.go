@@ -190,7 +190,7 @@ func probed(n byte, addr string) discovery.Fact    { return fact(discovery.Probe
 func leased(n byte, addr string) discovery.Fact    { return fact(discovery.Leased, n, addr) }
 
 func macName(n byte, name string) discovery.Fact {
-	return discovery.Fact{Kind: discovery.MACName, Protocol: discovery.DHCP, MAC: testMAC(n), Name: name}
+	return discovery.Fact{Kind: discovery.MACName, Protocol: discovery.DHCP, MAC: testMAC(n), Name: name, Own: true}
 }
 
 func addrName(addr, name string) discovery.Fact {

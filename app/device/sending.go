@@ -65,7 +65,7 @@ func (r *Registry) checkSender(h *host) {
 		return
 	}
 	for _, o := range s.sends {
-		if o != h && !o.sender.first.Before(h.sender.first) && !r.isPast(o) {
+		if o != h && (!o.sender.first.Before(h.sender.first) || h.sender.seconds == 2) && !r.isPast(o) {
 			r.judgeSending(s)
 			return
 		}
@@ -92,8 +92,9 @@ func (r *Registry) judgeSending(s *station) {
 	if len(s.sends) > maxSends {
 		several = r.dropPastSends(s)
 	}
+	once := slices.ContainsFunc(s.sends, func(h *host) bool { return h.station == s && h.sender.seconds >= 10 && !r.isPast(h) })
 	for _, h := range s.sends {
-		several = several || h.apart && r.now.Sub(h.sender.last) < distrustFor
+		several = several || h.apart && h.sender.seconds > 1 && r.now.Sub(h.sender.last) < distrustFor
 		switch {
 		case r.isLeased(h) && h.lease.mac != s.mac:
 			if r.isLeasedToOther(h) {
@@ -103,6 +104,8 @@ func (r *Registry) judgeSending(s *station) {
 		case r.isPast(h):
 		case r.isReplaced(s, h):
 			h.apart = false
+		case once && h.sender.seconds == 1 && h.took.mac != s.mac: // anyone can send one frame
+			h.apart = true
 		default:
 			present = append(present, h)
 		}

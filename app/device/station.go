@@ -15,23 +15,24 @@ const routerPackets = 20
 
 // A station is one MAC: a network interface, and the hosts that it has.
 type station struct {
-	mac        mac.Addr
-	group      *group // of its hosts; nil while none is counted
-	hosts      []*host
-	sends      []*host    // IPv4 hosts whose sender it is
-	sends6     []*host    // IPv6 hosts likewise
-	answers    netip.Addr // the IPv4 address that it first answered for
-	answersAll bool       // it answers for several
-	behind     *group     // of IPv6 hosts that it sends for, and that belong to no known device; nil: none yet
-	leased     *host      // the IPv4 address that it was last given by DHCP
-	request    request
-	dhcp       spoken     // its name in DHCP
-	kind       string     // of the device; "" if not known
-	transit    uint64     // packets that it sent from addresses outside the LAN; it decays
-	relayed    []mac.Addr // MACs whose own messages came in its frames, at most relayedMACs
-	relayedAt  time.Time  // when there was one last
-	advertises bool       // itself as a router
-	several    bool       // it sends from IPv4 addresses of other devices
+	mac          mac.Addr
+	group        *group // of its hosts; nil while none is counted
+	hosts        []*host
+	sends        []*host    // IPv4 hosts whose sender it is
+	sends6       []*host    // IPv6 hosts likewise
+	answers      netip.Addr // the IPv4 address that it first answered for
+	answersAll   bool       // it answers for several
+	behind       *group     // of IPv6 hosts that it sends for, and that belong to no known device; nil: none yet
+	leased       *host      // the IPv4 address that it was last given by DHCP
+	request      request
+	dhcp         spoken     // its name in DHCP
+	kind         string     // of the device; "" if not known
+	transit      uint64     // packets that it sent from addresses outside the LAN; it decays
+	relayed      []mac.Addr // MACs whose own messages came in its frames, at most relayedMACs
+	relayedSince time.Time  // when there was the first
+	relayedAt    time.Time  // when there was one last
+	advertises   bool       // itself as a router
+	several      bool       // it sends from IPv4 addresses of other devices
 }
 
 // stationFor returns the station of a MAC, and creates it if needed; nil if there is no room.
@@ -141,6 +142,9 @@ func (r *Registry) relay(by, of mac.Addr) {
 		return
 	}
 	was := r.relays(s)
+	if !was && r.now.Sub(s.relayedAt) >= pastAfter {
+		s.relayed, s.relayedSince = nil, r.now
+	}
 	if s.relayedAt = r.now; len(s.relayed) < relayedMACs && !slices.Contains(s.relayed, of) {
 		s.relayed = append(s.relayed, of)
 	}
@@ -149,9 +153,9 @@ func (r *Registry) relay(by, of mac.Addr) {
 	}
 }
 
-// relays reports whether messages of several other stations come in the frames of a station.
+// relays reports whether messages of several other stations come in the frames of a station, and not only for a moment.
 func (r *Registry) relays(s *station) bool {
-	return len(s.relayed) == relayedMACs && r.now.Sub(s.relayedAt) < distrustFor
+	return len(s.relayed) == relayedMACs && s.relayedAt.Sub(s.relayedSince) >= silentAfter && r.now.Sub(s.relayedAt) < distrustFor
 }
 
 // isRouter reports whether a MAC keeps sending packets from addresses outside the LAN, or advertises itself as a router. That

@@ -70,7 +70,7 @@ func (d *Decoder) dhcp4(m *message) {
 		}
 		d.request4(&o, client, via, clientAddr, transaction)
 	case b[0] == reply && o.messageType == dhcpAck:
-		d.hostName(Fact{Kind: MACName, Protocol: DHCP, MAC: client}, o.hostName)
+		d.hostName(Fact{Kind: MACName, Protocol: DHCP, MAC: client, Transaction: transaction}, o.hostName)
 		if yourAddr.IsUnspecified() { // the answer to an inform
 			d.emit(Fact{Kind: Announced, Protocol: DHCP, MAC: client, Addr: clientAddr})
 			return
@@ -102,6 +102,9 @@ func (d *Decoder) request4(o *options4, client, via mac.Addr, addr netip.Addr, t
 	}
 	d.emit(fact)
 	name := Fact{Kind: MACName, Protocol: DHCP, MAC: client, Own: true}
+	if via != client {
+		name.Via = via
+	}
 	if !d.hostName(name, o.hostName) {
 		d.fqdn4(name, o.fqdn)
 	}

@@ -55,7 +55,7 @@ func TestDecoder_DHCP(t *testing.T) {
 		{name: "ack", frame: ack.Frame(), want: []Fact{leased}},
 		{name: "ack with a name", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4, Life: time.Hour,
 			Name: "LAPTOP"}.Frame(),
-			want: []Fact{{Kind: MACName, MAC: laptop, Name: "laptop"}, leased}},
+			want: []Fact{{Kind: MACName, MAC: laptop, Name: "laptop", Transaction: xid4}, leased}},
 		{name: "ack without a time", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4}.Frame(), want: []Fact{leased}},
 		{name: "ack forever", frame: testnet.DHCP{Type: testnet.Ack, MAC: laptop, Your: laptop4, Life: -1}.Frame(),
 			want: []Fact{{Kind: Leased, MAC: laptop, Addr: laptop4, Lifetime: century, Transaction: xid4}}},

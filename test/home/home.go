@@ -79,6 +79,10 @@ func newHome(cfg Config) *Home {
 			n.mac = h.device(s.shares).nics[0].mac
 		default:
 			n.newAddress()
+			if first := d.nics[0]; first != n { // the MACs of one device follow each other
+				n.mac = first.mac
+				n.mac[5] = first.mac[5] ^ 1
+			}
 		}
 		if s.behind != "" {
 			n.via = h.device(s.behind).nics[0]
