@@ -25,6 +25,7 @@ type host struct {
 	ptrWeak  bool            // it gives way to any other name
 	stale    string          // the name of the device that had the address before, which the reverse DNS may still have
 	said     [numSaid]spoken // names in messages of the LAN
+	early    spoken          // what a station has said in mDNS that did not have the address then
 	kind     string          // of the device; "" if not known
 	keys     []string        // under which it is in Registry.byName
 	ptrKey   string          // under which it is in Registry.byPTR; "" if it is not

@@ -102,6 +102,9 @@ func (r *Registry) isFree(g *group, label string) bool {
 	if s == nil || s.group == g {
 		return true
 	}
+	if a, err := netip.ParseAddr(label); err == nil { // the series of an address is that of the device that has it
+		return r.hosts[a] != nil && r.hosts[a].group == g
+	}
 	ours, theirs := g.mac(), s.mac
 	if theirs != (mac.Addr{}) && ours == theirs {
 		return true // it comes back
@@ -113,6 +116,5 @@ func (r *Registry) isFree(g *group, label string) bool {
 	if theirs == (mac.Addr{}) {
 		return silent && !slices.ContainsFunc(s.group.hosts, func(h *host) bool { return r.now.Sub(h.last) < asleepAfter })
 	}
-	_, err := netip.ParseAddr(label)
-	return silent && ours.IsRandom() && theirs.IsRandom() && err != nil && !names.IsGeneric(label)
+	return silent && ours.IsRandom() && theirs.IsRandom() && !names.IsGeneric(label)
 }

@@ -113,7 +113,7 @@ func (r *Registry) maybeRename(g *group) {
 }
 
 // maybeReaddress handles a shown group that has an address, but no name any more. The last good name stays, unless it turns out
-// to be a wildcard. Of two addresses, people know the IPv4 one.
+// to be a wildcard. An address that another device has now is no name. Of two addresses, people know the IPv4 one.
 func (r *Registry) maybeReaddress(g *group, name string) {
 	if g.source != names.SourceAddress {
 		if g.source == names.SourcePTR && r.isWildcard(firstLabel(g.name)) {
@@ -122,8 +122,14 @@ func (r *Registry) maybeReaddress(g *group, name string) {
 		return
 	}
 	was, err := netip.ParseAddr(g.name)
-	if g.behind != nil && name != g.name || err == nil && was.Is6() && g.addr().Is4() {
+	switch h := r.hosts[was]; {
+	case g.behind != nil && name != g.name, err == nil && was.Is6() && g.addr().Is4():
 		r.assignName(g)
+	case err == nil && h != nil && h.group != g && len(g.hosts) > 0: // it is shown by another one when it next sends or receives
+		r.retire(g.series)
+		if slices.ContainsFunc(g.hosts, func(h *host) bool { return h.pending != nil }) {
+			r.wait(g)
+		}
 	}
 }
 

@@ -42,6 +42,27 @@ func TestRegistry_NamesFollowTheDevice(t *testing.T) {
 			? 192.168.2.50 address * */0
 			boiler mdns b .50 */0
 			tablet mdns * 1000/0`},
+		{name: "the second one says its name before it sends anything else", lines: `
+			0s               a ann .50
+			1s               a mdns tablet .50
+			2s               a send .50 1000
+			1700s            b probe .50
+			1701s            b ann .50
+			1702s            b mdns boiler .50
+			1704s..3204s/75s b send .50 300`,
+			want: `
+			boiler mdns b .50 6300/0
+			tablet mdns * 1000/0`},
+		{name: "the name of the first one is the address", lines: `
+			0s               a ann .50
+			1s               a send .50 1000
+			1400s            a ann .51
+			1402s..3002s/80s a send .51 1000
+			1700s            b ann .50
+			1703s..3203s/75s b send .50 300`,
+			want: `
+			192.168.2.50 address b .50 */0
+			192.168.2.51 address a .51 */0`},
 		{name: "DNS still has the old name", ptr: ".50 tablet.lan", lines: `
 			0s               a lease .50 tablet
 			1s               a ann .50

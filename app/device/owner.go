@@ -121,6 +121,9 @@ func (r *Registry) judge(h *host) {
 	h.station = s
 	if s != nil {
 		s.add(h)
+		if h.early.by == s.mac && r.now.Sub(h.early.at) < asleepAfter {
+			h.said[saidMDNS], h.early = h.early, spoken{}
+		}
 		for i := range h.said {
 			if n := &h.said[i]; n.by == s.mac && n.of == (mac.Addr{}) {
 				n.of = s.mac

@@ -129,7 +129,7 @@ func (r *Registry) judgeSending(s *station) {
 				rest = append(rest, h)
 			}
 		}
-		own := r.ownOf(s, same)
+		own := r.ownOf(s, same, !several)
 		for i, h := range same {
 			h.apart = !own[i]
 			several = several || h.apart && !h.claim.mac.IsVirtualRouter()
@@ -160,7 +160,7 @@ func (r *Registry) dropPastSends(s *station) bool {
 
 // ownOf returns which of the addresses of a subnet that a station sends from at present are its own. They are sorted by when it
 // began to send from them.
-func (r *Registry) ownOf(s *station, present []*host) []bool {
+func (r *Registry) ownOf(s *station, present []*host, mayPair bool) []bool {
 	own := make([]bool, len(present))
 	switch first := r.firstAtOnce(present); {
 	case len(present) == 0:
@@ -171,9 +171,9 @@ func (r *Registry) ownOf(s *station, present []*host) []bool {
 	case first < 0: // each replaced the one before
 		own[0] = !present[0].apart && r.mayBeFirst(s, present[0])
 		for i := 1; i < len(present); i++ {
-			own[i] = own[i-1] && (r.tookUp(s, present[i]) || len(present) == 2 && r.mayBePair(present))
+			own[i] = own[i-1] && (r.tookUp(s, present[i]) || len(present) == 2 && mayPair && r.mayBePair(present))
 		}
-	case len(present) == 2 && r.mayBePair(present):
+	case len(present) == 2 && mayPair && r.mayBePair(present):
 		own[0], own[1] = true, true
 	default:
 		for i, h := range present {

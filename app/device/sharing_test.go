@@ -57,6 +57,18 @@ func TestRegistry_TellsDevicesBehindOneMACApart(t *testing.T) {
 			want: `
 			lamp dhcp q .41 700/0
 			plug dhcp p .40 7000/0`},
+		{name: "a lease of one, and two of which nothing is known", lines: `
+			0s               p lease .40 plug
+			20s..2420s/5m    x asks .40
+			21s..2421s/5m    x send .40 1000
+			60s..2460s/5m    x asks .41
+			61s..2461s/5m    x send .41 100
+			100s..2500s/5m   x asks .42
+			101s..2501s/5m   x send .42 10`,
+			want: `
+			192.168.2.41 address * .41 900/0
+			192.168.2.42 address * .42 90/0
+			plug dhcp p .40 9000/0`},
 		{name: "a bridge with a lease, and one client with another", lines: `
 			0s               x lease .40 bridge
 			1s..10001s/20m   x asks .40

@@ -83,6 +83,9 @@ func (r *Registry) learnName(f *discovery.Fact) {
 	n := &h.said[i]
 	switch may := r.maySpeak(h, f.MAC); {
 	case !may && (h.station != nil || n.name != ""):
+		if f.Own && f.By == addr && i == saidMDNS { // it may take the address over
+			h.early = spoken{name: f.Name, weak: names.IsGeneric(f.Name), own: true, by: f.MAC, from: true, at: r.now}
+		}
 		return
 	case may && n.name != "" && !r.stillCalled(h, n):
 		*n = spoken{}
