@@ -29,10 +29,11 @@ type evidence struct {
 
 // A lease is an address that a DHCP server gave to a client.
 type lease struct {
-	mac   mac.Addr // of the client; zero: none
-	since time.Time
-	end   time.Time
-	via   mac.Addr // another MAC that sends from the address while the lease runs; zero: none
+	mac    mac.Addr // of the client; zero: none
+	since  time.Time
+	end    time.Time
+	former mac.Addr // the client that had a lease of the address before; zero: none
+	via    mac.Addr // another MAC that sends from the address while the lease runs; zero: none
 }
 
 // A sender is a MAC that sends frames from an address.
@@ -114,13 +115,15 @@ func (r *Registry) hasAsked(s *station, transaction uint32) bool {
 
 // acknowledge handles the acknowledgement of a DHCP server. It is a lease if the client has asked for it or has the lease
 // already, or if the server has answered requests before and no other device uses the address or has its lease. Nor does one
-// replace the lease of a client that still sends. Any other one may be forged, and is only a claim.
+// replace the lease of a client that still sends, or give an address that a device sends from to one that sends from another. Any
+// other one may be forged, and is only a claim.
 func (r *Registry) acknowledge(h *host, s *station, server netip.Addr, transaction uint32, lifetime time.Duration) {
 	asked := r.hasAsked(s, transaction)
 	renewed := h.lease.mac == s.mac
 	inUse := r.now.Sub(h.sender.last) < asleepAfter && h.sender.mac != s.mac && !r.speaksForOthers(h.sender.mac)
 	ofOther := r.isLeased(h) && !renewed
 	defended := ofOther && h.sender.mac == h.lease.mac && r.now.Sub(h.sender.last) < asleepAfter
+	defended = defended || inUse && !renewed && r.sendsInSubnet(s.mac, h)
 	if defended || !asked && !renewed && (!r.servers[server] || inUse || ofOther) {
 		r.heard(h, s, false)
 		return
@@ -128,6 +131,7 @@ func (r *Registry) acknowledge(h *host, s *station, server netip.Addr, transacti
 	if asked && server.IsValid() && len(r.servers) < maxServers {
 		r.servers[server] = true
 	}
+	former := h.lease.mac
 	if !renewed {
 		r.dropLease(h)
 	}
@@ -139,7 +143,7 @@ func (r *Registry) acknowledge(h *host, s *station, server netip.Addr, transacti
 		h.movePending() // to the device that had the address before
 	}
 	if !renewed || !r.isLeased(h) {
-		h.lease = lease{since: r.now}
+		h.lease = lease{since: r.now, former: former}
 	}
 	h.lease.mac, h.lease.end = s.mac, r.now.Add(lifetime)
 	h.took = claim{s.mac, r.now, true}
@@ -177,6 +181,17 @@ func (r *Registry) release(h *host, hw mac.Addr) {
 	}
 }
 
+// checkFormer ends a lease if the client that had the address before goes on sending from it and the new one never does: somebody
+// has forged the exchange.
+func (r *Registry) checkFormer(h *host) {
+	l := &h.lease
+	hasSent := l.mac == h.sender.mac || l.mac == h.rival.mac
+	if l.mac != (mac.Addr{}) && l.former == h.sender.mac && !hasSent && r.now.Sub(l.since) >= silentAfter {
+		h.lease = lease{mac: l.former, since: r.now, end: l.end}
+		r.judge(h)
+	}
+}
+
 // sentBy records which MACs have sent frames from an address since the last Update, the latest first.
 func (r *Registry) sentBy(h *host, macs *[2]mac.Addr) {
 	var seen bool
@@ -193,6 +208,7 @@ func (r *Registry) sentBy(h *host, macs *[2]mac.Addr) {
 	switch {
 	case seen:
 		h.sender.sees(h.sender.mac, r.now)
+		r.checkFormer(h)
 		r.checkSender(h)
 		if h.doubted {
 			r.settle(h)

@@ -182,6 +182,18 @@ func TestRegistry_FollowsLateFacts(t *testing.T) {
 		lan.update(time.Second)
 		lan.want(t, "the old one has another address", "phone dhcp [192.168.2.7] 10/0", "tv dhcp [192.168.2.8] 101/0")
 	})
+	t.Run("a forged lease ends when the client that had the address sends again", func(t *testing.T) {
+		lan := newTestLAN(100, false)
+		lan.learn(macName(1, "tv"), leased(1, "192.168.2.7"), announced(1, "192.168.2.7"))
+		lan.sendAll("192.168.2.7")
+		lan.update(30 * time.Minute)
+		lan.learn(leased(2, "192.168.2.7"))
+		for range 5 {
+			lan.update(30 * time.Second)
+			lan.sendAll("192.168.2.7")
+		}
+		lan.wantMACs(t, "192.168.2.7 address 02 []", "tv dhcp 01 [192.168.2.7]")
+	})
 	t.Run("another MAC moves an address", func(t *testing.T) {
 		lan := newTestLAN(100, false)
 		lan.cfg.AwaitNames = false

@@ -92,9 +92,9 @@ func (r *Registry) judgeSending(s *station) {
 	if len(s.sends) > maxSends {
 		several = r.dropPastSends(s)
 	}
-	once := slices.ContainsFunc(s.sends, func(h *host) bool { return h.station == s && h.sender.seconds >= 10 && !r.isPast(h) })
+	var once []*host // anyone can send one frame with the MAC of a device
+	active := slices.ContainsFunc(s.sends, func(h *host) bool { return h.station == s && h.sender.seconds >= 10 && !r.isPast(h) })
 	for _, h := range s.sends {
-		several = several || h.apart && h.sender.seconds > 1 && r.now.Sub(h.sender.last) < distrustFor
 		switch {
 		case r.isLeased(h) && h.lease.mac != s.mac:
 			if r.isLeasedToOther(h) {
@@ -104,8 +104,9 @@ func (r *Registry) judgeSending(s *station) {
 		case r.isPast(h):
 		case r.isReplaced(s, h):
 			h.apart = false
-		case once && h.sender.seconds == 1 && h.took.mac != s.mac: // anyone can send one frame
+		case active && h.sender.seconds == 1 && h.took.mac != s.mac:
 			h.apart = true
+			once = append(once, h)
 		default:
 			present = append(present, h)
 		}
@@ -132,9 +133,12 @@ func (r *Registry) judgeSending(s *station) {
 		own := r.ownOf(s, same, !several)
 		for i, h := range same {
 			h.apart = !own[i]
-			several = several || h.apart && !h.claim.mac.IsVirtualRouter()
 		}
 		present = rest
+	}
+	for _, h := range s.sends {
+		several = several || h.apart && r.now.Sub(h.sender.last) < distrustFor && !h.claim.mac.IsVirtualRouter() &&
+			!slices.Contains(once, h)
 	}
 	was := s.several
 	s.several = several

@@ -15,7 +15,7 @@ const maxApart = 16
 // twin returns another station of the same device as the station of a host; nil if there is none.
 func (r *Registry) twin(h *host) *station {
 	n, s := &h.said[saidMDNS], h.station
-	if !n.own || n.weak || s.mac.IsRandom() || s.several {
+	if !n.own || n.weak || s.mac.IsRandom() || s.several || !r.maySpeak(h, n.by) {
 		return nil
 	}
 	hosts := r.byName[firstLabel(n.name)]
@@ -25,7 +25,7 @@ func (r *Registry) twin(h *host) *station {
 	for _, o := range sortedHosts(hosts) {
 		t, m := o.station, &o.said[saidMDNS]
 		if t != nil && t != s && t.group != s.group && m.own && m.name == n.name && areNear(t.mac, s.mac) &&
-			r.now.Sub(m.at) < pastAfter && !t.several {
+			r.now.Sub(m.at) < pastAfter && !t.several && r.maySpeak(o, m.by) {
 			return t
 		}
 	}
