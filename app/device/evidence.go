@@ -115,16 +115,14 @@ func (r *Registry) hasAsked(s *station, transaction uint32) bool {
 
 // acknowledge handles the acknowledgement of a DHCP server. It is a lease if the client has asked for it or has the lease
 // already, or if the server has answered requests before and no other device uses the address or has its lease. Nor does one
-// replace the lease of a client that still sends, or give an address that a device sends from to one that sends from another. Any
-// other one may be forged, and is only a claim.
+// give an address that a device sends from to one that sends from another. Any other one may be forged, and is only a claim.
 func (r *Registry) acknowledge(h *host, s *station, server netip.Addr, transaction uint32, lifetime time.Duration) {
 	asked := r.hasAsked(s, transaction)
 	renewed := h.lease.mac == s.mac
 	inUse := r.now.Sub(h.sender.last) < asleepAfter && h.sender.mac != s.mac && !r.speaksForOthers(h.sender.mac)
 	ofOther := r.isLeased(h) && !renewed
-	defended := ofOther && h.sender.mac == h.lease.mac && r.now.Sub(h.sender.last) < asleepAfter
-	defended = defended || inUse && !renewed && r.sendsInSubnet(s.mac, h)
-	if defended || !asked && !renewed && (!r.servers[server] || inUse || ofOther) {
+	taken := inUse && !renewed && r.sendsElsewhere(s.mac, h)
+	if taken || !asked && !renewed && (!r.servers[server] || inUse || ofOther) {
 		r.heard(h, s, false)
 		return
 	}
@@ -186,7 +184,7 @@ func (r *Registry) release(h *host, hw mac.Addr) {
 func (r *Registry) checkFormer(h *host) {
 	l := &h.lease
 	hasSent := l.mac == h.sender.mac || l.mac == h.rival.mac
-	if l.mac != (mac.Addr{}) && l.former == h.sender.mac && !hasSent && r.now.Sub(l.since) >= silentAfter {
+	if l.mac != (mac.Addr{}) && l.former == h.sender.mac && !hasSent && h.sender.last.Sub(l.since) >= time.Second {
 		h.lease = lease{mac: l.former, since: r.now, end: l.end}
 		r.judge(h)
 	}

@@ -8,7 +8,8 @@ import (
 	"gonetmon/app/discovery"
 )
 
-// A lease that runs is not replaced by that of another client while its own client sends, nor by one that nobody has asked for.
+// A lease that runs is replaced by one that another client has asked for, unless its own client goes on sending; and not by one that
+// nobody has asked for.
 func TestRegistry_KeepsLeaseOfActiveClient(t *testing.T) {
 	const addr = "192.168.2.7"
 	lease := func(n byte, transaction uint32, request bool) (facts []discovery.Fact) {
@@ -22,15 +23,16 @@ func TestRegistry_KeepsLeaseOfActiveClient(t *testing.T) {
 		return append(facts, f)
 	}
 	for _, tt := range []struct {
-		name   string
-		silent time.Duration
-		asked  bool
-		want   byte
+		name    string
+		silent  time.Duration
+		asked   bool
+		sendsOn bool
+		want    byte
 	}{
-		{"asked for, while the client sends", 0, true, 7},
-		{"asked for, while it pauses", 9 * time.Minute, true, 7},
-		{"asked for, after it has left", 11 * time.Minute, true, 9},
-		{"not asked for, while it sleeps", 2 * time.Hour, false, 7},
+		{"asked for, while the client sends", 0, true, true, 7},
+		{"asked for, while it pauses", 9 * time.Minute, true, true, 7},
+		{"asked for, after it has left", 0, true, false, 9},
+		{"not asked for, while it sleeps", 2 * time.Hour, false, false, 7},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			lan := newTestLAN(100, false)
@@ -39,6 +41,12 @@ func TestRegistry_KeepsLeaseOfActiveClient(t *testing.T) {
 			lan.sendFrom(7, addr)
 			lan.update(tt.silent)
 			lan.Learn(lan.now, lease(9, 2, tt.asked))
+			for range 3 {
+				lan.update(time.Second)
+				if tt.sendsOn {
+					lan.sendFrom(7, addr)
+				}
+			}
 			lan.send(addr, -100)
 			lan.update(time.Second)
 			lan.update(5 * time.Second)

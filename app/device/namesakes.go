@@ -99,10 +99,10 @@ func (x nameIndex) remove(key string, h *host) {
 	}
 }
 
-// keysOf returns the names by which a host is found, without their domains: those that say what it is. A name that was made
-// from an address says nothing, and what others say may be wrong.
+// keysOf returns the names by which a host is found, without their domains: those that say what it is. A name that
+// many devices have does not, and what others say may be wrong.
 func (r *Registry) keysOf(h *host) (keys []string) {
-	if h.ptr != "" && !names.IsGeneric(h.ptr) && !names.IsFromAddress(h.ptr, h.addr) {
+	if h.ptr != "" && !h.ptrWeak {
 		keys = append(keys, firstLabel(h.ptr))
 	}
 	if n := &h.said[saidMDNS]; n.own && r.stillCalled(h, n) {
@@ -184,7 +184,7 @@ func (r *Registry) setPTR(h *host, name string) {
 		return
 	}
 	h.ptr = name
-	h.ptrWeak = names.IsGeneric(name) || names.IsFromAddress(name, h.addr)
+	h.ptrWeak = names.IsGeneric(name)
 	key := ""
 	if name != "" && !h.ptrWeak && h.addr.Is4() {
 		key = firstLabel(name)
