@@ -93,7 +93,7 @@ func (r *Registry) claimant(h *host) *station {
 	case h.addr.Is4():
 		for _, o := range s.hosts {
 			if o != h && o.addr.Is4() && subnetOf(o.addr) == subnetOf(h.addr) &&
-				!(r.tookUp(s, h) && o.sender.last.Before(h.claim.at)) {
+				(!r.tookUp(s, h) || !o.sender.last.Before(h.claim.at)) {
 				return nil
 			}
 		}

@@ -155,7 +155,7 @@ func (r *Registry) judgeSending(s *station) {
 // than those of a device.
 func (r *Registry) dropPastSends(s *station) bool {
 	for _, h := range slices.Clone(s.sends) {
-		if r.isPast(h) && !(h.apart || r.isLeasedToOther(h)) {
+		if r.isPast(h) && !h.apart && !r.isLeasedToOther(h) {
 			r.dropSender(h)
 		}
 	}
@@ -266,6 +266,6 @@ func (r *Registry) sendsInSubnet(hw mac.Addr, h *host) bool {
 	s := r.stations[hw]
 	return s != nil && slices.ContainsFunc(s.sends, func(o *host) bool {
 		return o != h && !r.isPast(o) && subnetOf(o.addr) == subnetOf(h.addr) &&
-			!(h.took.mac == hw && o.sender.last.Before(h.took.at))
+			(h.took.mac != hw || !o.sender.last.Before(h.took.at))
 	})
 }

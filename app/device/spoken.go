@@ -81,6 +81,9 @@ func (r *Registry) learnName(f *discovery.Fact) {
 		h = r.hostAt(addr)
 	}
 	n := &h.said[i]
+	if h.station != nil && n.name != "" && n.by == h.station.mac && f.MAC != n.by && r.isRouter(f.MAC) {
+		return // a relay does not know better than the device itself
+	}
 	switch may := r.maySpeak(h, f.MAC); {
 	case !may && (h.station != nil || n.name != ""):
 		if f.Own && f.By == addr && i == saidMDNS { // it may take the address over

@@ -77,7 +77,7 @@ func (r *Registry) isReady(g *group) bool {
 	case age >= lookupGrace:
 		return true
 	default:
-		return source != names.SourcePTR && !(looking && r.uses(names.SourcePTR)) &&
+		return source != names.SourcePTR && (!looking || !r.uses(names.SourcePTR)) &&
 			(source != names.SourceAddress || age >= noNameGrace)
 	}
 }
