@@ -37,7 +37,8 @@ var descriptions = map[string]string{
 	"Names": "Sources of device names, best first: file (GONETMON_NAMES_FILE), ptr (reverse DNS), dhcp (host names in " +
 		"DHCP requests), mdns (names announced by multicast DNS), service (what a device calls its services there, for example " +
 		"Living Room), llmnr and netbios (names of Windows machines). A source that is not listed is not used. A name in reverse " +
-		"DNS that was made from the address is ignored, and one that many devices have (android) gives way to any other.",
+		"DNS that contains the address is ignored; one that a server has numbered (dhcp-17) or that many devices have (android) " +
+		"gives way to any other.",
 	"NamesFile": "File with names of your own, in the format of /etc/hosts; a MAC may take the place of the address. The " +
 		"same name on several lines makes one device of them. The file is read again when it changes.",
 	"StripDomain": "Domains to remove from names that stay unique without them (a list): roku for roku.home.arpa. auto: the " +

@@ -184,7 +184,7 @@ func (r *Registry) setPTR(h *host, name string) {
 		return
 	}
 	h.ptr = name
-	h.ptrWeak = names.IsGeneric(name)
+	h.ptrWeak = names.IsGeneric(name) || names.IsFromAddress(name, h.addr)
 	key := ""
 	if name != "" && !h.ptrWeak && h.addr.Is4() {
 		key = firstLabel(name)

@@ -223,12 +223,12 @@ func (r *Registry) setSlot(h *host, table, slot int) {
 
 // lookedUp handles the outcome of a reverse lookup.
 func (r *Registry) lookedUp(addr netip.Addr, name string) {
-	if names.IsFromAddress(name, addr) || names.IsPlaceholder(name) {
+	if names.ContainsAddress(name, addr) || names.IsPlaceholder(name) {
 		name = "" // it says no more than the address
 	}
 	h := r.hosts[addr]
 	if h == nil || !h.counted {
-		if name == "" || !r.uses(names.SourcePTR) || r.isWildcard(firstLabel(name)) {
+		if name == "" || !r.uses(names.SourcePTR) || names.IsFromAddress(name, addr) || r.isWildcard(firstLabel(name)) {
 			return
 		}
 		if h = r.count(addr); h == nil { // a host that has not been seen yet is shown with counters of 0

@@ -33,28 +33,34 @@ var (
 	withoutSeparators = strings.NewReplacer("-", "", "_", "", ".", "")
 )
 
-// IsFromAddress reports whether a canonical name was made from an address, as by a DNS server that has a name for every
-// address. It contains addr, in decimal or hexadecimal digits, padded or not, from either end; or any IPv4 address; or the
-// last numbers of addr behind a word such as host; or the number that a DHCP server or a provider gives to a client. Such a
-// name tells people no more than the address.
+// IsFromAddress reports whether a canonical name was probably made from an address, as by a DNS server that has a name for
+// every address. It contains the address (see ContainsAddress), or the last numbers of addr behind a word such as host, or the
+// number that a DHCP server or a provider gives to a client.
 //
 // Numbers that people give to their devices are not among them, as in nas-10 or raspberry3.
 func IsFromAddress(name string, addr netip.Addr) bool {
 	first, _, _ := strings.Cut(name, ".")
-	if quad.MatchString(name) || lent.MatchString(first) || customer.MatchString(name) {
-		return true
-	}
+	addr = addr.Unmap()
+	return ContainsAddress(name, addr) || lent.MatchString(first) || customer.MatchString(name) ||
+		addr.Is4() && endsIPv4(first, addr.As4())
+}
+
+// ContainsAddress reports whether a canonical name contains addr, in decimal or hexadecimal digits, padded or not, from either
+// end; or any IPv4 address. Such a name tells people no more than the address.
+func ContainsAddress(name string, addr netip.Addr) bool {
 	switch addr = addr.Unmap(); {
+	case quad.MatchString(name):
+		return true
 	case addr.Is4():
-		return isFromIPv4(name, first, addr.As4())
+		return containsIPv4(name, addr.As4())
 	case addr.Is6():
-		return isFromIPv6(name, addr)
+		return containsIPv6(name, addr)
 	}
 	return false
 }
 
-// isFromIPv4 reports whether a name contains an IPv4 address without separators, or its first label the end of it.
-func isFromIPv4(name, first string, addr [4]byte) bool {
+// containsIPv4 reports whether a name contains an IPv4 address without separators.
+func containsIPv4(name string, addr [4]byte) bool {
 	reversed := [4]byte{addr[3], addr[2], addr[1], addr[0]}
 	joined := withoutSeparators.Replace(name)
 	for _, a := range [][4]byte{addr, reversed} {
@@ -63,6 +69,12 @@ func isFromIPv4(name, first string, addr [4]byte) bool {
 			return true
 		}
 	}
+	return false
+}
+
+// endsIPv4 reports whether a label consists of the last numbers of an IPv4 address, maybe behind a word such as host.
+func endsIPv4(first string, addr [4]byte) bool {
+	reversed := [4]byte{addr[3], addr[2], addr[1], addr[0]}
 	numbers := numbered.FindStringSubmatch(first)
 	if numbers == nil {
 		return false
@@ -78,8 +90,8 @@ func isFromIPv4(name, first string, addr [4]byte) bool {
 	return strings.HasSuffix(string(addr[:]), string(end)) || strings.HasPrefix(string(reversed[:]), string(end))
 }
 
-// isFromIPv6 reports whether a name contains an IPv6 address, or half of it.
-func isFromIPv6(name string, addr netip.Addr) bool {
+// containsIPv6 reports whether a name contains an IPv6 address, or half of it.
+func containsIPv6(name string, addr netip.Addr) bool {
 	b := addr.As16()
 	nibbles, joined := hex.EncodeToString(b[:]), withoutSeparators.Replace(name)
 	reversed := []byte(nibbles)

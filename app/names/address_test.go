@@ -81,3 +81,23 @@ func checkFromAddress(t *testing.T, name, text string, want bool) {
 		t.Errorf("IsFromAddress(%q, %s) = %v, want %v", name, addr, got, want)
 	}
 }
+
+// A name that a server has numbered was made from an address, but people may have chosen it too.
+func TestContainsAddress(t *testing.T) {
+	for _, tt := range []struct {
+		name, addr string
+		want       bool
+	}{
+		{"host-192-168-1-10.lan", "192.168.1.10", true},
+		{"pc0a8010a.dip0.isp.net", "192.168.1.10", true},
+		{"p200300e112345600000000000000aaaa.dip0.t-ipconnect.de", "2003:e1:1234:5600::aaaa", true},
+		{"dhcp-10", "192.168.1.10", false},
+		{"host10.lan", "192.168.1.10", false},
+		{"nas", "192.168.1.10", false},
+		{"nas", "2003:e1:1234:5600::aaaa", false},
+	} {
+		if got := ContainsAddress(tt.name, netip.MustParseAddr(tt.addr)); got != tt.want {
+			t.Errorf("ContainsAddress(%q, %s) = %v", tt.name, tt.addr, got)
+		}
+	}
+}

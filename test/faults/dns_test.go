@@ -3,6 +3,7 @@ package faults
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,7 @@ const (
 	maxQueryRate  = 50 // a second, for hosts that were seen
 	maxFirstFrame = 2500 * time.Millisecond
 
-	truth, lie = "truth.lan", "lie.lan"
+	truth, lie = "truth", "lie.lan"
 )
 
 // A dnsFault is a way in which a DNS server fails.
@@ -68,7 +69,12 @@ func (b *bench) eachDNS(faults []dnsFault) string {
 func (b *bench) dns(f dnsFault) string {
 	here, there := testnet.NewPair(b)
 	server := testnet.NamespaceDNS(b, here, true, func(addr netip.Addr) testnet.Answer {
-		return f.answers[int(addr.As4()[3])%len(f.answers)]
+		b := addr.As4()
+		answer := f.answers[int(b[3])%len(f.answers)]
+		if slices.Equal(answer.Names, []string{truth}) { // a name for all of them would be a wildcard
+			answer.Names = []string{fmt.Sprintf("truth%dx%d.lan", b[2], b[3])}
+		}
+		return answer
 	})
 	if f.flaps {
 		b.flap(server)
@@ -77,7 +83,7 @@ func (b *bench) dns(f dnsFault) string {
 	d := b.start(here, "GONETMON_DNS_SERVERS=127.0.0.1", "GONETMON_CIDR=192.168.0.0/16")
 	s := testnet.NewSender(there, "in0")
 	send := func(host int) {
-		s.Send(testnet.UDP(netip.AddrFrom4([4]byte{192, 168, byte(host >> 8), byte(host)}), away, 72))
+		s.Send(machineUDP(netip.AddrFrom4([4]byte{192, 168, byte(host >> 8), byte(host)}), 72))
 	}
 	send(1)
 	d.Until("the first frame is on the page", func() bool { return d.values("network_bytes_total")[0] > 0 })

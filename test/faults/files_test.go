@@ -70,7 +70,7 @@ func changingFiles(b *bench) string {
 				continue
 			}
 			host++
-			s.Send(testnet.UDP(netip.AddrFrom4([4]byte{192, 168, 2, byte(host)}), away, 72))
+			s.Send(machineUDP(netip.AddrFrom4([4]byte{192, 168, 2, byte(host)}), 72))
 			name := fmt.Sprint("host", host)
 			d.Until(fmt.Sprintf("%s is named, after %.40q", name, step.resolv), func() bool { return bytesOf(name) > 0 })
 		}

@@ -53,6 +53,13 @@ func templates() [][]byte {
 	return all
 }
 
+// machineUDP returns a frame from an IPv4 address to the internet. Each address has a MAC of its own.
+func machineUDP(from netip.Addr, size int) []byte {
+	frame, b := testnet.UDP(from, away, size), from.As4()
+	copy(frame[8:12], b[:])
+	return frame
+}
+
 // newLoad returns a load that is not sent yet. If here is not nil, what arrives there is recorded whatever becomes of interfaces.
 func (b *bench) newLoad(here *testnet.Namespace, rate int) *load {
 	b.Helper()
@@ -60,7 +67,7 @@ func (b *bench) newLoad(here *testnet.Namespace, rate int) *load {
 	frames := templates()
 	l.next = func(n uint64) []byte {
 		f := frames[length(n)]
-		f[29] = byte(l.from.Load())
+		f[11], f[29] = byte(l.from.Load()), byte(l.from.Load()) // each address has its MAC
 		return f
 	}
 	if here != nil {
@@ -70,7 +77,7 @@ func (b *bench) newLoad(here *testnet.Namespace, rate int) *load {
 }
 
 func (l *load) record(frame []byte) {
-	if len(frame) < 34 || [6]byte(frame[6:]) != [6]byte{2, 0, 0, 0, 0, 1} || binary.BigEndian.Uint16(frame[12:]) != 0x0800 {
+	if len(frame) < 34 || [5]byte(frame[6:]) != [5]byte{2} || binary.BigEndian.Uint16(frame[12:]) != 0x0800 {
 		return // not one of testnet.UDP
 	}
 	from := binary.BigEndian.Uint32(frame[26:])
