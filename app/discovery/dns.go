@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"cmp"
 	"encoding/binary"
 	"net/netip"
 	"slices"
@@ -109,7 +110,7 @@ func readDNSName(raw []byte, at int) (labels []string, next int, ok bool) {
 		n := int(raw[at])
 		switch {
 		case n == 0:
-			return labels, max(next, at+1), true
+			return labels, cmp.Or(next, at+1), true
 		case n < 64 && at+1+n <= len(raw):
 			labels = append(labels, string(raw[at+1:at+1+n]))
 			octets, at = octets+n, at+1+n
@@ -118,7 +119,7 @@ func readDNSName(raw []byte, at int) (labels []string, next int, ok bool) {
 			if to >= first {
 				return nil, 0, false
 			}
-			next = max(next, at+2)
+			next = cmp.Or(next, at+2) // of the first pointer
 			first, at = to, to
 		default:
 			return nil, 0, false

@@ -17,6 +17,9 @@ func FuzzDNS(f *testing.F) {
 			f.Add(frame[42:])
 		}
 	}
+	// The labels that the pointer of the second name points to go on behind the pointer.
+	f.Add([]byte("0000\x00\x00\x00\x02\x00\x00\x00\x00" + "\x0500000\x0500000\x00" + "00000000\x00\x04000\x08" +
+		"\xc0\x26000000\x000\x00\x0000000\x00\x000"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		got, whole := readDNS(raw)
 		if n := len(got.questions) + len(got.records); n > maxDNSRecords {
