@@ -8,8 +8,8 @@ import (
 	"gonetmon/app/discovery"
 )
 
-// A lease that runs is replaced by one that another client has asked for, unless its own client goes on sending; and not by one that
-// nobody has asked for.
+// A lease that runs is replaced by one that another client has asked for, unless its own client goes on sending. One that nobody
+// has asked for does not replace it.
 func TestRegistry_KeepsLeaseOfActiveClient(t *testing.T) {
 	const addr = "192.168.2.7"
 	lease := func(n byte, transaction uint32, request bool) (facts []discovery.Fact) {

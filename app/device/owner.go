@@ -88,7 +88,8 @@ func (r *Registry) claimant(h *host) *station {
 	switch {
 	case h.addr.Is4() && !h.claim.announced && s.answersAll:
 		return nil
-	case s.several, h.addr.Is4() && len(s.hosts) > maxNamesakes, h.station != nil && h.station != s && h.sender.mac != (mac.Addr{}):
+	case s.several, h.addr.Is4() && len(s.hosts) > maxNamesakes,
+		h.station != nil && h.station != s && h.sender.mac != (mac.Addr{}):
 		return nil // it may be a proxy, as for a device that sleeps
 	case h.addr.Is4():
 		for _, o := range s.hosts {

@@ -31,12 +31,13 @@ func (r *Registry) setSender(h *host, hw mac.Addr) {
 	s.addSent(h)
 	switch {
 	case !h.addr.Is4():
+		r.judge(h)
 	case s.several: // one more says nothing about the others
 		h.apart = !r.isLeased(h) || h.lease.mac != hw
+		r.judge(h)
 	default:
 		r.judgeSending(s)
 	}
-	r.judge(h)
 	if h.doubted {
 		r.settle(h)
 	}

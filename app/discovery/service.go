@@ -17,7 +17,7 @@ type instance struct {
 }
 
 // services emits the names of service instances, and the kinds of the devices that have them. It ignores instances of which the
-// message does not say where they are: whoever sends it may speak for another.
+// message does not say where they are: its sender may speak for another device.
 func (d *Decoder) services(m *message, msg *dnsMessage) {
 	var seen []Fact
 	for _, in := range instances(msg) {

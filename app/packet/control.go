@@ -22,8 +22,8 @@ const (
 )
 
 // controlPorts are the ports above as a bit each. Testing two bits costs the CPU less than wrong guesses of comparisons.
-var controlPorts = newPortSet(portDHCPServer, portDHCPClient, portNetBIOSName, portNetBIOSDatagram, portDHCP6Client, portDHCP6Server,
-	portSSDP, portMDNS, portLLMNR)
+var controlPorts = newPortSet(portDHCPServer, portDHCPClient, portNetBIOSName, portNetBIOSDatagram,
+	portDHCP6Client, portDHCP6Server, portSSDP, portMDNS, portLLMNR)
 
 // A portSet has a bit for each port.
 type portSet [1 << 16 / 64]uint64
@@ -39,10 +39,10 @@ func newPortSet(ports ...uint16) *portSet {
 // bit returns 1 if the port is in the set, and 0 otherwise.
 func (s *portSet) bit(port uint16) uint64 { return s[port/64] >> (port % 64) & 1 }
 
-// IsControl reports whether the frame tells something about the LAN: ARP, router and neighbor discovery, DHCP, DHCPv6, mDNS, LLMNR,
-// NetBIOS or SSDP. It must follow Decode of the same data. Either UDP port is enough, as datagrams of relays and older clients, and
-// answers to them, have only one of them. A frame that is too short to tell is not a control frame. IsControl is part of the hot
-// path: what is seldom true comes first.
+// IsControl reports whether the frame tells something about the LAN: ARP, router and neighbor discovery, DHCP, DHCPv6, mDNS,
+// LLMNR, NetBIOS or SSDP. It must follow Decode of the same data. Either UDP port is enough, as datagrams of relays and older
+// clients, and answers to them, have only one of them. A frame that is too short to tell is not a control frame. IsControl is
+// part of the hot path: what is seldom true comes first.
 func (p *Packet) IsControl(data []byte) bool {
 	at := p.offset
 	switch p.Class {

@@ -149,7 +149,8 @@ func TestRun_TellsWhoIsWho(t *testing.T) {
 		}, []string{"desk mdns 02 [192.168.2.7]"}},
 		{"a message of mDNS that was cut", func(p *tape) {
 			frame := testnet.MDNSResponse(station, ip("192.168.2.7"), 120, true,
-				testnet.Record{Name: "lamp.local", Addr: ip("192.168.2.7")}, testnet.Record{Name: "a-long-second-name-that-is-cut.local", Addr: ip("192.168.2.7")})
+				testnet.Record{Name: "lamp.local", Addr: ip("192.168.2.7")},
+				testnet.Record{Name: "a-long-second-name-that-is-cut.local", Addr: ip("192.168.2.7")})
 			p.write(frame[:len(frame)-20], len(frame))
 		}, []string{"lamp mdns 02 [192.168.2.7]"}},
 		{"a probe for the own name by LLMNR", func(p *tape) {

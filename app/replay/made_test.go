@@ -64,7 +64,7 @@ func (p *tape) sends(hosts string) {
 	}
 }
 
-// data lets a host send n bytes of IP to the internet, behind tags if any are given. Its frames have a source MAC if that is known.
+// data lets a host send n bytes of IP to the internet, behind tags if any are given. Its frames have its MAC if that is known.
 func (p *tape) data(host string, n int, tags ...uint16) {
 	src, far, headers := netip.MustParseAddr(host), netip.MustParseAddr("198.51.100.7"), 28
 	if src.Is6() {

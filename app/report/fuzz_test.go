@@ -42,7 +42,8 @@ func FuzzReport(f *testing.F) {
 			}
 		}
 		var read devicesJSON
-		if err := errors.Join(WriteDevicesJSON(&asJSON, s, map[string][]string{name: {other}}), json.Unmarshal(asJSON.Bytes(), &read)); err != nil {
+		err := WriteDevicesJSON(&asJSON, s, map[string][]string{name: {other}})
+		if err = errors.Join(err, json.Unmarshal(asJSON.Bytes(), &read)); err != nil {
 			t.Error(err)
 		}
 		if first := min(name, other); len(read.Devices) != devices || utf8.ValidString(first) && read.Devices[0].Device != first {

@@ -126,7 +126,9 @@ func TestPage_KeepsShowingEvidence(t *testing.T) {
 	cfg := healthy()
 	cfg.Why = func() map[string][]string { return nil }
 	page := get(cfg, "?sort=now&why").Body.String()
-	for _, want := range []string{`href="?pause=1&amp;sort=now&amp;why=1">pause`, `href="?sort=name&amp;why=1">name`, `href="?sort=now">hide`} {
+	for _, want := range []string{
+		`href="?pause=1&amp;sort=now&amp;why=1">pause`, `href="?sort=name&amp;why=1">name`, `href="?sort=now">hide`,
+	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %s", want)
 		}

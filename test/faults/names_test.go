@@ -10,8 +10,8 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// hostileMark begins every hostile name that has room for it. Those of DNS have a mark of their own: where it is seen, one of them
-// is shown.
+// hostileMark begins every hostile name that has room for it. Those of DNS have a mark of their own: where it is seen, one of
+// them is shown.
 const hostileMark, hostileDNSMark = "qzx", "qzy"
 
 // badNames are names that must not be shown as they are. Those of DNS are refused; what devices call themselves is cleaned, or

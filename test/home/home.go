@@ -1,6 +1,6 @@
 // Package home simulates the network of a home for some weeks, with the truth known: which device sent and received each frame.
-// It gives the frames, which a listener at a mirror port would capture, to gonetmon's own packages, in simulated time, and says how
-// much of the bytes was counted for the right device.
+// It gives the frames, which a listener at a mirror port would capture, to gonetmon's own packages, in simulated time, and
+// says how much of the bytes was counted for the right device.
 package home
 
 import (

@@ -154,7 +154,8 @@ func (r *router) keepAdvertising() {
 	r.home.after(r.home.between(7*time.Minute, 10*time.Minute), r.keepAdvertising)
 }
 
-// restart restarts the router, with a new IPv6 prefix. Whoever is on its own network or Wi-Fi loses the connection.
+// restart restarts the router, with a new IPv6 prefix. The devices on its own network or Wi-Fi lose their
+// connections.
 func (r *router) restart() {
 	h := r.home
 	down := h.between(60*time.Second, 150*time.Second)

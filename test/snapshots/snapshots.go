@@ -91,14 +91,18 @@ func Hostile() *device.Snapshot {
 	return s
 }
 
-// Two returns Home with two other devices, or one if they have the same name. Each has the other's name as its vendor and its kind.
+// Two returns Home with two other devices, or one if they have the same name. Each has the other's name as its vendor and kind.
 func Two(name, other string) *device.Snapshot {
 	if name > other {
 		name, other = other, name
 	}
-	all := []device.Device{{Name: name, Vendor: other, Kind: other, Source: name, Hosts: Addrs("10.0.0.1"), Totals: Totals(1, 0, 0, 0, 0)}}
+	all := []device.Device{{
+		Name: name, Vendor: other, Kind: other, Source: name, Hosts: Addrs("10.0.0.1"), Totals: Totals(1, 0, 0, 0, 0),
+	}}
 	if name != other {
-		all = append(all, device.Device{Name: other, Vendor: name, Kind: name, Hosts: Addrs("10.0.0.2", "fe80::2"), Totals: Totals(2, 0, 0, 0, 0)})
+		all = append(all, device.Device{
+			Name: other, Vendor: name, Kind: name, Hosts: Addrs("10.0.0.2", "fe80::2"), Totals: Totals(2, 0, 0, 0, 0),
+		})
 	}
 	s := Home()
 	s.Devices = all

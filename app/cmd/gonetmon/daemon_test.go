@@ -92,7 +92,8 @@ func TestDaemon_NamesDevices(t *testing.T) {
 	if _, page := p.Get(""); !strings.Contains(page, "alexakitchen") || !strings.Contains(page, "192.168.2.7") {
 		t.Error("the page does not show alexakitchen and its address")
 	}
-	if _, list := p.Get("debug/devices"); !strings.Contains(list, `"device": "alexakitchen"`) || !strings.Contains(list, `"192.168.2.7: `) {
+	_, list := p.Get("debug/devices")
+	if !strings.Contains(list, `"device": "alexakitchen"`) || !strings.Contains(list, `"192.168.2.7: `) {
 		t.Errorf("/debug/devices does not say why 192.168.2.7 is of alexakitchen:\n%s", list)
 	}
 	p.Until("a report with alexakitchen", func() bool { return strings.Contains(p.Out.String(), "alexakitchen") })
