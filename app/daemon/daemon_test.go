@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"gonetmon/app/usage"
+	"gonetmon/app/misuse"
 	"gonetmon/test/testnet"
 )
 
@@ -99,8 +99,8 @@ func TestDaemon_ExplainsListenErrors(t *testing.T) {
 		syscall.EINVAL:        {"GONETMON_ADDR=192.0.2.1: invalid argument", false}, // for example a zone that does not exist
 	} {
 		err := d.explainListen(cause)
-		var u usage.Error
-		if errors.As(err, &u) != want.usage || !strings.HasPrefix(err.Error(), want.text) || !strings.Contains(err.Error(), "for example GONETMON_") {
+		var m misuse.Error
+		if errors.As(err, &m) != want.usage || !strings.HasPrefix(err.Error(), want.text) || !strings.Contains(err.Error(), "for example GONETMON_") {
 			t.Errorf("%v: %v, want %s", cause, err, want.text)
 		}
 	}

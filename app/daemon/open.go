@@ -16,10 +16,10 @@ import (
 	"gonetmon/app/httpd"
 	"gonetmon/app/localnet"
 	"gonetmon/app/metrics"
+	"gonetmon/app/misuse"
 	"gonetmon/app/names"
 	"gonetmon/app/rdns"
 	"gonetmon/app/report"
-	"gonetmon/app/usage"
 	"gonetmon/app/web"
 )
 
@@ -158,10 +158,10 @@ func (d *Daemon) readNamesFile() error {
 	d.hosts = names.NewHostsFile(name, d.log, d.registry.SetHosts)
 	switch err := d.hosts.Load(); {
 	case errors.Is(err, os.ErrPermission):
-		return usage.Errorf("GONETMON_NAMES_FILE=%s: %w; user %d must be able to read it and to enter its folders:"+
+		return misuse.Errorf("GONETMON_NAMES_FILE=%s: %w; user %d must be able to read it and to enter its folders:"+
 			" chmod o+r %[1]s", name, err, os.Geteuid())
 	case err != nil:
-		return usage.Errorf("GONETMON_NAMES_FILE=%s: %w; it must be a readable file in the format of /etc/hosts,"+
+		return misuse.Errorf("GONETMON_NAMES_FILE=%s: %w; it must be a readable file in the format of /etc/hosts,"+
 			" for example GONETMON_NAMES_FILE=/etc/hosts", name, err)
 	}
 	return nil
@@ -170,7 +170,7 @@ func (d *Daemon) readNamesFile() error {
 // explainOpen adds to an error of a ring how to grant the privilege that it lacks.
 func explainOpen(err error) error {
 	if errors.Is(err, os.ErrPermission) {
-		return usage.Errorf("%w: CAP_NET_RAW is missing; run as root (sudo), or `sudo setcap cap_net_raw+ep PATH/TO/gonetmon`,"+
+		return misuse.Errorf("%w: CAP_NET_RAW is missing; run as root (sudo), or `sudo setcap cap_net_raw+ep PATH/TO/gonetmon`,"+
 			" or in a container `cap_add: [NET_RAW, SETUID, SETGID]`", err)
 	}
 	return err
@@ -184,12 +184,12 @@ func (d *Daemon) explainListen(err error) error {
 		if other == 0 {
 			other = d.cfg.Port - 1
 		}
-		return usage.Errorf("GONETMON_PORT=%d: %w; choose another, for example GONETMON_PORT=%d", d.cfg.Port, err, other)
+		return misuse.Errorf("GONETMON_PORT=%d: %w; choose another, for example GONETMON_PORT=%d", d.cfg.Port, err, other)
 	case errors.Is(err, syscall.EADDRNOTAVAIL): // an interface may get it later
 		return fmt.Errorf("GONETMON_ADDR=%s: %w; no interface has this address, for example GONETMON_ADDR=0.0.0.0",
 			d.cfg.Addr, err)
 	case errors.Is(err, os.ErrPermission):
-		return usage.Errorf("GONETMON_PORT=%d: %w; ports below 1024 need CAP_NET_BIND_SERVICE, for example GONETMON_PORT=8080",
+		return misuse.Errorf("GONETMON_PORT=%d: %w; ports below 1024 need CAP_NET_BIND_SERVICE, for example GONETMON_PORT=8080",
 			d.cfg.Port, err)
 	}
 	return fmt.Errorf("GONETMON_ADDR=%s: %w; for example GONETMON_ADDR=0.0.0.0", d.cfg.Addr, err)

@@ -3,8 +3,8 @@ package daemon
 import (
 	"os"
 
+	"gonetmon/app/misuse"
 	"gonetmon/app/privilege"
-	"gonetmon/app/usage"
 )
 
 // dropPrivileges leaves the process nothing but what is open.
@@ -15,7 +15,7 @@ func (d *Daemon) dropPrivileges() error {
 	}
 	left, err := privilege.Drop()
 	if err != nil {
-		return usage.Errorf("drop privileges: %w; what forbids it (a system call filter?) must allow capset, prctl and"+
+		return misuse.Errorf("drop privileges: %w; what forbids it (a system call filter?) must allow capset, prctl and"+
 			" setresuid, or set GONETMON_KEEP_PRIVILEGES=true", err)
 	}
 	if left.Root != nil {

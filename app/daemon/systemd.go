@@ -12,7 +12,7 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 	sd "github.com/coreos/go-systemd/v22/daemon"
 
-	"gonetmon/app/usage"
+	"gonetmon/app/misuse"
 )
 
 // The variables that systemd passes to a service are its protocol, not configuration.
@@ -130,10 +130,10 @@ func passedListener() (net.Listener, error) {
 	case len(all) == 0:
 		return nil, nil
 	case len(all) > 1:
-		return nil, usage.Errorf("systemd passed %d sockets, gonetmon serves on one; keep one ListenStream= in gonetmon.socket,"+
+		return nil, misuse.Errorf("systemd passed %d sockets, gonetmon serves on one; keep one ListenStream= in gonetmon.socket,"+
 			" for example ListenStream=8080", len(all))
 	case all[0] == nil:
-		return nil, usage.Errorf("systemd passed a socket that is not a stream; gonetmon.socket needs ListenStream=," +
+		return nil, misuse.Errorf("systemd passed a socket that is not a stream; gonetmon.socket needs ListenStream=," +
 			" for example ListenStream=127.0.0.1:8080")
 	}
 	return all[0], nil

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"gonetmon/app/misuse"
 	"gonetmon/app/replay"
-	"gonetmon/app/usage"
 	"gonetmon/test/testnet"
 )
 
@@ -82,7 +82,7 @@ func TestRun_SaysWhatIsNotCounted(t *testing.T) {
 		})
 	}
 	for _, name := range []string{"-", t.TempDir()} {
-		_, ok := errors.AsType[usage.Error](replay.Run(replay.Config{In: strings.NewReader(""), MaxHosts: 100}, []string{name}))
+		_, ok := errors.AsType[misuse.Error](replay.Run(replay.Config{In: strings.NewReader(""), MaxHosts: 100}, []string{name}))
 		if !ok {
 			t.Errorf("%s: no error of usage for an empty file or a folder", name)
 		}

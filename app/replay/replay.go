@@ -16,10 +16,10 @@ import (
 	"gonetmon/app/localnet"
 	"gonetmon/app/meter"
 	"gonetmon/app/metrics"
+	"gonetmon/app/misuse"
 	"gonetmon/app/names"
 	"gonetmon/app/report"
 	"gonetmon/app/traffic"
-	"gonetmon/app/usage"
 )
 
 // A Format is what Run prints.
@@ -143,7 +143,7 @@ func (r *replayer) count(i *input) error {
 	r.table.SetPrefixes(r.lan.Current())
 	file, err := i.open()
 	if err != nil {
-		return usage.Errorf("%w", err)
+		return misuse.Errorf("%w", err)
 	}
 	defer func() { _ = file.Close() }()
 	if r.cfg.Format == Tallies {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"gonetmon/app/usage"
+	"gonetmon/app/misuse"
 	"gonetmon/test/testnet"
 )
 
@@ -42,16 +42,16 @@ func TestRun_UsageErrors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
 			err := run(tt.args, &out)
-			var u usage.Error
-			if !errors.As(err, &u) || !strings.Contains(err.Error(), tt.want) || out.Len() > 0 {
+			var m misuse.Error
+			if !errors.As(err, &m) || !strings.Contains(err.Error(), tt.want) || out.Len() > 0 {
 				t.Errorf("error %v, output %q, want %s", err, &out, tt.want)
 			}
 		})
 	}
 	t.Run("a missing names file", func(t *testing.T) {
 		t.Setenv("GONETMON_NAMES_FILE", "/does/not/exist")
-		var u usage.Error
-		if err := run([]string{"replay", text}, nil); !errors.As(err, &u) || !strings.Contains(err.Error(), "GONETMON_NAMES_FILE=/does/not/exist: ") {
+		var m misuse.Error
+		if err := run([]string{"replay", text}, nil); !errors.As(err, &m) || !strings.Contains(err.Error(), "GONETMON_NAMES_FILE=/does/not/exist: ") {
 			t.Errorf("error %v", err)
 		}
 	})

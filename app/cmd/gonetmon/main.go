@@ -15,7 +15,7 @@ import (
 
 	"gonetmon/app/config"
 	"gonetmon/app/daemon"
-	"gonetmon/app/usage"
+	"gonetmon/app/misuse"
 )
 
 const help = `gonetmon counts what every device in a network sends and receives.
@@ -46,8 +46,8 @@ func main() {
 		return
 	}
 	fmt.Fprintf(os.Stderr, "gonetmon: %s\n", err)
-	var u usage.Error
-	if errors.As(err, &u) {
+	var m misuse.Error
+	if errors.As(err, &m) {
 		os.Exit(exitUsage)
 	}
 	os.Exit(exitFailed)
@@ -85,7 +85,7 @@ func run(args []string, stdout io.Writer) error {
 	c, err := config.Load()
 	switch {
 	case err != nil:
-		return usage.Errorf("%w", err)
+		return misuse.Errorf("%w", err)
 	case name == "replay":
 		return runReplay(c, args, stdout)
 	case name == "healthcheck":
@@ -99,7 +99,7 @@ func run(args []string, stdout io.Writer) error {
 }
 
 func unknownArgument(arg string) error {
-	return usage.Errorf("%q: no such command or argument; `gonetmon help` lists them", arg)
+	return misuse.Errorf("%q: no such command or argument; `gonetmon help` lists them", arg)
 }
 
 // runDaemon runs the daemon until a signal ends it.

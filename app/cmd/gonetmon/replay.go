@@ -11,9 +11,9 @@ import (
 	"syscall"
 
 	"gonetmon/app/config"
+	"gonetmon/app/misuse"
 	"gonetmon/app/names"
 	"gonetmon/app/replay"
-	"gonetmon/app/usage"
 )
 
 // runReplay counts capture files.
@@ -55,18 +55,18 @@ func replayArguments(args []string) (cfg replay.Config, files []string, err erro
 		case strings.HasPrefix(a, "-") && a != "-":
 			return cfg, nil, unknownArgument(a)
 		case a == "-" && slices.Contains(files, a):
-			return cfg, nil, usage.Errorf("replay: standard input (-) can be read only once")
+			return cfg, nil, misuse.Errorf("replay: standard input (-) can be read only once")
 		default:
 			files = append(files, a)
 		}
 	}
 	switch {
 	case len(files) == 0:
-		return cfg, nil, usage.Errorf("replay: no FILE given; for example gonetmon replay capture.pcap")
+		return cfg, nil, misuse.Errorf("replay: no FILE given; for example gonetmon replay capture.pcap")
 	case metrics && (json || devices):
-		return cfg, nil, usage.Errorf("replay: --metrics cannot be combined with --json or --devices")
+		return cfg, nil, misuse.Errorf("replay: --metrics cannot be combined with --json or --devices")
 	case cfg.Why && !devices:
-		return cfg, nil, usage.Errorf("replay: --why needs --devices, for example gonetmon replay --devices --why capture.pcap")
+		return cfg, nil, misuse.Errorf("replay: --why needs --devices, for example gonetmon replay --devices --why capture.pcap")
 	case metrics:
 		cfg.Format = replay.Metrics
 	case json && devices:
@@ -87,7 +87,7 @@ func readNamesFile(c *config.Config) (hosts *names.Hosts, err error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	err = names.NewHostsFile(string(c.NamesFile), log, func(h *names.Hosts) { hosts = h }).Load()
 	if err != nil {
-		return nil, usage.Errorf("GONETMON_NAMES_FILE=%s: %w; it must be a readable file in the format of /etc/hosts,"+
+		return nil, misuse.Errorf("GONETMON_NAMES_FILE=%s: %w; it must be a readable file in the format of /etc/hosts,"+
 			" for example GONETMON_NAMES_FILE=/etc/hosts", c.NamesFile, err)
 	}
 	return hosts, nil

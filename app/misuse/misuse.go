@@ -1,6 +1,6 @@
-// Package usage marks the errors that a person has to correct: in the command line, the configuration, a file or the
+// Package misuse marks the errors that a person has to correct: in the command line, the configuration, a file or the
 // privileges. Such an error comes again however often the program is started.
-package usage
+package misuse
 
 import "fmt"
 
