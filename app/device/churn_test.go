@@ -68,6 +68,7 @@ type churn struct {
 	network  traffic.Network
 	last     map[string]traffic.Totals // series, as of the last check
 	lastAll  traffic.Totals
+	gains    traffic.Totals // of all calls of Gains
 	lastSnap *Snapshot
 }
 
@@ -279,6 +280,10 @@ func (c *churn) check() {
 	}
 	if sum != c.all || s.Network != c.network {
 		c.t.Errorf("the devices have moved %+v, all hosts %+v; the network %+v, want %+v", sum, c.all, s.Network, c.network)
+	}
+	c.Gains(func(_ uint64, gained *traffic.Totals) { c.gains.Add(gained) })
+	if got := minus(sum, s.Waiting); got != c.gains {
+		c.t.Errorf("the gains add up to %+v, want %+v", c.gains, got)
 	}
 	if !notAbove(c.lastSnap.Overflow, s.Overflow) || !notAbove(c.lastSnap.Forgotten, s.Forgotten) {
 		c.t.Errorf("overflow or forgotten went back from %+v to %+v", c.lastSnap, s)

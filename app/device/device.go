@@ -15,6 +15,7 @@ import (
 
 // A Device is what a person would call one thing, at the moment of a Snapshot.
 type Device struct {
+	ID      uint64         // the same under each name that it has had, and after a restart; never 0
 	Name    string         // unique: a name, a name with a suffix if another device has the name too, or an IP address
 	Source  string         // of the name: one of names.Sources, or names.SourceAddress
 	MAC     mac.Addr       // of its interface, or the first of several; zero if not known
@@ -27,4 +28,7 @@ type Device struct {
 	Idle    time.Duration  // since then, to half a second; independent of changes to the clock
 	InRate  float64        // bytes per second, averaged over some seconds
 	OutRate float64
+
+	InternetInRate  float64 // the part of InRate and OutRate that is exchanged with the internet
+	InternetOutRate float64
 }

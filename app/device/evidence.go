@@ -138,7 +138,7 @@ func (r *Registry) acknowledge(h *host, s *station, server netip.Addr, transacti
 		s.leased = h
 	}
 	if o := h.station; o != nil && o != s && h.counted && h.sender.mac == o.mac && !o.several && len(o.sends) == 1 {
-		h.movePending() // to the device that had the address before
+		r.movePending(h) // to the device that had the address before
 	}
 	if !renewed || !r.isLeased(h) {
 		h.lease = lease{since: r.now, former: former}
@@ -218,7 +218,7 @@ func (r *Registry) sentBy(h *host, macs *[2]mac.Addr) {
 	default:
 		h.rival.sees(other, r.now)
 		if !h.doubted { // what it has gained before is not in doubt
-			h.movePending()
+			r.movePending(h)
 		}
 		if r.rivalWins(h) {
 			r.setSender(h, other)
@@ -281,7 +281,7 @@ func (r *Registry) settleDoubts(all bool) {
 func (r *Registry) settle(h *host) {
 	h.doubted = false
 	if h.counted && h.pending != nil {
-		h.movePending()
+		r.movePending(h)
 		r.wait(h.group)
 	}
 }

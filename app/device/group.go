@@ -177,9 +177,9 @@ func (r *Registry) move(h *host, g *group) {
 		r.maybeRename(old)
 	}
 	if g.series != nil && !h.doubted {
-		h.movePending()
+		r.movePending(h)
 	}
-	g.flush()
+	r.flush(g)
 	if h.pending != nil || h.ptr != "" {
 		r.wait(g)
 	}
@@ -213,6 +213,7 @@ func (r *Registry) hostless(g, to *group) {
 		r.absorb(to, g)
 	case bare && g.pending != nil:
 		r.forgotten.Add(&g.pending.totals)
+		r.book(0, &g.pending.totals)
 		g.pending = nil
 	case g.series != nil && !g.series.queued:
 		g.series.queued = true
@@ -223,7 +224,7 @@ func (r *Registry) hostless(g, to *group) {
 // absorb gives g what is pending in another group.
 func (r *Registry) absorb(g, from *group) {
 	g.pending, from.pending = merged(g.pending, from.pending), nil
-	g.flush()
+	r.flush(g)
 	if g.pending != nil {
 		r.wait(g)
 	}

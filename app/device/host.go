@@ -94,7 +94,7 @@ func (r *Registry) count(addr netip.Addr) *host {
 // uncount removes a counted host.
 func (r *Registry) uncount(h *host) {
 	g := h.group
-	h.movePending()
+	r.movePending(h)
 	g.remove(h)
 	r.removeHost(h)
 	h.counted = false

@@ -115,7 +115,7 @@ func (r *Registry) judge(h *host) {
 	was := h.station
 	if was != nil {
 		if s != nil && h.group != nil && h.sender.mac == (mac.Addr{}) {
-			h.movePending()
+			r.movePending(h)
 		}
 		was.remove(h)
 	}

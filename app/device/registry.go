@@ -72,6 +72,8 @@ type Registry struct {
 	network    traffic.Network
 	overflow   traffic.Totals
 	forgotten  traffic.Totals
+	gains      map[uint64]*traffic.Totals // since the last call of Gains, by the ID of the device
+	lastID     uint64
 	lastUpdate time.Time
 	lastExpiry time.Time
 	lastReview time.Time
@@ -87,8 +89,8 @@ func NewRegistry(cfg Config) *Registry {
 		cfg: cfg, now: cfg.Start, lastUpdate: cfg.Start, lastExpiry: cfg.Start, file: &names.Hosts{},
 		hosts: map[netip.Addr]*host{}, stations: map[mac.Addr]*station{}, series: map[string]*series{},
 		byFileName: map[string]*group{}, byName: nameIndex{}, byPTR: nameIndex{}, servers: map[netip.Addr]bool{},
-		wildcards: map[string]time.Time{},
-		slots:     make([][]*host, len(cfg.Tables)),
+		wildcards: map[string]time.Time{}, gains: map[uint64]*traffic.Totals{},
+		slots: make([][]*host, len(cfg.Tables)),
 	}
 }
 
@@ -181,6 +183,7 @@ func (r *Registry) gain(table, slot int, addr netip.Addr, delta *traffic.Delta) 
 	if h == nil {
 		if h = r.count(addr); h == nil {
 			r.overflow.Add(gained)
+			r.book(0, gained)
 			return
 		}
 		r.setSlot(h, table, slot)

@@ -21,9 +21,22 @@ type series struct {
 	group           *group   // nil: none has the name any more
 	mac             mac.Addr // of the first group that had one
 	source          string   // of the name, when a group last had it
-	in, out         float64  // bytes gained in this Update
-	inRate, outRate float64
+	id              uint64   // of the device
+	in, out         rate
+	inetIn, inetOut rate // the part of them that is exchanged with the internet
 	queued          bool // in Registry.retired
+}
+
+// A rate is an exponentially weighted average.
+type rate struct {
+	gained float64 // bytes, in this Update
+	value  float64 // bytes per second
+}
+
+// update moves the rate towards what was gained since the last Update.
+func (r *rate) update(since time.Duration, weight float64) {
+	r.value += (r.gained/since.Seconds() - r.value) * weight
+	r.gained = 0
 }
 
 // counters are what was counted, and when.
@@ -66,48 +79,77 @@ func (r *Registry) addPending(h *host, totals *traffic.Totals) {
 }
 
 // movePending leaves what a host has pending to its group, before the host moves to another one.
-func (h *host) movePending() {
+func (r *Registry) movePending(h *host) {
 	h.group.pending, h.pending = merged(h.group.pending, h.pending), nil
-	h.group.flush()
+	r.flush(h.group)
 }
 
 // applyPending adds what is pending to the series of a group, if it is shown.
-func (g *group) applyPending() {
+func (r *Registry) applyPending(g *group) {
 	if g.series == nil {
 		return
 	}
 	for _, h := range g.hosts {
 		if !h.doubted {
-			h.movePending()
+			r.movePending(h)
 		}
 	}
-	g.flush()
+	r.flush(g)
 }
 
 // flush adds what is pending for a group as a whole to its series, if it is shown.
-func (g *group) flush() {
+func (r *Registry) flush(g *group) {
 	if g.series != nil && g.pending != nil {
-		g.series.add(g.pending)
+		r.credit(g.series, g.pending)
 		g.pending = nil
 	}
 }
 
 // add adds what a device has gained in this Update.
 func (r *Registry) add(s *series, totals *traffic.Totals) {
-	s.add(r.gained(totals))
-	s.in += float64(totals.Received().Bytes)
-	s.out += float64(totals.Sent().Bytes)
+	r.credit(s, r.gained(totals))
+	s.in.gained += float64(totals.Received().Bytes)
+	s.out.gained += float64(totals.Sent().Bytes)
+	s.inetIn.gained += float64(totals.In[traffic.ScopeInternet].Bytes)
+	s.inetOut.gained += float64(totals.Out[traffic.ScopeInternet].Bytes)
+}
+
+// credit adds counters to a series, and to what its device has gained.
+func (r *Registry) credit(s *series, c *counters) {
+	s.add(c)
+	r.book(s.id, &c.totals)
+}
+
+// book adds to what a device has gained since the last call of Gains.
+func (r *Registry) book(id uint64, totals *traffic.Totals) {
+	g := r.gains[id]
+	if g == nil {
+		g = &traffic.Totals{}
+		r.gains[id] = g
+	}
+	g.Add(totals)
+}
+
+// Gains calls f for each device that has gained something since the last call, with its ID and that gain. The ID 0 has what belongs
+// to no device. All gains together are those of all hosts, except what waits until its device has a name. f must not call the registry.
+func (r *Registry) Gains(f func(id uint64, gained *traffic.Totals)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, gained := range r.gains {
+		f(id, gained)
+	}
+	clear(r.gains)
 }
 
 // updateRates moves each rate towards what was gained since the last Update, as an exponentially weighted average.
 func (r *Registry) updateRates(since time.Duration) {
 	weight := 1 - math.Exp(-since.Seconds()/rateOver.Seconds())
 	for _, s := range r.series {
-		s.inRate += (s.in/since.Seconds() - s.inRate) * weight
-		s.outRate += (s.out/since.Seconds() - s.outRate) * weight
-		s.in, s.out = 0, 0
-		if s.inRate+s.outRate < minRate {
-			s.inRate, s.outRate = 0, 0
+		for _, rate := range []*rate{&s.in, &s.out, &s.inetIn, &s.inetOut} {
+			rate.update(since, weight)
+		}
+		if s.in.value+s.out.value < minRate {
+			s.in.value, s.out.value, s.inetIn.value, s.inetOut.value = 0, 0, 0, 0
 		}
 	}
 }
@@ -119,7 +161,7 @@ func (r *Registry) assign(g *group, name string) bool {
 		if !r.roomForSeries() {
 			return false
 		}
-		s = &series{name: name}
+		s = &series{name: name, id: r.idFor(g)}
 		r.series[name] = s
 	}
 	if o := s.group; o != nil && o != g { // which has been silent for long, or had the name only meanwhile
@@ -135,8 +177,17 @@ func (r *Registry) assign(g *group, name string) bool {
 	if s.mac == (mac.Addr{}) {
 		s.mac = g.mac()
 	}
-	g.applyPending()
+	r.applyPending(g)
 	return true
+}
+
+// idFor returns the ID of the device that a group is: the one that it has already, or a new one.
+func (r *Registry) idFor(g *group) uint64 {
+	if g.series != nil {
+		return g.series.id
+	}
+	r.lastID++
+	return r.lastID
 }
 
 // retire takes a series from its group. A series that has never counted anything is removed.

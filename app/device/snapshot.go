@@ -89,7 +89,8 @@ func (r *Registry) devices() []Device {
 	for _, name := range slices.Sorted(maps.Keys(r.series)) {
 		s := r.series[name]
 		d := Device{
-			Name: s.name, Source: s.source, Totals: s.totals, First: s.first, Last: s.last, InRate: s.inRate, OutRate: s.outRate,
+			ID: s.id, Name: s.name, Source: s.source, Totals: s.totals, First: s.first, Last: s.last,
+			InRate: s.in.value, OutRate: s.out.value, InternetInRate: s.inetIn.value, InternetOutRate: s.inetOut.value,
 		}
 		if !s.last.IsZero() {
 			d.Idle = r.now.Sub(s.seen)

@@ -42,10 +42,11 @@ func (r *Registry) show(all bool) {
 			g.waits = false
 		case all: // there is no room for another series
 			for _, h := range g.hosts {
-				h.movePending()
+				r.movePending(h)
 			}
 			if g.pending != nil {
 				r.overflow.Add(&g.pending.totals)
+				r.book(0, &g.pending.totals)
 				g.pending = nil
 			}
 			g.waits = false
