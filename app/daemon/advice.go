@@ -15,8 +15,8 @@ import (
 
 	"gonetmon/app/localnet"
 	"gonetmon/app/meter"
+	"gonetmon/app/notice"
 	"gonetmon/app/packet"
-	"gonetmon/app/web"
 )
 
 const (
@@ -42,11 +42,11 @@ type adviser struct {
 	surveys  []*meter.Survey // of the interfaces of status, in that order
 	start    time.Time
 	said     map[string]bool
-	current  atomic.Pointer[[]web.Notice]
+	current  atomic.Pointer[[]notice.Notice]
 }
 
 // notices returns what is to be said now, for the page.
-func (a *adviser) notices() []web.Notice {
+func (a *adviser) notices() []notice.Notice {
 	if p := a.current.Load(); p != nil {
 		return *p
 	}
@@ -68,7 +68,7 @@ func (a *adviser) Run(ctx context.Context) error {
 }
 
 func (a *adviser) look(now time.Time) {
-	var all []web.Notice
+	var all []notice.Notice
 	s := a.snapshot()
 	status := a.status()
 	waited := now.Sub(a.start) >= firstMinutes
@@ -113,23 +113,23 @@ func forwards(name string) bool {
 	return false
 }
 
-func aboutOverlap(o localnet.Overlap) web.Notice {
-	return web.Notice{
+func aboutOverlap(o localnet.Overlap) notice.Notice {
+	return notice.Notice{
 		Text: fmt.Sprintf("%s and %s show the same packets, which count twice: %s.", o.Names[0], o.Names[1], o.Why),
 		Hint: "Listen to one of them, for example GONETMON_INTERFACE=" + o.Listen + ".",
 	}
 }
 
-func aboutNarrow(name, why, parent string) web.Notice {
+func aboutNarrow(name, why, parent string) notice.Notice {
 	hint := "Listen to its parent instead; in a container, use the network of the host."
 	if parent != "" {
 		hint = "Listen to its parent instead: GONETMON_INTERFACE=" + parent + "."
 	}
-	return web.Notice{Text: name + " does not show the traffic of other machines: " + why + ".", Hint: hint}
+	return notice.Notice{Text: name + " does not show the traffic of other machines: " + why + ".", Hint: hint}
 }
 
 // aboutFrames returns what the frames of an interface tell. waited means that it had time to show traffic of others.
-func aboutFrames(name string, f *meter.Findings, waited bool) (all []web.Notice) {
+func aboutFrames(name string, f *meter.Findings, waited bool) (all []notice.Notice) {
 	for kind, n := range sorted(f.Mirrors) {
 		if kind.OnlyMirror() || n > f.Frames/2 && f.Frames >= minFrames {
 			all = append(all, aboutMirror(name, kind))
@@ -144,13 +144,13 @@ func aboutFrames(name string, f *meter.Findings, waited bool) (all []web.Notice)
 	switch {
 	case f.Frames < minFrames:
 	case unread > f.Frames/2:
-		all = append(all, web.Notice{
+		all = append(all, notice.Notice{
 			Text: fmt.Sprintf("Most frames on %s have no IP packet that gonetmon finds: %s.", name,
 				strings.Join(kinds[:min(3, len(kinds))], ", ")),
 			Hint: "They are only counted as other. If a switch puts tags of its own in front of the packets, turn that off for this port.",
 		})
 	case waited && f.Others < minOthers && len(all) == 0:
-		all = append(all, web.Notice{
+		all = append(all, notice.Notice{
 			Text: name + " does not show the traffic of other machines: only this machine's own, and broadcasts and multicasts.",
 			Hint: "It is no mirror port. Plug it into the mirror port of a switch, or, on a router, listen to the interface of the LAN: " +
 				"docs/interfaces.md has a table.",
@@ -160,8 +160,8 @@ func aboutFrames(name string, f *meter.Findings, waited bool) (all []web.Notice)
 }
 
 // aboutMirror says what to do where copies arrive in an encapsulation.
-func aboutMirror(name string, kind packet.Unread) web.Notice {
-	n := web.Notice{Text: fmt.Sprintf("Copies of a remote mirror (%s) arrive on %s: they count for the machine that sends them, "+
+func aboutMirror(name string, kind packet.Unread) notice.Notice {
+	n := notice.Notice{Text: fmt.Sprintf("Copies of a remote mirror (%s) arrive on %s: they count for the machine that sends them, "+
 		"not for the devices inside.", kind, name)}
 	const listen = " and GONETMON_INTERFACE=mirror0."
 	switch kind.Mirror {

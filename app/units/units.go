@@ -1,7 +1,15 @@
 // Package units formats quantities for people.
 package units
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
+
+const (
+	narrow = "\u202f" // narrow no-break space, between digits
+	hard   = "\u00a0" // no-break space, before a unit
+)
 
 // Bytes returns n with three significant digits and a decimal unit (IEC 80000-13: 1 kB is 1000 B): "0 B", "999 B", "1.00 kB",
 // "12.3 MB". space separates the number and the unit.
@@ -29,4 +37,30 @@ func scaled(v float64, space, unit string) string {
 		decimals = 1
 	}
 	return strconv.FormatFloat(v, 'f', decimals, 64) + space + prefixes[i:i+1] + unit
+}
+
+// Grouped returns an integer, of any type, with its digits in groups of three: "1 234" with a narrow no-break space.
+func Grouped(n any) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + narrow + s[i:]
+	}
+	return s
+}
+
+// Percent returns part of whole in percent, with one decimal below 10: "9.9 %" with a no-break space.
+func Percent(part, whole uint64) string {
+	if whole == 0 {
+		return "0" + hard + "%"
+	}
+	switch p := 100 * float64(part) / float64(whole); {
+	case p == 0:
+		return "0" + hard + "%"
+	case p < 0.1:
+		return "<" + hard + "0.1" + hard + "%"
+	case p < 9.95:
+		return strconv.FormatFloat(p, 'f', 1, 64) + hard + "%"
+	default:
+		return strconv.FormatFloat(p, 'f', 0, 64) + hard + "%"
+	}
 }

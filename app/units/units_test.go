@@ -2,6 +2,7 @@ package units_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"gonetmon/app/units"
@@ -26,6 +27,16 @@ func TestUnits(t *testing.T) {
 	} {
 		if got := units.Bits(r, "_"); got != want {
 			t.Errorf("%v: %q, want %q", r, got, want)
+		}
+	}
+	plain := strings.NewReplacer("\u00a0", " ", "\u202f", "_")
+	for want, got := range map[string]string{
+		"7": units.Grouped(7), "999": units.Grouped(uint64(999)), "1_000": units.Grouped(1000), "12_345_678": units.Grouped(12_345_678),
+		"0 %": units.Percent(0, 0), "< 0.1 %": units.Percent(1, 1e6), "9.9 %": units.Percent(99, 1000),
+		"10 %": units.Percent(100, 1000), "100 %": units.Percent(1, 1),
+	} {
+		if got = plain.Replace(got); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

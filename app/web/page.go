@@ -15,7 +15,9 @@ import (
 	"gonetmon/app/device"
 	"gonetmon/app/discovery"
 	"gonetmon/app/meter"
+	"gonetmon/app/notice"
 	"gonetmon/app/rdns"
+	"gonetmon/app/units"
 )
 
 // Config has the sources of the page.
@@ -26,7 +28,7 @@ type Config struct {
 	Facts        func() discovery.Stats
 	ControlDrops func() uint64              // control frames skipped under overload
 	Prefixes     func() []netip.Prefix      // of the LAN
-	Advice       func() []Notice            // on where to capture
+	Advice       func() []notice.Notice     // on where to capture
 	Why          func() map[string][]string // Registry.Why; only called for a page that shows it
 	Version      string
 }
@@ -47,7 +49,7 @@ type page struct {
 // NewPage returns the page. It uses no JavaScript and no external resources, and its policy forbids them.
 func NewPage(cfg Config) http.Handler {
 	layout, err := template.New("page").Funcs(template.FuncMap{
-		"ago": ago, "bits": inBits, "bytes": inBytes, "dropShare": dropShare, "grouped": grouped, "percent": percent,
+		"ago": ago, "bits": inBits, "bytes": inBytes, "dropShare": dropShare, "grouped": units.Grouped, "percent": units.Percent,
 		"reattached": reattached, "short": short, "tableName": tableName,
 	}).Parse(pageHTML)
 	if err != nil {

@@ -20,10 +20,10 @@ import (
 	"gonetmon/app/capture"
 	"gonetmon/app/device"
 	"gonetmon/app/discovery"
-	"gonetmon/app/localnet"
 	"gonetmon/app/mac"
 	"gonetmon/app/meter"
 	"gonetmon/app/names"
+	"gonetmon/app/notice"
 	"gonetmon/app/rdns"
 	"gonetmon/app/traffic"
 	"gonetmon/test/golden"
@@ -51,7 +51,7 @@ func healthy() Config {
 			return discovery.Stats{Facts: [discovery.NumProtocols]uint64{discovery.ARP: 18_204, discovery.MDNS: 942}}
 		},
 		ControlDrops: func() uint64 { return 0 }, Prefixes: lan, Version: "v1.2.3",
-		Advice: func() []Notice { return nil },
+		Advice: func() []notice.Notice { return nil },
 		Why:    func() map[string][]string { panic("nobody has asked for it") },
 	}
 }
@@ -81,7 +81,9 @@ func sick() Config {
 		return s
 	}
 	c.ControlDrops = func() uint64 { return 1_377 }
-	c.Advice = func() []Notice { return []Notice{{Text: "br0 and eth0 have the same frames.", Hint: "Choose one."}} }
+	c.Advice = func() []notice.Notice {
+		return []notice.Notice{{Text: "br0 and eth0 have the same frames.", Hint: "Choose one."}}
+	}
 	return c
 }
 
@@ -327,61 +329,15 @@ func TestPage_BoundsRows(t *testing.T) {
 	}
 }
 
-func TestNotices(t *testing.T) {
-	up := func(frames uint64) []meter.Status {
-		return []meter.Status{{Interface: "eth1", Stats: capture.Stats{Up: true, Frames: frames}}}
-	}
-	down := func(reason string) []meter.Status {
-		return []meter.Status{{Interface: "eth1", Stats: capture.Stats{Reason: reason}}}
-	}
-	with := func(scope traffic.Scope) *device.Snapshot {
-		s := empty()
-		s.Network[traffic.IPv4][scope].Bytes = 1000
-		return s
-	}
-	full := with(traffic.ScopeLAN)
-	full.Hosts = full.Limit
-	for _, c := range []struct {
-		name     string
-		snapshot *device.Snapshot
-		meters   []meter.Status
-		prefixes []netip.Prefix
-		want     string // "" for no notice
-	}{
-		{"all well", with(traffic.ScopeInternet), up(5), lan(), ""},
-		{"no interface", empty(), down(localnet.ReasonNoInterface), lan(), "Nothing is captured on eth1: no such interface."},
-		{"down", empty(), down(localnet.ReasonDown), lan(), "CAP_NET_ADMIN"},
-		{"frames that are not read", empty(), down(capture.ReasonNotRead + " (radiotap)"), lan(), "only counted as other"},
-		{"no carrier", empty(), down(localnet.ReasonNoCarrier), lan(), "when the link is back"},
-		{"no prefix", with(traffic.ScopeLAN), up(5), nil, "GONETMON_CIDR"},
-		{"no frames", empty(), up(0), lan(), "No traffic has been seen on eth1 yet."},
-		{"no IP", empty(), up(5), lan(), "none of it is IP."},
-		{"not ours", with(traffic.ScopeOther), up(5), lan(), "none to or from your addresses."},
-		{"drops", snapshots.Home(), snapshots.Meters()[:1], lan(), "GONETMON_RING_SIZE"},
-		{"full", full, up(5), lan(), "The limit of 10 addresses"},
-	} {
-		got := ""
-		for _, n := range notices(c.snapshot, c.meters, c.prefixes, nil) {
-			got += n.Text + " " + n.Hint
-		}
-		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
-			t.Errorf("%s: %q, want %q", c.name, got, c.want)
-		}
-	}
-}
-
 func TestUnits(t *testing.T) {
-	plain := strings.NewReplacer(hard, " ", narrow, "_")
+	plain := strings.NewReplacer(hard, " ")
 	start := snapshots.Start
 	for want, got := range map[string]string{
-		"7": grouped(7), "999": grouped(uint64(999)), "1_000": grouped(1000), "12_345_678": grouped(12_345_678),
 		"0 s": span(-time.Second), "59 s": span(59 * time.Second), "1 min": span(time.Minute),
 		"3 h 12 min": span(3*time.Hour + 12*time.Minute + 5), "2 d 4 h": span(52 * time.Hour),
 		"now": ago(9 * time.Second), "10 s ago": ago(10 * time.Second), "59 min ago": ago(time.Hour - 1),
 		"3 h ago": ago(3 * time.Hour), "9 d ago": ago(9 * 24 * time.Hour),
 		"14:03": clock(start, start.Add(time.Hour)), "23 Nov 14:03": clock(start, start.Add(24*time.Hour)),
-		"0 %": percent(0, 0), "< 0.1 %": percent(1, 1e6), "9.9 %": percent(99, 1000), "10 %": percent(100, 1000),
-		"100 %": percent(1, 1),
 	} {
 		if got = plain.Replace(got); got != want {
 			t.Errorf("%q, want %q", got, want)

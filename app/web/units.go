@@ -1,30 +1,17 @@
 package web
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
 	"gonetmon/app/units"
 )
 
-const (
-	narrow = "\u202f" // narrow no-break space, between digits
-	hard   = "\u00a0" // no-break space, before a unit
-)
+const hard = "\u00a0" // no-break space, before a unit
 
 func inBytes(n uint64) string { return units.Bytes(n, hard) }
 
 func inBits(bytesPerSecond float64) string { return units.Bits(bytesPerSecond, hard) }
-
-// grouped returns a number, of any type, with its digits in groups of three.
-func grouped(n any) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + narrow + s[i:]
-	}
-	return s
-}
 
 // span returns a duration in its two largest units: "45 s", "3 h 12 min".
 func span(d time.Duration) string {
@@ -67,21 +54,4 @@ func clock(t, now time.Time) string {
 		return t.Format("15:04")
 	}
 	return t.Format("2 Jan 15:04")
-}
-
-// percent returns part of whole in percent, with one decimal below 10.
-func percent(part, whole uint64) string {
-	if whole == 0 {
-		return "0" + hard + "%"
-	}
-	switch p := 100 * float64(part) / float64(whole); {
-	case p == 0:
-		return "0" + hard + "%"
-	case p < 0.1:
-		return "<" + hard + "0.1" + hard + "%"
-	case p < 9.95:
-		return strconv.FormatFloat(p, 'f', 1, 64) + hard + "%"
-	default:
-		return strconv.FormatFloat(p, 'f', 0, 64) + hard + "%"
-	}
 }

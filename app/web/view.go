@@ -10,6 +10,7 @@ import (
 
 	"gonetmon/app/device"
 	"gonetmon/app/names"
+	"gonetmon/app/notice"
 	"gonetmon/app/traffic"
 )
 
@@ -30,7 +31,7 @@ type view struct {
 	Time        string
 	Since       string
 	Span        string
-	Notices     []Notice
+	Notices     []notice.Notice
 	In, Out     float64        // current rates
 	TopReceiver *device.Device // with the highest current rate; nil if there is no traffic
 	TopSender   *device.Device
@@ -91,7 +92,7 @@ func (p *page) view(query url.Values) *view {
 	}
 	meters, prefixes := p.cfg.Meters(), p.cfg.Prefixes()
 	v.Health = p.health(s, meters, prefixes)
-	v.Notices = notices(s, meters, prefixes, p.cfg.Advice())
+	v.Notices = notice.All(s, meters, prefixes, p.cfg.Advice())
 	return v
 }
 

@@ -17,6 +17,7 @@ import (
 	"gonetmon/app/meter"
 	"gonetmon/app/metrics"
 	"gonetmon/app/names"
+	"gonetmon/app/notice"
 	"gonetmon/app/report"
 	"gonetmon/app/traffic"
 	"gonetmon/app/web"
@@ -151,7 +152,7 @@ func FuzzArrivingName(f *testing.F) {
 		web.NewPage(web.Config{
 			Snapshot: registry.Snapshot, Meters: func() []meter.Status { return nil }, ControlDrops: func() uint64 { return 0 },
 			Facts: func() (s discovery.Stats) { return s }, Prefixes: func() []netip.Prefix { return nil },
-			Advice: func() []web.Notice { return nil }, Why: registry.Why,
+			Advice: func() []notice.Notice { return nil }, Why: registry.Why,
 		}).ServeHTTP(w, httptest.NewRequest("GET", "/?why", nil))
 		page := w.Body.String()
 		if short, _, _ := strings.Cut(name, "."); name != namedAddr.String() && !strings.Contains(page, ">"+short+"<") {
