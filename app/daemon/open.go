@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"gonetmon/app/api"
 	"gonetmon/app/device"
 	"gonetmon/app/discovery"
 	"gonetmon/app/httpd"
@@ -20,6 +22,7 @@ import (
 	"gonetmon/app/names"
 	"gonetmon/app/rdns"
 	"gonetmon/app/report"
+	"gonetmon/app/usage"
 	"gonetmon/app/web"
 )
 
@@ -141,11 +144,29 @@ func (d *Daemon) newServer(listener net.Listener, ownNames []string) *httpd.Serv
 			Why:      d.registry.Why,
 		}),
 		Devices:     report.NewDevices(d.registry.Snapshot, d.registry.Why),
+		API:         d.newAPI(),
 		Healthy:     d.healthy,
 		Ready:       d.ready,
 		HostNames:   slices.Concat(d.cfg.HostNames, ownNames),
 		Connections: httpd.ConnectionLimit(ownDescriptors + tapDescriptors*len(d.taps)),
 		Log:         d.log,
+	})
+}
+
+// newAPI returns the handler of /api/.
+func (d *Daemon) newAPI() http.Handler {
+	return api.New(api.Config{
+		Snapshot: d.registry.Snapshot, Why: d.registry.Why, Meters: d.status, Advice: d.adviser.notices, Ready: d.ready,
+		Prefixes:       func() []netip.Prefix { return d.lan.Current().List() },
+		Usage:          func() (s usage.Summary) { return s },
+		History:        func(uint64) (h usage.History) { return h },
+		NetworkHistory: func() (h usage.History) { return h },
+		Recent:         func(uint64) (r usage.Recent) { return r },
+		NetworkRecent:  func() (r usage.Recent) { return r },
+		Store:          func() (s api.StoreStatus) { return s },
+		Zone:           time.Local,
+		BillingDay:     1,
+		Version:        d.cfg.Version,
 	})
 }
 

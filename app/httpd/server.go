@@ -25,6 +25,7 @@ type Config struct {
 	Metrics        http.Handler // of /metrics
 	Web            http.Handler // of /
 	Devices        http.Handler // of /debug/devices
+	API            http.Handler // of /api/; the contexts of its requests end when the server is to stop
 	Healthy, Ready func() error // what is wrong, in words for people
 	HostNames      []string     // accepted in requests besides addresses and local names
 	Connections    int          // maximum number
@@ -40,7 +41,7 @@ const (
 	shutdownTimeout   = 2 * time.Second
 )
 
-// A Server answers /, /metrics, /debug/devices, /healthz and /readyz, and bounds what a client can cost.
+// A Server answers /, /metrics, /debug/devices, /api/, /healthz and /readyz, and bounds what a client can cost.
 type Server struct {
 	http      http.Server
 	addr      string
@@ -56,6 +57,7 @@ func NewServer(cfg Config) *Server {
 	mux.Handle("GET /{$}", cfg.Web)
 	mux.Handle("GET /metrics", cfg.Metrics)
 	mux.Handle("GET /debug/devices", cfg.Devices)
+	mux.Handle("/api/", cfg.API)
 	mux.Handle("GET /healthz", healthHandler(cfg.Healthy))
 	mux.Handle("GET /readyz", healthHandler(cfg.Ready))
 	return &Server{
@@ -158,6 +160,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.limiter == nil {
 		panic("httpd: Run without Listen")
 	}
+	s.http.BaseContext = func(net.Listener) context.Context { return ctx } // so that streams end
 	served := make(chan error, 1)
 	go func() { served <- s.http.Serve(s.limiter) }()
 	select {

@@ -74,6 +74,9 @@ func newServer(cfg Config) *Server {
 	if cfg.Devices == nil {
 		cfg.Devices = page(20)
 	}
+	if cfg.API == nil {
+		cfg.API = page(30)
+	}
 	if cfg.Ready == nil {
 		cfg.Ready = func() error { return nil }
 	}

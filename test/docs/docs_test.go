@@ -17,7 +17,7 @@ const root = "../.."
 // pages are the documents that people write. The fault bench writes docs/faults.md.
 var pages = []string{
 	"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docker/names/README.md",
-	"docs/architecture.md", "docs/configuration.md", "docs/metrics.md", "docs/systemd.md",
+	"docs/api.md", "docs/architecture.md", "docs/configuration.md", "docs/metrics.md", "docs/systemd.md",
 }
 
 func read(t *testing.T, name string) string {

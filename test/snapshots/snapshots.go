@@ -40,20 +40,22 @@ func Home() *device.Snapshot {
 	s := &device.Snapshot{
 		Time: Start.Add(2 * time.Minute), Start: Start,
 		Devices: []device.Device{
-			{Name: "192.168.1.77", Source: names.SourceAddress, Hosts: Addrs("192.168.1.77"),
+			{ID: 1, Name: "192.168.1.77", Source: names.SourceAddress, Hosts: Addrs("192.168.1.77"),
 				MAC:    mac.Addr{0xda, 0xa1, 0x19, 1, 2, 3},
 				Totals: Totals(512, 0, 0, 0, 0), First: Start.Add(3 * time.Second), Last: Start.Add(4500 * time.Millisecond)},
-			{Name: "nas.fritz.box", Source: names.SourcePTR, Hosts: Addrs("192.168.1.2", "fd00::2", "fe80::211:32ff:fe12:3456"),
+			{ID: 2, Name: "nas.fritz.box", Source: names.SourcePTR, Hosts: Addrs("192.168.1.2", "fd00::2", "fe80::211:32ff:fe12:3456"),
 				MAC: mac.Addr{0x00, 0x11, 0x32, 0x12, 0x34, 0x56}, Vendor: "Synology", Kind: "NAS",
 				Totals: Totals(120_000, 8_400_000_000, 31_000, 2_400_000, 96_000_000),
-				First:  Start.Add(time.Second), Last: Start.Add(2 * time.Minute), InRate: 1_200_000, OutRate: 95_000_000},
-			{Name: "old-phone.fritz.box", Source: names.SourceMDNS, Totals: Totals(7_000, 0, 300, 90_000, 0), // was renamed
+				First:  Start.Add(time.Second), Last: Start.Add(2 * time.Minute), InRate: 1_200_000, OutRate: 95_000_000,
+				InternetInRate: 200_000, InternetOutRate: 12_000},
+			{ID: 3, Name: "old-phone.fritz.box", Source: names.SourceMDNS, Totals: Totals(7_000, 0, 300, 90_000, 0), // was renamed
 				First: Start.Add(time.Second), Last: Start.Add(30 * time.Second)},
-			{Name: "printer.fritz.box", Source: names.SourcePTR, Hosts: Addrs("192.168.1.9"), Kind: "printer"},
-			{Name: "tv.fritz.box", Source: names.SourceDHCP, Hosts: Addrs("192.168.1.30", "2001:db8::30"),
+			{ID: 4, Name: "printer.fritz.box", Source: names.SourcePTR, Hosts: Addrs("192.168.1.9"), Kind: "printer"},
+			{ID: 5, Name: "tv.fritz.box", Source: names.SourceDHCP, Hosts: Addrs("192.168.1.30", "2001:db8::30"),
 				MAC: mac.Addr{0x00, 0x09, 0xb0, 0xaa, 0xbb, 0xcc}, Vendor: "D&M Holdings",
 				Totals: Totals(9_800_000, 0, 4_100, 612_000_000, 0),
-				First:  Start.Add(2 * time.Second), Last: Start.Add(119 * time.Second), InRate: 3_100_000, OutRate: 48_000},
+				First:  Start.Add(2 * time.Second), Last: Start.Add(119 * time.Second), InRate: 3_100_000, OutRate: 48_000,
+				InternetInRate: 3_100_000, InternetOutRate: 47_000},
 		},
 		Overflow:  Totals(1000, 0, 0, 2000, 0),
 		Waiting:   Totals(0, 0, 340, 0, 0),
@@ -84,7 +86,7 @@ func Hostile() *device.Snapshot {
 	s := Home()
 	var all []device.Device
 	for i, name := range HostileNames {
-		all = append(all, device.Device{Name: name, Source: name, Vendor: name, Kind: name, Hosts: Addrs(fmt.Sprint("10.0.0.", i)),
+		all = append(all, device.Device{ID: uint64(i) + 1, Name: name, Source: name, Vendor: name, Kind: name, Hosts: Addrs(fmt.Sprint("10.0.0.", i)),
 			Totals: Totals(uint64(i), 1, 2, 3, 4), First: Start, Last: Start})
 	}
 	s.Devices = all
@@ -97,11 +99,11 @@ func Two(name, other string) *device.Snapshot {
 		name, other = other, name
 	}
 	all := []device.Device{{
-		Name: name, Vendor: other, Kind: other, Source: name, Hosts: Addrs("10.0.0.1"), Totals: Totals(1, 0, 0, 0, 0),
+		ID: 1, Name: name, Vendor: other, Kind: other, Source: name, Hosts: Addrs("10.0.0.1"), Totals: Totals(1, 0, 0, 0, 0),
 	}}
 	if name != other {
 		all = append(all, device.Device{
-			Name: other, Vendor: name, Kind: name, Hosts: Addrs("10.0.0.2", "fe80::2"), Totals: Totals(2, 0, 0, 0, 0),
+			ID: 2, Name: other, Vendor: name, Kind: name, Hosts: Addrs("10.0.0.2", "fe80::2"), Totals: Totals(2, 0, 0, 0, 0),
 		})
 	}
 	s := Home()
@@ -116,11 +118,11 @@ func Crowd(n int) *device.Snapshot {
 	for i := range all {
 		u := uint64(i)
 		all[i] = device.Device{
-			Name: fmt.Sprintf("device-%06d.home.example.net", i), Source: names.SourcePTR,
+			ID: u + 1, Name: fmt.Sprintf("device-%06d.home.example.net", i), Source: names.SourcePTR,
 			Hosts:  []netip.Addr{netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})},
 			Totals: Totals(1e9+u, 2e9+u, 3e6+u, 4e9+u, 5e9+u),
 			First:  Start.Add(time.Duration(i) * time.Millisecond), Last: Start.Add(time.Hour),
-			InRate: float64(i), OutRate: float64(i) / 2,
+			InRate: float64(i), OutRate: float64(i) / 2, InternetInRate: float64(i) / 2,
 		}
 	}
 	s.Devices = all

@@ -1,0 +1,63 @@
+package api
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"gonetmon/app/device"
+	"gonetmon/app/traffic"
+)
+
+// A joined is what a snapshot has of one device, under all the names that it has had.
+type joined struct {
+	*device.Device // under the name to show: the one that has addresses, or else the one seen last
+	totals         traffic.Totals
+	rates          Rates
+	first, last    time.Time
+	idle           time.Duration // since last
+}
+
+// join joins the devices of a snapshot by ID, sorted by name.
+func join(s *device.Snapshot) []*joined {
+	all, byID := make([]*joined, 0, len(s.Devices)), make(map[uint64]*joined, len(s.Devices))
+	for i := range s.Devices {
+		d := &s.Devices[i]
+		j := byID[d.ID]
+		if j == nil {
+			j = &joined{Device: d}
+			byID[d.ID], all = j, append(all, j)
+		}
+		j.add(d)
+	}
+	slices.SortFunc(all, func(a, b *joined) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+// find returns the device with an ID, nil if there is none.
+func find(s *device.Snapshot, id uint64) (j *joined) {
+	for i := range s.Devices {
+		if d := &s.Devices[i]; d.ID == id {
+			if j == nil {
+				j = &joined{Device: d}
+			}
+			j.add(d)
+		}
+	}
+	return j
+}
+
+// add adds what a device has under one name.
+func (j *joined) add(d *device.Device) {
+	j.totals.Add(&d.Totals)
+	j.rates.add(ratesOf(d))
+	if !d.First.IsZero() && (j.first.IsZero() || d.First.Before(j.first)) {
+		j.first = d.First
+	}
+	if d.Last.After(j.last) {
+		j.last, j.idle = d.Last, d.Idle
+	}
+	if len(j.Hosts) == 0 && (len(d.Hosts) > 0 || d.Last.After(j.Last)) {
+		j.Device = d
+	}
+}

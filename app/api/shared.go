@@ -1,0 +1,30 @@
+package api
+
+import (
+	"sync"
+	"time"
+
+	"gonetmon/app/device"
+)
+
+// maxAge is how long an answer is shared while the registry has no new snapshot.
+const maxAge = time.Second
+
+// A shared is an answer that all who ask for the same snapshot get, so that many clients, or slow ones, cost little.
+type shared struct {
+	mu       sync.Mutex // guards all below
+	snapshot *device.Snapshot
+	rendered time.Time
+	body     []byte // never changed
+}
+
+// get returns the answer for a snapshot. Requests that come while it is rendered wait for it.
+func (c *shared) get(s *device.Snapshot, render func() []byte) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); s != c.snapshot || now.Sub(c.rendered) >= maxAge {
+		c.body = render()
+		c.snapshot, c.rendered = s, now
+	}
+	return c.body
+}
