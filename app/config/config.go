@@ -31,6 +31,8 @@ type Config struct {
 	ReportInterval interval   `split_words:"true" default:"1m" example:"5m"`
 	MaxHosts       hosts      `split_words:"true" default:"4096" example:"10000"`
 	ForgetAfter    age        `split_words:"true" default:"30d" example:"90d"`
+	BillingDay     monthDay   `split_words:"true" default:"1" example:"15"`
+	DataCap        dataCap    `split_words:"true" default:"none" example:"1.2TB"`
 	RingSize       size       `split_words:"true" default:"8MiB" example:"32MiB"`
 	KeepPrivileges toggle     `split_words:"true" default:"false" example:"true"`
 	LogLevel       level      `split_words:"true" default:"info" example:"debug"`

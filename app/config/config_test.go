@@ -66,6 +66,8 @@ func TestLoad(t *testing.T) {
 		{"age in days", "FORGET_AFTER=90d", "FORGET_AFTER=90d"},
 		{"age in hours", "FORGET_AFTER=36h", "FORGET_AFTER=36h"},
 		{"age in hours that are days", "FORGET_AFTER=720h", ""},
+		{"billing", "BILLING_DAY= 31; DATA_CAP=1.2 tb", "BILLING_DAY=31; DATA_CAP=1.2TB"},
+		{"another cap", "DATA_CAP=1500GB", "DATA_CAP=1.5TB"},
 		{"words in capitals", "INTERFACE=Auto; DNS_SERVERS=NONE; HOST_NAMES=None; NAMES_FILE=NONE; KEEP_PRIVILEGES=True; " +
 			"LOG_LEVEL=WARN", "DNS_SERVERS=none; KEEP_PRIVILEGES=true; LOG_LEVEL=warn"},
 	} {
@@ -110,6 +112,8 @@ func TestLoad_Refuses(t *testing.T) {
 		"REPORT_INTERVAL": {"60", "10ms", "-1m"},
 		"FORGET_AFTER":    {"xd", "30", "-1d"},
 		"MAX_HOSTS":       {"0", "1048577", "many"},
+		"BILLING_DAY":     {"0", "32", "-1", "first", "1.5"},
+		"DATA_CAP":        {"1TiB", "1200", "0GB", "-1TB", ".GB", "1.2.3TB", "1e3GB", "infGB", "0x10GB", "1,5TB", "1001TB", "500kB", "TB"},
 		"RING_SIZE":       {"8MB", "1", "9999999999GiB", "-18014398509480960KiB"}, // which would be 1 MiB after an overflow
 		"KEEP_PRIVILEGES": {"yes"},
 		"LOG_LEVEL":       {"loud"},

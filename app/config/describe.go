@@ -50,6 +50,11 @@ var descriptions = map[string]string{
 		"how full each table is.",
 	"ForgetAfter": "How long to keep a device after it was last seen. Then its metrics end; its bytes stay in the totals. 0: " +
 		"forever.",
+	"BillingDay": "Day of the month on which a billing period begins, 1 to 31: usage is added up by billing period. In a month without " +
+		"that day, it is the last one. Days and months are those of the time zone of the machine, or of the variable TZ " +
+		"(TZ=Europe/Berlin).",
+	"DataCap": "Internet traffic that your provider allows in a billing period, in and out, in MB, GB or TB (1 GB is 1,000 MB). none: " +
+		"no limit. It is only shown: gonetmon limits nothing.",
 	"RingSize":       "Capture buffer per interface. A larger one survives longer stalls of a busy machine.",
 	"KeepPrivileges": "Keep all privileges instead of dropping them after startup. For debugging only.",
 	"LogLevel":       "Minimum level of log messages: debug, info, warn or error.",

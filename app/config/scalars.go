@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -113,6 +114,65 @@ func (v age) String() string {
 		return strconv.Itoa(int(d/day)) + "d"
 	}
 	return interval(v).String()
+}
+
+// monthDay is a day of a month.
+type monthDay int
+
+func (v *monthDay) Decode(value string) error {
+	n, err := strconv.Atoi(strings.TrimSpace(value))
+	if err != nil || n < 1 || n > 31 {
+		return errors.New("not a day of the month (1 to 31)")
+	}
+	*v = monthDay(n)
+	return nil
+}
+
+// dataCap is a number of bytes; 0 means none.
+type dataCap uint64
+
+// capUnits are decimal (IEC 80000-13), as in the contracts of providers.
+var capUnits = []struct {
+	name  string
+	bytes float64
+}{{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}}
+
+const maxCap = 1e15 // every byte up to here has its own float64
+
+func (v *dataCap) Decode(value string) error {
+	value = strings.TrimSpace(value)
+	if strings.EqualFold(value, "none") {
+		*v = 0
+		return nil
+	}
+	for _, u := range capUnits {
+		number, ok := strings.CutSuffix(strings.ToUpper(value), u.name)
+		number = strings.TrimSpace(number)
+		if !ok || strings.Trim(number, "0123456789.") != "" {
+			continue
+		}
+		n, err := strconv.ParseFloat(number, 64)
+		if n = math.Round(n * u.bytes); err != nil || n < 1e6 || n > maxCap {
+			break
+		}
+		*v = dataCap(n)
+		return nil
+	}
+	return errors.New("neither none nor an amount of data from 1MB to 1000TB (a number with MB, GB or TB)")
+}
+
+func (v dataCap) String() string {
+	if v == 0 {
+		return "none"
+	}
+	u := capUnits[len(capUnits)-1]
+	for _, larger := range capUnits {
+		if float64(v) >= larger.bytes {
+			u = larger
+			break
+		}
+	}
+	return strconv.FormatFloat(float64(v)/u.bytes, 'f', -1, 64) + u.name
 }
 
 // hosts is a number of hosts.

@@ -41,6 +41,8 @@ type Config struct {
 	ReportInterval time.Duration    // 0: no reports
 	MaxHosts       int              // addresses that are counted individually
 	ForgetAfter    time.Duration    // since a device was last seen; 0: never
+	BillingDay     int              // of the month: 1 to 31
+	DataCap        uint64           // internet bytes in a billing period; 0: none
 	RingSize       int              // bytes, per interface
 	KeepPrivileges bool
 	LogLevel       slog.Level

@@ -1,5 +1,13 @@
 // Package usage books what each device moves by hour, day and billing period, in local time. It knows nothing of disks, of how
 // traffic is counted, or of what devices are called.
+//
+// Every byte is in one slot of each kind: the ones that the moment of its Add is in. While the clock is not right, bytes are held,
+// and booked when it is. The clock is right if
+//   - it says 2026 or later, and
+//   - it is within an hour of what is expected, or has run for ten minutes without a jump of more than an hour.
+//
+// What is expected is told by the monotonic clock since the clock was last right, or after a start, any time that is later than the
+// last booking. When the clock is right, what is in slots that lie ahead is moved into those of now: it was ahead then.
 package usage
 
 import (
@@ -56,17 +64,17 @@ type Span struct{ Start, End time.Time }
 // A Summary is the use of all devices at one moment.
 type Summary struct {
 	Time      time.Time
-	Since     time.Time // of the first booking that is still kept
-	Day       Span      // today, in local time
-	Period    Span      // the current billing period, in local time
-	Network   Use       // sum over all devices, and what belongs to none. What one device sends to another is in and out, both
-	Devices   map[uint64]Use
-	Cap       uint64 // of internet bytes in a billing period; 0: none
-	Projected uint64 // internet bytes at the end of the period, if it goes on as in the last days; 0: too early to say
+	Since     time.Time      // of the first booking that is still kept
+	Day       Span           // today, in local time
+	Period    Span           // the current billing period, in local time
+	Network   Use            // sum over all devices, and what belongs to none. What one device sends to another is in and out, both
+	Devices   map[uint64]Use // those with any use, by ID; 0 is what belongs to none
+	Cap       uint64         // of internet bytes in a billing period; 0: none
+	Projected uint64         // internet bytes at the end of the period, if it goes on as in the last days; 0: too early to say
 }
 
-// A Recent is the internet traffic of the last ten minutes, in bytes per second, one value for each Step. The last value ends at
-// End.
+// A Recent is the internet traffic of the last ten minutes, in bytes per second: one value for each Step, or fewer right after the
+// start. The last value ends at End. In and Out are nil if there was no traffic.
 type Recent struct {
 	Step    time.Duration
 	End     time.Time

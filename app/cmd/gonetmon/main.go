@@ -12,6 +12,7 @@ import (
 	"slices"
 	"syscall"
 	"time"
+	_ "time/tzdata" // TZ is obeyed where the system has no zones, too
 
 	"gonetmon/app/config"
 	"gonetmon/app/daemon"
@@ -124,6 +125,8 @@ func runDaemon(c *config.Config, stdout io.Writer) error {
 		ReportInterval: time.Duration(c.ReportInterval),
 		MaxHosts:       int(c.MaxHosts),
 		ForgetAfter:    time.Duration(c.ForgetAfter),
+		BillingDay:     int(c.BillingDay),
+		DataCap:        uint64(c.DataCap),
 		RingSize:       int(c.RingSize),
 		KeepPrivileges: bool(c.KeepPrivileges),
 		LogLevel:       c.LogLevel.Level,

@@ -1,0 +1,103 @@
+package usage
+
+import (
+	"testing"
+	"time"
+	_ "time/tzdata" // the tests need no zones of the system
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func zone(t testing.TB, name string) *time.Location {
+	t.Helper()
+	z, err := time.LoadLocation(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z
+}
+
+// internet returns bytes of which a third is upload.
+func internet(n uint64) Bytes { return Bytes{InternetIn: n - n/3, InternetOut: n / 3} }
+
+func TestBook_BooksIntoOneSlotOfEachKind(t *testing.T) {
+	z := zone(t, "Europe/Berlin")
+	b := NewBook(Config{Zone: z, BillingDay: 15, Cap: 1e12})
+	at := func(day, hour, minute int) time.Time { return time.Date(2026, 11, day, hour, minute, 0, 0, z) }
+	b.Add(at(14, 23, 59), map[uint64]Bytes{1: internet(300), 2: {LANOut: 5}})
+	b.Add(at(15, 0, 0), map[uint64]Bytes{1: internet(60)})
+	b.Add(at(15, 0, 59), map[uint64]Bytes{1: internet(6), 0: {LANIn: 7}, 3: {}})
+
+	want := History{
+		Hours:   []Slot{{at(14, 23, 0), at(15, 0, 0), internet(300)}, {at(15, 0, 0), at(15, 1, 0), internet(66)}},
+		Days:    []Slot{{at(14, 0, 0), at(15, 0, 0), internet(300)}, {at(15, 0, 0), at(16, 0, 0), internet(66)}},
+		Periods: []Slot{{at(-16, 0, 0), at(15, 0, 0), internet(300)}, {at(15, 0, 0), at(45, 0, 0), internet(66)}},
+	}
+	if d := cmp.Diff(want, b.History(1)); d != "" {
+		t.Errorf("device 1 (-want +got):\n%s", d)
+	}
+	if got := b.NetworkHistory().Periods[1].Bytes; got != (Bytes{InternetIn: 44, InternetOut: 22, LANIn: 7}) {
+		t.Errorf("network: %v", got)
+	}
+	s := b.Summary(at(15, 1, 0))
+	wantSummary := Summary{
+		Time: at(15, 1, 0), Since: at(14, 23, 0), Day: Span{at(15, 0, 0), at(16, 0, 0)},
+		Period: Span{at(15, 0, 0), at(45, 0, 0)}, Cap: 1e12,
+		Network: Use{Today: Bytes{44, 22, 7, 0}, Period: Bytes{44, 22, 7, 0}},
+		Devices: map[uint64]Use{0: {Today: Bytes{LANIn: 7}, Period: Bytes{LANIn: 7}}, 1: {Today: internet(66), Period: internet(66)}},
+	}
+	if d := cmp.Diff(wantSummary, s); d != "" {
+		t.Errorf("summary (-want +got):\n%s", d)
+	}
+}
+
+// What changes between Changed and Saved is not lost, nor is what could not be stored.
+func TestBook_ChangedUntilSaved(t *testing.T) {
+	b := NewBook(Config{Zone: time.UTC})
+	now := time.Date(2026, 11, 29, 1, 2, 0, 0, time.UTC)
+	entries := func(n uint64) []Entry {
+		return []Entry{
+			{Hour, time.Date(2026, 11, 29, 1, 0, 0, 0, time.UTC).Unix(), 4, internet(n)},
+			{Day, 20261129, 4, internet(n)},
+			{Period, 20261101, 4, internet(n)},
+		}
+	}
+	check := func(want []Entry) {
+		t.Helper()
+		if d := cmp.Diff(want, b.Changed()); d != "" {
+			t.Errorf("(-want +got):\n%s", d)
+		}
+	}
+	b.Add(now, map[uint64]Bytes{4: internet(30)})
+	check(entries(30))
+	check(entries(30)) // it could not be stored
+	b.Add(now, map[uint64]Bytes{4: internet(3)})
+	b.Saved()
+	check(entries(33))
+	b.Saved()
+	check([]Entry{})
+
+	again := NewBook(Config{Zone: time.UTC})
+	if err := again.Load(entries(33)); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(b.History(4), again.History(4)); d != "" {
+		t.Errorf("loaded (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff([]Entry{}, again.Changed()); d != "" {
+		t.Errorf("loaded and changed (-want +got):\n%s", d)
+	}
+}
+
+// What no Book can have stored is refused, and nothing is taken.
+func TestBook_LoadRefuses(t *testing.T) {
+	for _, e := range []Entry{
+		{numKinds, 0, 1, internet(3)}, {Hour, -3600, 1, internet(3)}, {Hour, 1 << 40, 1, internet(3)}, {Held, 1, 1, internet(3)},
+		{Day, 20260230, 1, internet(3)}, {Day, 0, 1, internet(3)}, {Period, 1769904000, 1, internet(3)},
+	} {
+		b := NewBook(Config{})
+		if err := b.Load([]Entry{{Day, 20261129, 1, internet(3)}, e}); err == nil || len(b.History(1).Days) > 0 {
+			t.Errorf("%v: %v", e, err)
+		}
+	}
+}

@@ -1,0 +1,45 @@
+package usage
+
+import "time"
+
+const (
+	jump   = time.Hour        // the wall clock may be this far from what is expected
+	steady = 10 * time.Minute // for so long a clock that has jumped is in doubt
+)
+
+// built is before any moment at which this program can run.
+var built = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// A reading is what both clocks say at one moment.
+type reading struct {
+	wall time.Time     // without monotonic clock
+	mono time.Duration // of the monotonic clock, since any moment
+}
+
+// aheadOf returns how far the wall clock at r is ahead of where it would be if it had run evenly since o.
+func (r reading) aheadOf(o reading) time.Duration { return r.wall.Sub(o.wall) - (r.mono - o.mono) }
+
+// A clock judges whether the wall clock is right, as the package says.
+type clock struct {
+	booked time.Time     // of the last booking in an earlier life of the program; zero: none
+	right  reading       // when the clock was last right
+	last   reading       // the last one
+	jumped time.Duration // the monotonic clock when the wall clock last jumped
+}
+
+// isRight reports whether the wall clock is right at now. Call it with every reading, in order.
+func (c *clock) isRight(now reading) bool {
+	if c.last.wall.IsZero() || now.aheadOf(c.last).Abs() > jump {
+		c.jumped = now.mono
+	}
+	c.last = now
+	expected := !now.wall.Before(c.booked.Add(-jump))
+	if !c.right.wall.IsZero() {
+		expected = now.aheadOf(c.right).Abs() <= jump
+	}
+	if now.wall.Before(built) || !expected && now.mono-c.jumped < steady {
+		return false
+	}
+	c.right = now
+	return true
+}
