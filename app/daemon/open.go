@@ -174,6 +174,7 @@ func (d *Daemon) newAPI() http.Handler {
 func (d *Daemon) readNamesFile() error {
 	name := d.cfg.NamesFile
 	if name == "" {
+		d.registry.SetHosts(&names.Hosts{}) // there may have been one before the restart
 		return nil
 	}
 	d.hosts = names.NewHostsFile(name, d.log, d.registry.SetHosts)

@@ -31,7 +31,7 @@ func TestRegistry_LosesNothing(t *testing.T) {
 		}
 	}
 	if !testing.Short() && (seen.hostless == 0 || seen.shared == 0 || seen.ended == 0 ||
-		seen.overflowed == 0 || seen.waited == 0 || seen.meanwhile == 0) {
+		seen.overflowed == 0 || seen.waited == 0 || seen.meanwhile == 0 || seen.restarts == 0) {
 		t.Errorf("something that should be tried was not: %+v", seen)
 	}
 }
@@ -43,6 +43,7 @@ type events struct {
 	ended      int // series that have ended, or ended and begun again
 	overflowed int // rounds with hosts over the limit
 	waited     int // updates with bytes that waited for a name
+	restarts   int // that were remembered
 	meanwhile  int // times that packets were counted during an update
 }
 
@@ -184,7 +185,30 @@ func (c *churn) change() {
 		for _, table := range append(c.tables, c.shadow) {
 			table.SetPrefixes(prefixes)
 		}
+	case 13:
+		if c.IntN(8) == 0 && !c.cfg.Start.IsZero() {
+			c.restart()
+		}
 	}
+}
+
+// restart goes on with a registry that has only the records of the one before.
+func (c *churn) restart() {
+	c.update(time.Second)
+	c.FlushPending()
+	c.check()
+	cfg := c.cfg
+	cfg.Start, cfg.Remember, cfg.Records = c.now, true, storedRecords(c.t, c.Registry)
+	c.seen.restarts++
+	for i := range cfg.Tables {
+		cfg.Tables[i] = traffic.NewTable(c.prefixes[0], cfg.Limit)
+	}
+	c.tables, c.shadow = cfg.Tables, traffic.NewTable(c.prefixes[0], 1000)
+	c.all, c.network, c.gains, c.lastAll = traffic.Totals{}, traffic.Network{}, traffic.Totals{}, traffic.Totals{}
+	c.last, c.lastSnap = map[string]traffic.Totals{}, &Snapshot{}
+	c.Registry = NewRegistry(cfg)
+	checkLinks(c.t, c.Registry)
+	c.check()
 }
 
 // facts returns a fact of any kind, or a DHCP request and its acknowledgement.

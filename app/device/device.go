@@ -22,8 +22,9 @@ type Device struct {
 	Vendor  string         // of the interface; "" if not known
 	Kind    string         // what it is, as "printer" or "Chromecast"; "" if not known
 	Hosts   []netip.Addr   // its addresses, sorted; empty if all have moved to another device
+	Known   []netip.Addr   // those that it had before the restart, sorted; only without Hosts
 	Totals  traffic.Totals // since the start
-	First   time.Time      // when it first sent or received; zero if it has not
+	First   time.Time      // when it first sent or received, also before the restart; zero if it has not
 	Last    time.Time      // when it last did
 	Idle    time.Duration  // since then, to half a second; independent of changes to the clock
 	InRate  float64        // bytes per second, averaged over some seconds

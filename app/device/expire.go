@@ -27,7 +27,7 @@ func (r *Registry) expire() {
 		r.forget(i, slots)
 	}
 	for _, s := range r.series {
-		if !s.first.IsZero() && r.now.Sub(s.seen) >= after && (s.group == nil || len(s.group.hosts) == 0) {
+		if !s.isEmpty() && r.now.Sub(s.seen) >= after && (s.group == nil || len(s.group.hosts) == 0) {
 			r.removeSeries(s)
 		}
 	}

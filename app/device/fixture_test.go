@@ -2,6 +2,7 @@ package device
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -53,10 +54,7 @@ type testLAN struct {
 var start = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 
 func newTestLAN(limit int, withNames bool) *testLAN {
-	local := traffic.NewPrefixes([]netip.Prefix{
-		netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("2001:db8::/64"),
-	})
-	lan := &testLAN{table: traffic.NewTable(local, limit), now: start, macs: map[netip.Addr]mac.Addr{}}
+	lan := &testLAN{table: traffic.NewTable(testPrefixes(), limit), now: start, macs: map[netip.Addr]mac.Addr{}}
 	cfg := Config{Tables: []*traffic.Table{lan.table}, Limit: limit, AwaitNames: true, Start: start.Add(-time.Minute)}
 	if withNames {
 		lan.namer = &fakeNamer{}
@@ -65,6 +63,12 @@ func newTestLAN(limit int, withNames bool) *testLAN {
 	lan.Registry = NewRegistry(cfg)
 	lan.lastUpdate = start
 	return lan
+}
+
+func testPrefixes() *traffic.Prefixes {
+	return traffic.NewPrefixes([]netip.Prefix{
+		netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("2001:db8::/64"),
+	})
 }
 
 var internet = map[traffic.Family]traffic.Addr{traffic.IPv4: {Lo: 8<<24 | 8}, traffic.IPv6: {Hi: 0x2620 << 48, Lo: 8}}
@@ -104,6 +108,39 @@ func (lan *testLAN) sendAll(addrs string) {
 func (lan *testLAN) update(after time.Duration) {
 	lan.now = lan.now.Add(after)
 	lan.Update(lan.now)
+}
+
+// restart replaces the registry by another one, which has nothing but the records of the first.
+func (lan *testLAN) restart(t *testing.T, down time.Duration) {
+	t.Helper()
+	lan.update(0)
+	cfg := lan.cfg
+	lan.now = lan.now.Add(down)
+	lan.table = traffic.NewTable(testPrefixes(), cfg.Limit)
+	cfg.Tables, cfg.Start, cfg.Remember, cfg.Records = []*traffic.Table{lan.table}, lan.now, true, storedRecords(t, lan.Registry)
+	if n, ok := cfg.Names.(*scenarioNamer); ok {
+		clear(n.known)
+	}
+	lan.Registry = NewRegistry(cfg)
+	checkLinks(t, lan.Registry)
+}
+
+// storedRecords returns the records of a registry after they were stored.
+func storedRecords(t *testing.T, r *Registry) (stored []Record) {
+	t.Helper()
+	text, err := json.Marshal(r.Records())
+	if err == nil {
+		err = json.Unmarshal(text, &stored)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 1; i < len(stored); i++ {
+		if stored[i].ID == stored[i-1].ID {
+			t.Errorf("two records have the ID %d: %s and %s", stored[i].ID, stored[i-1].Label, stored[i].Label)
+		}
+	}
+	return stored
 }
 
 // hear notes which MAC sends from an address after it has announced it.

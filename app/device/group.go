@@ -11,6 +11,8 @@ import (
 // A group is the hosts that are one device: those of a station, those that share a name, or those that the hosts file joins. Or
 // it is what is behind a station that speaks for others, as far as it belongs to no known device.
 type group struct {
+	id       uint64     // of the device; 0 until it is shown
+	known    time.Time  // when it was first seen under another name; zero: there was none
 	hosts    []*host    // counted ones, sorted by address
 	stations []*station // whose hosts these are; several if they are twins, or by the hosts file
 	behind   *station   // that sends for these hosts; nil: they are a device
@@ -18,6 +20,7 @@ type group struct {
 	name     string     // by which it is shown, with its domain
 	source   string     // of name
 	weak     bool       // the name gives way to any other
+	keptFrom string     // the source of a name that is kept from before the restart; "" if there is none, or it was heard since
 	series   *series    // under which it is shown; nil: not yet
 	pending  *counters  // of hosts that left before the group was shown; nil: nothing
 	waits    bool       // in Registry.waiting
@@ -95,16 +98,20 @@ func (r *Registry) stationGroup(h *host) *group {
 	s, own := h.station, h.group
 	loose := own.isLoose() && len(own.hosts) == 1
 	switch {
+	case s.group == nil && r.comeBack(s.mac):
 	case s.group == nil:
 		if !loose {
 			own = &group{}
 		}
 		r.attach(own, s)
 	case loose && own.series != nil && s.group.series == nil && s.group.fileName == "":
-		for len(s.group.hosts) > 0 { // the group that is shown already stays
-			r.move(s.group.hosts[0], own)
+		old := s.group
+		for len(old.hosts) > 0 { // the group that is shown already stays
+			r.move(old.hosts[0], own)
 		}
-		r.attach(own, s)
+		for _, t := range slices.Clone(old.stations) {
+			r.attach(own, t)
+		}
 	}
 	return s.group
 }
@@ -206,6 +213,10 @@ func compareHost(h *host, addr netip.Addr) int { return h.addr.Compare(addr) }
 // a name in the hosts file keeps its series, for when it has an address again.
 func (r *Registry) hostless(g, to *group) {
 	bare := g.fileName == "" && len(g.stations) == 0 && g.behind == nil
+	if bare {
+		r.inherit(to, g)
+		defer r.setID(g, 0)
+	}
 	switch {
 	case bare && g.series != nil:
 		r.retire(g.series)

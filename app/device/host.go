@@ -35,6 +35,7 @@ type host struct {
 	last     time.Time       // when it last sent or received
 	slots    int             // how many it has in the tables
 	counted  bool
+	kept     bool // it was the device's before the restart
 	lookedUp bool // its first lookup has ended, or there is none
 	sent     bool // it has sent, not only received
 	doubted  bool // two MACs send from it

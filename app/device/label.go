@@ -49,17 +49,17 @@ func (r *Registry) assignLabel(g *group, name, source string, labels []string) b
 		if !r.assign(g, label) {
 			return false
 		}
-		g.name, g.source, g.weak = name, source, r.isWeak(g, name)
+		g.name, g.source, g.weak, g.keptFrom = name, source, r.isWeak(g, name), ""
 		return true
 	}
 	return false
 }
 
 // namesakeAbove returns the group that is shown by a name, if it is another device with a higher MAC; else nil. Then neither of
-// the two is shown by the name alone.
+// the two is shown by the name alone. Over a restart that is remembered, each keeps the label that it has.
 func (r *Registry) namesakeAbove(g *group, label string) *group {
 	s := r.series[label]
-	if s == nil || s.group == nil || s.group == g || g.mac() == (mac.Addr{}) || !g.mac().Less(s.group.mac()) ||
+	if r.cfg.Remember || s == nil || s.group == nil || s.group == g || g.mac() == (mac.Addr{}) || !g.mac().Less(s.group.mac()) ||
 		r.isFree(g, label) {
 		return nil
 	}

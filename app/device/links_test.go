@@ -96,15 +96,28 @@ func checkLinks(t *testing.T, r *Registry) {
 	for name, s := range r.series {
 		if s.group != nil {
 			groups[s.group] = true
-			if s.group.series != s {
-				t.Errorf("the group of %s has another series", name)
+			if s.group.series != s || s.group.id != s.id {
+				t.Errorf("the group of %s has another series or ID", name)
 			}
 		}
 		if s.name != name {
 			t.Errorf("the series of %s is called %s", name, s.name)
 		}
 	}
+	ids := map[uint64]*group{}
+	for id, g := range r.byID {
+		if g.id != id || !groups[g] && r.byFileName[g.fileName] != g {
+			t.Errorf("the device %d is gone or another one: %+v", id, g)
+		}
+	}
 	for g := range groups {
+		if o := ids[g.id]; g.id != 0 && o != nil {
+			t.Errorf("%s and %s have the ID %d", o.name, g.name, g.id)
+		}
+		if g.id != 0 && r.byID[g.id] != g {
+			t.Errorf("%s is not in the index as the device %d", g.name, g.id)
+		}
+		ids[g.id] = g
 		for _, h := range g.hosts {
 			if h.group != g || r.hosts[h.addr] != h {
 				t.Errorf("a group has %s, which is gone or another one's", h.addr)

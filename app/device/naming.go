@@ -49,10 +49,17 @@ func (r *Registry) nameFrom(g *group, hosts []*host, source string, weak bool) (
 			consider(s.dhcp.name, s.dhcp.weak)
 		}
 	}
-	i := slices.Index(saidSources[:], source)
-	if i < 0 {
-		return best
+	if i := slices.Index(saidSources[:], source); i >= 0 {
+		r.considerSaid(g, hosts, i, consider)
 	}
+	if best == "" && g.keptFrom == source && !(source == names.SourcePTR && r.isWildcard(firstLabel(g.name))) {
+		consider(g.name, g.weak)
+	}
+	return best
+}
+
+// considerSaid considers the names that were said in messages on the LAN.
+func (r *Registry) considerSaid(g *group, hosts []*host, i int, consider func(name string, isWeak bool)) {
 	for _, h := range hosts {
 		if r.stillCalled(h, &h.said[i]) {
 			consider(h.said[i].name, h.said[i].weak)
@@ -65,7 +72,6 @@ func (r *Registry) nameFrom(g *group, hosts []*host, source string, weak bool) (
 			}
 		}
 	}
-	return best
 }
 
 // nameBehind returns the name of what is behind a station.

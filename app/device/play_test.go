@@ -133,6 +133,13 @@ func (lan *scenarioLAN) play(t *testing.T, s step) {
 		lan.move(addr(0), num(1), mac.Addr{})
 	case "recv":
 		lan.move(addr(0), -num(1), s.who)
+	case "restart": // DOWNTIME
+		down, err := time.ParseDuration(s.args[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		lan.restart(t, down)
+		lan.moved = 0
 	default:
 		t.Fatalf("unknown verb %q", s.verb)
 	}

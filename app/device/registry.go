@@ -33,6 +33,8 @@ type Config struct {
 	AwaitNames bool             // show new devices when their names are known, or after some seconds; otherwise at FlushPending
 	Forget     time.Duration    // how long to keep a device after it was last seen; 0: forever
 	Start      time.Time        // zero: the time of the first call
+	Remember   bool             // Records will be given to the next registry
+	Records    []Record         // what Records returned before the restart; only with Start
 }
 
 const (
@@ -73,7 +75,11 @@ type Registry struct {
 	overflow   traffic.Totals
 	forgotten  traffic.Totals
 	gains      map[uint64]*traffic.Totals // since the last call of Gains, by the ID of the device
-	lastID     uint64
+	former     map[uint64]*Record         // devices that were forgotten, by ID, at most the limit
+	formerIDs  []uint64                   // the same, the oldest first
+	formerMACs map[mac.Addr]uint64        // their IDs, by MAC
+	byID       map[uint64]*group          // the devices
+	lastID     uint64                     // that was given to a device
 	lastUpdate time.Time
 	lastExpiry time.Time
 	lastReview time.Time
@@ -85,13 +91,17 @@ func NewRegistry(cfg Config) *Registry {
 	if cfg.Order == nil {
 		cfg.Order = names.Sources
 	}
-	return &Registry{
+	r := &Registry{
 		cfg: cfg, now: cfg.Start, lastUpdate: cfg.Start, lastExpiry: cfg.Start, file: &names.Hosts{},
 		hosts: map[netip.Addr]*host{}, stations: map[mac.Addr]*station{}, series: map[string]*series{},
 		byFileName: map[string]*group{}, byName: nameIndex{}, byPTR: nameIndex{}, servers: map[netip.Addr]bool{},
 		wildcards: map[string]time.Time{}, gains: map[uint64]*traffic.Totals{},
+		byID: map[uint64]*group{}, former: map[uint64]*Record{}, formerMACs: map[mac.Addr]uint64{},
 		slots: make([][]*host, len(cfg.Tables)),
 	}
+	r.restore(cfg.Records)
+	r.cfg.Records = nil
+	return r
 }
 
 // Run calls Update once a second until ctx ends.

@@ -2,6 +2,7 @@ package device
 
 import (
 	"math"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -10,6 +11,8 @@ import (
 )
 
 const (
+	clockSet = 1980 // a clock that shows an earlier year was not set: it begins with 1970
+
 	rateOver = 5 * time.Second // the time constant of the rates
 	minRate  = 1.0             // bytes per second; below it a rate is 0
 )
@@ -18,10 +21,13 @@ const (
 type series struct {
 	counters
 	name            string
-	group           *group   // nil: none has the name any more
-	mac             mac.Addr // of the first group that had one
-	source          string   // of the name, when a group last had it
-	id              uint64   // of the device
+	group           *group       // nil: none has the name any more
+	mac             mac.Addr     // of the first group that had one
+	source          string       // of the name, when a group last had it
+	id              uint64       // of the device
+	known           time.Time    // when the device was first seen, also under another name or before the restart; zero: never
+	had             []netip.Addr // addresses of the device before the restart, sorted
+	revived         bool         // it was shown before the restart
 	in, out         rate
 	inetIn, inetOut rate // the part of them that is exchanged with the internet
 	queued          bool // in Registry.retired
@@ -117,6 +123,9 @@ func (r *Registry) add(s *series, totals *traffic.Totals) {
 // credit adds counters to a series, and to what its device has gained.
 func (r *Registry) credit(s *series, c *counters) {
 	s.add(c)
+	if s.known.Year() < clockSet {
+		s.known = c.first
+	}
 	r.book(s.id, &c.totals)
 }
 
@@ -161,17 +170,19 @@ func (r *Registry) assign(g *group, name string) bool {
 		if !r.roomForSeries() {
 			return false
 		}
-		s = &series{name: name, id: r.idFor(g)}
+		s = &series{name: name}
 		r.series[name] = s
 	}
+	r.identify(g, s)
+	r.dropFormer(g.id)
 	if o := s.group; o != nil && o != g { // which has been silent for long, or had the name only meanwhile
 		o.series = nil
 		if o.mac() != s.mac || slices.ContainsFunc(o.hosts, func(h *host) bool { return h.pending != nil }) {
 			r.wait(o)
 		}
 	}
-	if g.series != nil && g.series != s {
-		r.retire(g.series)
+	if was := g.series; was != nil && was != s {
+		r.retire(was)
 	}
 	g.series, s.group = s, g
 	if s.mac == (mac.Addr{}) {
@@ -181,22 +192,88 @@ func (r *Registry) assign(g *group, name string) bool {
 	return true
 }
 
-// idFor returns the ID of the device that a group is: the one that it has already, or a new one.
-func (r *Registry) idFor(g *group) uint64 {
-	if g.series != nil {
-		return g.series.id
+// identify decides which ID a group has that gets a series: its own, or that of the device that had the series before and is
+// likely to be the same.
+func (r *Registry) identify(g *group, s *series) {
+	switch {
+	case s.group == g:
+		return
+	case s.id != 0 && s.id != g.id && r.isSameDevice(g, s):
+		if o := s.group; o != nil {
+			r.setID(o, 0)
+			o.known = time.Time{}
+		}
+		r.setID(g, s.id)
+		return
+	case g.id == 0:
+		r.lastID++
+		r.setID(g, r.lastID)
+	case g.series != nil:
+		g.known = g.series.known
 	}
-	r.lastID++
-	return r.lastID
+	if s.id != g.id {
+		s.id, s.known, s.had = g.id, g.known, nil
+		if was := g.series; was != nil && s.first.IsZero() {
+			s.last, s.seen = was.last, was.seen
+		}
+	}
 }
 
-// retire takes a series from its group. A series that has never counted anything is removed.
+// isSameDevice reports whether a group that gets a series is likely to be the device that had it.
+func (r *Registry) isSameDevice(g *group, s *series) bool {
+	ours, theirs := g.mac(), s.mac
+	known := ours != mac.Addr{} && theirs != mac.Addr{}
+	switch _, err := netip.ParseAddr(s.name); {
+	case r.isFormer(s):
+		return false
+	case err == nil && known: // an address passes from device to device
+		return ours == theirs
+	case s.group == nil && !known:
+		return g.id == 0
+	default:
+		return true
+	}
+}
+
+// setID makes a group the device with an ID; 0: none.
+func (r *Registry) setID(g *group, id uint64) {
+	if r.byID[g.id] == g {
+		delete(r.byID, g.id)
+	}
+	if g.id = id; id != 0 {
+		r.byID[id] = g
+	}
+}
+
+// isFormer reports whether a series is the former name of a device that has another one now.
+func (r *Registry) isFormer(s *series) bool {
+	g := r.byID[s.id]
+	return g != nil && g.series != s
+}
+
+// isEmpty reports whether a series has never counted anything, nor was shown before the restart.
+func (s *series) isEmpty() bool { return s.first.IsZero() && !s.revived }
+
+// inherit makes a group, which may be nil, the device that another one was, unless it is a device already.
+func (r *Registry) inherit(g, from *group) {
+	if g == nil || g.id != 0 || from.id == 0 {
+		return
+	}
+	id := from.id
+	r.setID(from, 0)
+	r.setID(g, id)
+	if g.known = from.known; from.series != nil {
+		g.known = from.series.known
+	}
+}
+
+// retire takes a series from its group. An empty one is removed.
 func (r *Registry) retire(s *series) {
-	if s.group != nil {
-		s.group.series, s.source = nil, s.group.source
+	if g := s.group; g != nil {
+		g.series, s.source = nil, g.source
 	}
 	s.group = nil
-	if s.first.IsZero() {
+	if s.isEmpty() {
 		r.removeSeries(s)
 		return
 	}
@@ -226,6 +303,7 @@ func (r *Registry) roomForSeries() bool {
 
 // removeSeries removes a series. From then on its bytes count as forgotten.
 func (r *Registry) removeSeries(s *series) {
+	kept, rec := r.isKept(s), r.record(s)
 	if s.group != nil {
 		s.group.series = nil
 		s.group = nil
@@ -234,5 +312,8 @@ func (r *Registry) removeSeries(s *series) {
 		return
 	}
 	delete(r.series, s.name)
+	if kept {
+		r.addFormer(rec)
+	}
 	r.forgotten.Add(&s.totals)
 }

@@ -89,7 +89,7 @@ func (r *Registry) devices() []Device {
 	for _, name := range slices.Sorted(maps.Keys(r.series)) {
 		s := r.series[name]
 		d := Device{
-			ID: s.id, Name: s.name, Source: s.source, Totals: s.totals, First: s.first, Last: s.last,
+			ID: s.id, Name: s.name, Source: s.source, Totals: s.totals, First: s.known, Last: s.last,
 			InRate: s.in.value, OutRate: s.out.value, InternetInRate: s.inetIn.value, InternetOutRate: s.inetOut.value,
 		}
 		if !s.last.IsZero() {
@@ -104,6 +104,9 @@ func (r *Registry) devices() []Device {
 			d.Hosts = slices.Clip(hosts[from:])
 			d.MAC, d.Kind = g.mac(), g.kind()
 			d.Vendor = mac.Vendor(d.MAC)
+		}
+		if len(d.Hosts) == 0 {
+			d.Known = s.had
 		}
 		all = append(all, d)
 	}

@@ -75,7 +75,12 @@ func (r *Registry) removeStation(s *station) {
 		}
 	}
 	if g := s.group; g != nil {
-		g.stations = remove(g.stations, s)
+		if g.stations = remove(g.stations, s); len(g.stations) == 0 && !g.isUsed() {
+			r.setID(g, 0)
+		}
+	}
+	if s.behind != nil {
+		r.setID(s.behind, 0)
 	}
 	delete(r.stations, s.mac)
 }

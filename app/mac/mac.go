@@ -27,6 +27,17 @@ func (a Addr) String() string {
 	return string(b[:])
 }
 
+// MarshalText returns the address as String does, for encoding/json.
+func (a Addr) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText reads what MarshalText returns.
+func (a *Addr) UnmarshalText(text []byte) (err error) {
+	if *a = (Addr{}); len(text) > 0 {
+		*a, err = Parse(string(text))
+	}
+	return err
+}
+
 // IsStation reports whether a can be the address of one interface: not zero, and not a group (IEEE 802, I/G bit).
 func (a Addr) IsStation() bool { return a != Addr{} && a[0]&1 == 0 }
 
