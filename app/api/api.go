@@ -61,19 +61,24 @@ type api struct {
 func New(cfg Config) http.Handler {
 	a := &api{cfg: cfg}
 	mux := http.NewServeMux()
-	for path, handle := range map[string]http.HandlerFunc{
+	for pattern, handle := range a.routes() {
+		mux.HandleFunc(pattern, readOnly(handle))
+	}
+	return mux
+}
+
+// routes returns what answers which path.
+func (a *api) routes() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
 		"/api/":                a.serveUnknown,
 		"/api/v1/status":       a.serveStatus,
 		"/api/v1/devices":      a.serveDevices,
 		"/api/v1/devices/{id}": a.serveDevice,
 		"/api/v1/history":      a.serveHistory,
 		"/api/v1/usage":        a.serveUsage,
+		"/api/v1/stream":       newStream(a.cfg).serve,
 		"/api/v1/backup":       a.serveBackup,
-		"/api/v1/stream":       newStream(cfg).serve,
-	} {
-		mux.HandleFunc(path, readOnly(handle))
 	}
-	return mux
 }
 
 // readOnly refuses all methods but GET and HEAD.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,24 @@ func home() Config {
 		Store:          func() StoreStatus { return StoreStatus{Kept: true, Saved: snapshots.Start.Add(time.Minute)} },
 		Zone:           time.UTC, BillingDay: 15, GrafanaURL: "http://127.0.0.1:3000", Version: "v1.2.3",
 	}
+}
+
+// empty returns the API of a network of which nothing is known yet.
+func empty() Config {
+	cfg := home()
+	s := &device.Snapshot{Time: snapshots.Start, Start: snapshots.Start, Limit: 10}
+	day := usage.Span{Start: snapshots.Start.Truncate(24 * time.Hour), End: snapshots.Start.Truncate(24*time.Hour).AddDate(0, 0, 1)}
+	cfg.Snapshot = func() *device.Snapshot { return s }
+	cfg.Why = func() map[string][]string { return nil }
+	cfg.Meters = func() []meter.Status { return nil }
+	cfg.Prefixes = func() []netip.Prefix { return nil }
+	cfg.Usage = func() usage.Summary { return usage.Summary{Time: s.Time, Day: day, Period: day} }
+	cfg.NetworkHistory = func() (h usage.History) { return h }
+	cfg.NetworkRecent = func() usage.Recent { return usage.Recent{Step: 10 * time.Second, End: s.Time} }
+	cfg.Ready = func() error { return nil }
+	cfg.Store = func() (s StoreStatus) { return s }
+	cfg.GrafanaURL = ""
+	return cfg
 }
 
 // ask answers a request.
@@ -106,4 +125,74 @@ func TestAPI_RefusesInOneSentence(t *testing.T) {
 			t.Errorf("%s: %s has an element of HTML", tt.target, w.Body)
 		}
 	}
+}
+
+func TestAPI_EntityTag(t *testing.T) {
+	cfg := home()
+	for _, target := range []string{"/api/v1/status", "/api/v1/devices", "/api/v1/devices/5", "/api/v1/history", "/api/v1/usage"} {
+		first := ask(cfg, http.MethodGet, target)
+		tag := first.Header().Get("ETag")
+		if len(tag) < 10 || tag[0] != '"' || first.Header().Get("Cache-Control") != "no-cache" {
+			t.Errorf("%s: %v", target, first.Header())
+		}
+		for known, status := range map[string]int{tag: 304, `"other", ` + tag: 304, "*": 304, `"other"`: 200} {
+			if w := ask(cfg, http.MethodGet, target, "If-None-Match", known); w.Code != status || status == 304 && w.Body.Len() > 0 {
+				t.Errorf("%s, If-None-Match %s: status %d with %d bytes, want %d", target, known, w.Code, w.Body.Len(), status)
+			}
+		}
+		head := ask(cfg, http.MethodHead, target)
+		if head.Header().Get("ETag") != tag || head.Header().Get("Content-Length") != first.Header().Get("Content-Length") {
+			t.Errorf("HEAD %s: %v, want those of %v", target, head.Header(), first.Header())
+		}
+	}
+	before := ask(cfg, http.MethodGet, "/api/v1/devices").Header().Get("ETag")
+	s := snapshots.Home()
+	s.Devices[4].InternetInRate++
+	cfg.Snapshot = func() *device.Snapshot { return s }
+	if after := ask(cfg, http.MethodGet, "/api/v1/devices").Header().Get("ETag"); after == before {
+		t.Errorf("the tag is %s after a change, too", after)
+	}
+}
+
+// Whatever devices, interfaces and errors are called, an answer is JSON that has no element of HTML.
+func TestAPI_HostileTexts(t *testing.T) {
+	for _, name := range append([]string{"</script><script>alert(1)</script>", "a&b"}, snapshots.HostileNames...) {
+		cfg := home()
+		s := snapshots.Two(name, "other")
+		m := snapshots.Meters()
+		m[0].Interface, m[1].Reason = name, name
+		cfg.Snapshot = func() *device.Snapshot { return s }
+		cfg.Meters = func() []meter.Status { return m }
+		cfg.Why = func() map[string][]string { return map[string][]string{name: {name}} }
+		cfg.Ready = func() error { return errors.New(name) }
+		cfg.Advice = func() []notice.Notice { return []notice.Notice{{Text: name, Hint: name}} }
+		for _, target := range []string{"/api/v1/status", "/api/v1/devices", "/api/v1/devices/1", "/api/v1/devices/2", "/api/v1/usage"} {
+			w := ask(cfg, http.MethodGet, target)
+			if w.Code != http.StatusOK || !json.Valid(w.Body.Bytes()) || strings.ContainsAny(w.Body.String(), "<>&\u2028") {
+				t.Errorf("%q: %s: status %d, %s", name, target, w.Code, w.Body)
+			}
+		}
+	}
+}
+
+// Any query is answered in JSON: refused, if it has more than the ID of a device.
+func FuzzQuery(f *testing.F) {
+	for _, q := range []string{"", "device=5", "device=05", "device=+5", "device=5&device=5", "device=5;", "Device=5", "device", "=5", "%", "device=%35"} {
+		f.Add("/v1/history", q)
+	}
+	f.Add("/v1/devices/5", "")
+	f.Add("/v1/devices/5/6", "")
+	f.Add("/v1/usage", "days=1")
+	f.Fuzz(func(t *testing.T, path, q string) {
+		w := httptest.NewRecorder()
+		New(home()).ServeHTTP(w, &http.Request{Method: http.MethodHead, URL: &url.URL{Path: "/api" + path, RawQuery: q}, Host: "localhost"})
+		if path == "/v1/history" && w.Code == http.StatusOK && q != "" && strings.Trim(q, "&") != "" {
+			if v, err := url.ParseQuery(q); err != nil || len(v) != 1 || len(v["device"]) != 1 {
+				t.Errorf("%q is accepted", q)
+			}
+		}
+		if w.Code >= 400 && (w.Header().Get("Content-Type") != "application/json" || !json.Valid(w.Body.Bytes())) {
+			t.Errorf("%s?%s: status %d, %v, %s", path, q, w.Code, w.Header(), w.Body)
+		}
+	})
 }

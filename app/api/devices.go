@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,7 +40,7 @@ type Device struct {
 	Kind         string    `json:"kind"`       // empty if not known, as are Vendor and MAC
 	Vendor       string    `json:"vendor"`
 	MAC          string    `json:"mac"`
-	Addresses    []string  `json:"addresses"`
+	Addresses    []string  `json:"addresses"` // if it has none, those before the restart
 	FirstSeen    time.Time `json:"first_seen,omitzero"`
 	LastSeen     time.Time `json:"last_seen,omitzero"`
 	IdleSeconds  uint64    `json:"idle_seconds"` // since LastSeen
@@ -117,13 +118,13 @@ func parseID(w http.ResponseWriter, name, text string) (uint64, bool) {
 func (a *api) deviceOf(j *joined, use usage.Use) Device {
 	d := Device{
 		ID: j.ID, Name: j.Name, ShortName: short(j.Device), Source: j.Source, Kind: j.Kind, Vendor: j.Vendor, MAC: j.MAC.String(),
-		Addresses: make([]string, len(j.Hosts)), FirstSeen: a.local(j.first), LastSeen: a.local(j.last),
+		Addresses: []string{}, FirstSeen: a.local(j.first), LastSeen: a.local(j.last),
 		IdleSeconds: uint64(max(j.idle, 0) / time.Second), Active: j.rates != Rates{}, Rates: j.rates,
 		Total: Bytes(usage.BytesOf(&j.totals)), Today: Bytes(use.Today), Period: Bytes(use.Period), StandbyBytes: use.Standby,
 		Recent: a.recentOf(a.cfg.Recent(j.ID)),
 	}
-	for i, host := range j.Hosts {
-		d.Addresses[i] = host.String()
+	for _, a := range slices.Concat(j.Hosts, j.Known) { // it has one of them
+		d.Addresses = append(d.Addresses, a.String())
 	}
 	return d
 }

@@ -51,7 +51,8 @@ func newStream(cfg Config) *stream {
 	return &stream{snapshot: cfg.Snapshot, zone: cfg.Zone, listeners: map[chan []byte]bool{}}
 }
 
-// serve sends messages until the client or the server ends. The timeouts of the server would cut it: each message has its own.
+// serve sends messages until the client or the server ends. Each message has a timeout of its own,
+// instead of that of the server for a whole answer.
 func (s *stream) serve(w http.ResponseWriter, r *http.Request) {
 	if _, ok := query(w, r); !ok {
 		return
@@ -71,8 +72,6 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Time{})
-	defer func() { _ = control.SetReadDeadline(time.Unix(1, 0)) }() // no request follows
 	send := func(message []byte) bool {
 		_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
 		_, err := w.Write(message)

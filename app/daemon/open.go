@@ -165,7 +165,7 @@ func (d *Daemon) newAPI() http.Handler {
 		NetworkRecent:  func() (r usage.Recent) { return r },
 		Store:          func() (s api.StoreStatus) { return s },
 		Zone:           time.Local,
-		BillingDay:     1,
+		BillingDay:     d.cfg.BillingDay,
 		Version:        d.cfg.Version,
 	})
 }
