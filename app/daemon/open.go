@@ -143,6 +143,7 @@ func (d *Daemon) newServer(listener net.Listener, ownNames []string) *httpd.Serv
 			Advice:   d.adviser.notices,
 			Why:      d.registry.Why,
 		}),
+		Assets:      web.NewAssets(),
 		Devices:     report.NewDevices(d.registry.Snapshot, d.registry.Why),
 		API:         d.newAPI(),
 		Healthy:     d.healthy,

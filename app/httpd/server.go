@@ -24,6 +24,7 @@ type Config struct {
 	Listener       net.Listener // to serve on instead of Addr; nil: none. The server closes it
 	Metrics        http.Handler // of /metrics
 	Web            http.Handler // of /
+	Assets         http.Handler // of /assets/
 	Devices        http.Handler // of /debug/devices
 	API            http.Handler // of /api/; the contexts of its requests end when the server is to stop
 	Healthy, Ready func() error // what is wrong, in words for people
@@ -41,7 +42,7 @@ const (
 	shutdownTimeout   = 2 * time.Second
 )
 
-// A Server answers /, /metrics, /debug/devices, /api/, /healthz and /readyz, and bounds what a client can cost.
+// A Server answers /, /assets/, /metrics, /debug/devices, /api/, /healthz and /readyz, and bounds what a client can cost.
 type Server struct {
 	http      http.Server
 	addr      string
@@ -55,6 +56,7 @@ type Server struct {
 func NewServer(cfg Config) *Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", cfg.Web)
+	mux.Handle("GET /assets/", cfg.Assets)
 	mux.Handle("GET /metrics", cfg.Metrics)
 	mux.Handle("GET /debug/devices", cfg.Devices)
 	mux.Handle("/api/", cfg.API)

@@ -71,6 +71,9 @@ func newServer(cfg Config) *Server {
 	if cfg.Web == nil {
 		cfg.Web = page(10)
 	}
+	if cfg.Assets == nil {
+		cfg.Assets = page(10)
+	}
 	if cfg.Devices == nil {
 		cfg.Devices = page(20)
 	}

@@ -41,12 +41,14 @@ var (
 )
 
 type page struct {
-	cfg    Config
-	layout *template.Template
-	policy string
+	cfg     Config
+	layout  *template.Template
+	modules []string // names of files
+	policy  string
 }
 
-// NewPage returns the page. It uses no JavaScript and no external resources, and its policy forbids them.
+// NewPage returns the page. Without a query it is the app, or without JavaScript a page that the server renders. With one it is
+// always the latter. It needs nothing from other hosts, and its policy forbids that.
 func NewPage(cfg Config) http.Handler {
 	layout, err := template.New("page").Funcs(template.FuncMap{
 		"ago": ago, "bits": inBits, "bytes": inBytes, "dropShare": dropShare, "grouped": units.Grouped, "percent": units.Percent,
@@ -57,9 +59,11 @@ func NewPage(cfg Config) http.Handler {
 	}
 	style := sha256.Sum256([]byte(pageCSS))
 	return &page{
-		cfg:    cfg,
-		layout: layout,
-		policy: "default-src 'none'; img-src data:; style-src 'sha256-" + base64.StdEncoding.EncodeToString(style[:]) + "'; " +
+		cfg:     cfg,
+		layout:  layout,
+		modules: modules(),
+		policy: "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:; " +
+			"style-src 'self' 'sha256-" + base64.StdEncoding.EncodeToString(style[:]) + "'; " +
 			"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 	}
 }

@@ -109,6 +109,21 @@ func get(cfg Config, query string) *httptest.ResponseRecorder {
 // styleless returns a page without its style sheet.
 func styleless(page string) string { return strings.Replace(page, pageCSS, "", 1) }
 
+// Without a query the page is the app, if there is JavaScript. A link to another order leads to the page of the server.
+func TestPage_IsApp(t *testing.T) {
+	app, plain := get(healthy(), "").Body.String(), get(healthy(), "?sort=total").Body.String()
+	const script = `<script type="module" src="/assets/app.js">`
+	if !strings.Contains(app, script) || !strings.Contains(app, "<noscript><meta http-equiv") {
+		t.Error("the page does not start the app, or reloads it")
+	}
+	if strings.Contains(plain, "<script") || strings.Contains(plain, "<noscript>") {
+		t.Error("the page of the server has scripts")
+	}
+	if !strings.Contains(app, `href="?sort=total"`) {
+		t.Error("no link to the page of the server")
+	}
+}
+
 func TestPage_Golden(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"home": healthy(), "sick": sick(), "empty": none(),
@@ -207,13 +222,13 @@ func TestPage_IsWellFormed(t *testing.T) {
 	}
 }
 
-// The policy allows the style sheet of the page, and nothing else.
+// The policy allows the style sheet of the page and the files of the app, and nothing else.
 func TestPage_Headers(t *testing.T) {
 	w := get(healthy(), "")
 	policy := w.Header().Get("Content-Security-Policy")
 	for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'",
 		"img-src data:",
-		"style-src 'sha256-"} {
+		"script-src 'self'; ", "connect-src 'self'; ", "style-src 'self' 'sha256-"} {
 		if !strings.Contains(policy, want) {
 			t.Errorf("policy %q lacks %s", policy, want)
 		}
@@ -229,7 +244,7 @@ func TestPage_Headers(t *testing.T) {
 	if !strings.Contains(page, "<style>"+pageCSS+"</style>") {
 		t.Error("the style is not the one that the policy allows")
 	}
-	for _, forbidden := range []string{"<script", " style=", "http://", "https://", "ZgotmplZ"} {
+	for _, forbidden := range []string{"<script>", " style=", "http://", "https://", "ZgotmplZ"} {
 		// The icon has the namespace of SVG, which is not fetched.
 		if strings.Contains(strings.Replace(page, "http://www.w3.org/2000/svg", "", 1), forbidden) {
 			t.Errorf("the page has %q", forbidden)

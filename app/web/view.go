@@ -24,6 +24,8 @@ const (
 
 // A view is the input of the template.
 type view struct {
+	App         bool     // with JavaScript the page is the app
+	Modules     []string // scripts that the app imports
 	Style       template.CSS
 	Version     string
 	Refresh     int    // seconds; 0: never
@@ -81,9 +83,10 @@ type row struct {
 func (p *page) view(query url.Values) *view {
 	s := p.cfg.Snapshot()
 	v := &view{
-		Style: template.CSS(pageCSS), Version: p.cfg.Version,
+		Style: template.CSS(pageCSS), Modules: p.modules, Version: p.cfg.Version,
 		Time: s.Time.Format("15:04:05"), Since: clock(s.Start, s.Time), Span: span(s.Time.Sub(s.Start)),
 	}
+	v.App = len(query) == 0
 	v.setLinks(query)
 	v.network(&s.Network)
 	v.devices(s)
@@ -106,9 +109,7 @@ func (v *view) setLinks(query url.Values) {
 	paused, why := query.Has("pause"), query.Has("why")
 	to := func(sort string, paused, why bool) string {
 		q := url.Values{}
-		if sort != byTotal {
-			q.Set("sort", sort)
-		}
+		q.Set("sort", sort) // always: without a query the page is the app
 		if paused {
 			q.Set("pause", "1")
 		}

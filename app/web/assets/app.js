@@ -1,0 +1,324 @@
+// The page with JavaScript: what the network moves now, today and this month, and who it is. It is fed by the API (docs/api.md).
+
+import {Chart} from './chart.js'
+import {DevicePage, History} from './device.js'
+import {el, setText} from './dom.js'
+import {bytesOf, List, nameOf, rateOf} from './list.js'
+import {bits, bytes, clock, date, many, percent, setZone, toWall, wall} from './text.js'
+
+const window10 = 600e3 // milliseconds of the chart of the network
+const silence = 12e3 // milliseconds without an event after which the stream counts as broken
+const patience = 5e3 // milliseconds for which a hidden page stays connected
+const longest = 30e3 // milliseconds between two attempts to connect
+
+const sum = ([a, b]) => a + b
+
+// state is what is known of the network. Lists and pages read it.
+const state = {
+  devices: [], byId: new Map(), rates: new Map(), network: {}, status: {}, usage: {}, live: false,
+  started: 0, // when the counting began, in milliseconds
+  offset: 0, // of the clock of the server to that of the browser, in milliseconds
+  get now() { return Date.now() + this.offset },
+  ratesOf(device) { return this.rates.get(device.id) },
+}
+
+const options = Object.assign({sort: 'now', scope: 'internet', grouped: false}, stored())
+
+function stored() {
+  try {
+    return JSON.parse(localStorage.getItem('gonetmon')) ?? {}
+  } catch {
+    return {} // no storage, or not ours
+  }
+}
+
+function store() {
+  try {
+    localStorage.setItem('gonetmon', JSON.stringify(options))
+  } catch { /* no storage: the choice lasts as long as the page */ }
+}
+
+// get fetches from the API; null means that there is no such thing.
+async function get(path) {
+  const answer = await fetch('/api/v1/' + path, {signal: AbortSignal.timeout(15e3)})
+  if (answer.status === 404) return null
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`)
+  return answer.json()
+}
+
+// An Overview is the first screen.
+class Overview {
+  #points = [] // of the chart: {at, in, out}, in milliseconds and bytes per second
+  #chart = new Chart('Internet traffic of the last ten minutes', true)
+  #down = el('span', {class: 'down'})
+  #up = el('span', {class: 'up'})
+  #lan = el('p', {class: 'note'})
+  #today = {big: el('p', {class: 'big'}), note: el('p', {class: 'note'}), lan: el('p', {class: 'note'})}
+  #period = {heading: el('h2', {}, 'This month'), span: el('span', {class: 'span'}), big: el('p', {class: 'big'}), note: el('p', {class: 'note'}),
+    lan: el('p', {class: 'note'}), cap: el('div', {class: 'cap', role: 'img', hidden: true}, el('i'), el('b')), course: el('p', {class: 'course'})}
+  #standby = el('ol')
+  #standbyCard
+  #history = new History(options.scope, v => { options.scope = v; store() })
+  list = new List(state, options, store)
+
+  constructor() {
+    const {heading, span, big, note, lan, cap, course} = this.#period
+    heading.append(' ', span)
+    this.#standbyCard = el('section', {class: 'card standby', 'aria-label': 'Standby', hidden: true},
+      el('h2', {}, 'Standby'), el('p', {class: 'note'}, 'Most internet traffic while idle, in the last three days'), this.#standby)
+    this.node = el('div', {class: 'overview'},
+      el('section', {class: 'card now', 'aria-label': 'Internet now'},
+        el('div', {class: 'top'}, el('h2', {}, 'Internet now'), el('p', {class: 'big rates'}, this.#down, this.#up), this.#lan), this.#chart.node),
+      el('section', {class: 'card today', 'aria-label': 'Today'}, el('h2', {}, 'Today'), this.#today.big, this.#today.note, this.#today.lan),
+      el('section', {class: 'card period', 'aria-label': 'This month'}, heading, big, note, lan, cap, course),
+      this.#standbyCard, this.list.node, this.#history.node)
+  }
+
+  focus(id) { this.list.focusOn(id) }
+
+  // loaded takes the recent traffic of the network, and shows all that has changed.
+  loaded(history) {
+    const recent = state.network.recent
+    if (recent && !state.live) this.#points = pointsOf(recent)
+    this.#history.set(history ?? {}, state.now)
+    this.#showStandby()
+    this.update(true)
+  }
+
+  // rates adds a point to the chart.
+  rates(time, rates) {
+    const [down, up] = rateOf(rates, 'internet')
+    this.#points.push({at: Date.parse(time), in: down, out: up})
+    this.update(false)
+  }
+
+  update(now) {
+    this.#showNow()
+    this.#showUse()
+    this.list.update(now)
+  }
+
+  #showNow() {
+    const {live, network} = state
+    const [down, up] = rateOf(network.rates, 'internet')
+    setText(this.#down, live ? bits(down) : '–')
+    setText(this.#up, live ? bits(up) : '–')
+    setText(this.#lan, live ? `LAN ${bits(rateOf(network.rates, 'lan')[1])}` : '')
+    const end = live ? state.now : this.#points.at(-1)?.at ?? state.now
+    this.#points = this.#points.filter(p => p.at > end - window10)
+    const items = this.#points.map(p => ({x: Math.min(1, 1 - (end - p.at) / window10), in: p.in, out: p.out, title: clock(toWall(p.at), true)}))
+    const ticks = [], step = 120e3
+    for (let at = Math.ceil((end - window10) / step) * step; at <= end; at += step) ticks.push({x: 1 - (end - at) / window10, text: clock(toWall(at))})
+    this.#chart.set(items, ticks)
+  }
+
+  #showUse() {
+    const {network, usage} = state
+    for (const [name, card] of [['today', this.#today], ['period', this.#period]]) {
+      const internet = bytesOf(network[name], 'internet')
+      setText(card.big, bytes(sum(internet)))
+      card.note.replaceChildren(el('span', {class: 'down'}, bytes(internet[0])), el('span', {class: 'up'}, bytes(internet[1])))
+      setText(card.lan, 'LAN ' + bytes(bytesOf(network[name], 'lan')[1])) // what each device sends there: each packet once
+    }
+    const period = usage.period
+    if (!period?.start) return
+    const {cap, course, span} = this.#period
+    setText(span, date(wall(period.start)) + ' – ' + date(wall(period.end) - 86400e3))
+    const used = sum(bytesOf(network.period, 'internet')), limit = period.cap_bytes ?? 0, projected = period.projected_bytes ?? 0
+    cap.hidden = !limit
+    const left = period.days_left == null ? '' : many(Math.ceil(period.days_left), 'day') + ' left'
+    const words = [projected > 0 && 'heading for ' + bytes(projected), left]
+    if (limit) {
+      cap.className = 'cap' + (used > limit ? ' over' : projected > limit ? ' near' : '')
+      cap.firstChild.style.width = Math.min(100, 100 * used / limit) + '%'
+      cap.lastChild.style.left = Math.min(100, 100 * projected / limit) + '%'
+      cap.lastChild.hidden = projected <= used
+      cap.setAttribute('aria-label', `${percent(used, limit)} of the data cap used`)
+      words.unshift(`${percent(used, limit)} of ${bytes(limit)}`)
+    }
+    setText(course, words.filter(Boolean).join(' · '))
+  }
+
+  #showStandby() {
+    const worst = state.devices.filter(d => d.standby_bytes > 0).sort((a, b) => b.standby_bytes - a.standby_bytes).slice(0, 3)
+    this.#standbyCard.hidden = worst.length === 0
+    this.#standby.replaceChildren(...worst.map(d =>
+      el('li', {}, el('a', {href: '#/device/' + d.id}, nameOf(d)[0]), el('span', {class: 'n'}, bytes(d.standby_bytes)))))
+  }
+}
+
+function pointsOf(recent) {
+  const end = Date.parse(recent.end), received = recent.internet_in_bytes_per_second ?? [], sent = recent.internet_out_bytes_per_second ?? []
+  return received.map((v, i) => ({at: end - (received.length - 1 - i) * recent.step_seconds * 1000, in: v, out: sent[i] ?? 0}))
+}
+
+// The frame of the page.
+
+const light = el('span', {class: 'light', role: 'status'})
+const time = el('time', {class: 'clock'})
+const notices = el('div', {class: 'notices'})
+const main = el('main')
+const kept = el('p', {class: 'kept', hidden: true}, 'Nothing is kept over a restart: set GONETMON_STATE_DIR to keep names and usage.')
+const version = el('span', {}, 'gonetmon')
+const overview = new Overview()
+let page // that is shown: a DevicePage, or overview
+let scrolled = 0 // of the list, while a device is shown
+
+document.body.replaceChildren(
+  el('header', {}, el('a', {class: 'brand', href: '#'}, 'gonetmon'), light, time), notices, main,
+  el('footer', {}, kept, el('p', {}, version, ' · ', el('a', {href: '/?sort=total'}, 'capture in detail'), ' · ', el('a', {href: '/metrics'}, 'metrics'))))
+
+function showStatus() {
+  const {status, live} = state
+  const all = status.notices ?? []
+  const bad = all.some(n => n.bad)
+  const unready = bad ? [] : status.not_ready ?? []
+  const store = status.store ?? {}
+  const rows = [...all, ...unready.map(text => ({bad: true, text})), ...(store.error ? [{bad: true, text: 'Usage cannot be saved: ' + store.error}] : [])]
+  const key = JSON.stringify(rows)
+  if (notices.dataset.key !== key) {
+    notices.dataset.key = key
+    notices.replaceChildren(...rows.map(n =>
+      el('div', {class: n.bad ? 'notice bad' : 'notice', role: n.bad ? 'alert' : 'note'}, el('strong', {}, n.text), ' ', n.hint)))
+  }
+  kept.hidden = store.kept !== false
+  setText(version, 'gonetmon ' + (status.version ?? ''))
+  const words = !live ? (connection.since ? 'not connected since ' + clock(toWall(connection.since)) : 'connecting …')
+    : rows.length === 0 ? 'all heard' : bad || unready.length ? 'something is wrong' : many(rows.length, 'notice')
+  setText(light, words)
+  light.className = 'light ' + (!live ? 'gone' : rows.length === 0 ? 'good' : rows.some(n => n.bad) ? 'bad' : 'warn')
+  setText(time, live ? clock(toWall(state.now), true) : '')
+}
+
+function showTitle() {
+  const [down, up] = rateOf(state.network.rates, 'internet')
+  const rates = state.live ? `↓ ${bits(down)} ↑ ${bits(up)} · ` : ''
+  const text = (page === overview ? rates : page.name + ' · ') + 'gonetmon'
+  if (document.title !== text) document.title = text
+}
+
+// route shows the page that the address names.
+function route() {
+  const id = Number(location.hash.match(/^#\/device\/(\d+)$/)?.[1])
+  const before = page
+  if (page === overview) scrolled = scrollY
+  page = id ? new DevicePage(id, state, options, store) : overview
+  main.replaceChildren(page.node)
+  if (id) {
+    scrollTo(0, 0)
+    if (before) page.focus()
+    page.load(get).catch(() => {})
+  } else {
+    overview.update(true)
+    scrollTo(0, scrolled)
+    if (before) overview.focus(before.id)
+  }
+  showTitle()
+}
+
+// setClock takes the clock of the server from a time of the API, which has whole seconds.
+function setClock(text) {
+  const offset = Date.parse(text) - Date.now()
+  if (Math.abs(offset - state.offset) > 2000) state.offset = offset
+}
+
+// load fetches all that is shown.
+async function load() {
+  const [status, devices, usage, history] = await Promise.all([get('status'), get('devices'), get('usage'), get('history')])
+  setClock(devices.time)
+  setZone(devices.time)
+  state.status = status
+  state.started = Date.parse(devices.started)
+  state.usage = usage
+  state.devices = devices.devices
+  for (const d of state.devices) d.haystack = [d.name, d.mac, d.vendor, d.kind, ...d.addresses ?? []].join(' ').toLowerCase()
+  state.byId = new Map(state.devices.map(d => [d.id, d]))
+  state.network = {...devices.network, rates: state.live ? state.network.rates : devices.network.rates}
+  if (!state.live) state.rates = new Map(state.devices.filter(d => d.active).map(d => [d.id, d.rates]))
+  overview.loaded(history)
+  if (page !== overview) await page.load(get)
+  showStatus()
+}
+
+// connection is the stream of events. When it ends, it is opened again, after a while that grows.
+const connection = {
+  source: null, since: 0, wait: 1000, timer: 0, watch: 0,
+
+  async open() {
+    clearTimeout(this.timer)
+    this.close()
+    try {
+      await load()
+    } catch {
+      return this.lost()
+    }
+    const source = new EventSource('/api/v1/stream')
+    this.source = source
+    this.heard()
+    source.addEventListener('rates', e => {
+      if (source !== this.source) return
+      this.heard()
+      const first = !state.live
+      state.live = true
+      this.since = 0
+      this.wait = 1000
+      const {time: at, network, devices} = JSON.parse(e.data)
+      setClock(at)
+      state.network.rates = network
+      state.rates = new Map(devices.map(d => [d.id, d]))
+      overview.rates(at, network)
+      if (page !== overview) page.update()
+      if (first) overview.update(true)
+      showStatus()
+      showTitle()
+    })
+    source.addEventListener('devices', () => load().catch(() => {}))
+    source.onerror = () => { if (source === this.source) this.lost() }
+  },
+
+  // heard starts the time anew after which the stream counts as broken.
+  heard() {
+    clearTimeout(this.watch)
+    this.watch = setTimeout(() => this.lost(), silence)
+  },
+
+  close() {
+    clearTimeout(this.watch)
+    this.source?.close()
+    this.source = null
+  },
+
+  // lost shows that nothing is live, and tries again.
+  lost() {
+    this.close()
+    this.since ||= state.now
+    state.live = false
+    overview.update(false)
+    if (page !== overview) page.update()
+    showStatus()
+    showTitle()
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => this.open(), this.wait * (0.75 + Math.random() / 2))
+    this.wait = Math.min(longest, 2 * this.wait)
+  },
+}
+
+// A browser has few connections to a server, so a page that nobody sees gives back its own.
+let hiding = 0
+document.addEventListener('visibilitychange', () => {
+  clearTimeout(hiding)
+  if (document.hidden) {
+    hiding = setTimeout(() => {
+      clearTimeout(connection.timer)
+      connection.close()
+    }, patience)
+  } else if (!connection.source) {
+    connection.wait = 1000
+    state.live = false
+    connection.open()
+  }
+})
+
+addEventListener('hashchange', route)
+route()
+connection.open()
