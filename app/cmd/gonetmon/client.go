@@ -31,7 +31,8 @@ func get(c *config.Config, path string) (*http.Response, error) {
 	}}
 	answer, err := client.Get(url)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("no gonetmon answers on GONETMON_ADDR=%s and GONETMON_PORT=%d: %w; is it running, with the same variables?",
+			c.Addr, c.Port, err)
 	}
 	if answer.StatusCode != http.StatusOK {
 		defer func() { _ = answer.Body.Close() }()

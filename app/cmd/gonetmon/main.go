@@ -22,6 +22,10 @@ import (
 const help = `gonetmon counts what every device in a network sends and receives.
 
   gonetmon                  capture, count, and serve the web page and the metrics
+  gonetmon usage            ask the running gonetmon what the devices have moved today and in this billing period
+         --days             print the days of the network instead, or with --device NAME those of a device
+         --periods          print the billing periods instead, of the network or of a device
+         --json, --csv      print the numbers in bytes: as JSON, or as CSV for a spreadsheet
   gonetmon replay FILE...   count capture files (pcap, pcapng; also gzipped) and print the devices; - reads standard input
          --json             print all counts of each file as JSON instead
          --metrics          print them as the Prometheus page instead
@@ -55,7 +59,7 @@ func main() {
 }
 
 // commands are the first arguments that there are.
-var commands = []string{"", "run", "replay", "healthcheck", "config", "version", "-v", "--version", "help", "-h", "--help"}
+var commands = []string{"", "run", "usage", "replay", "healthcheck", "config", "version", "-v", "--version", "help", "-h", "--help"}
 
 // run runs the command that the arguments name.
 func run(args []string, stdout io.Writer) error {
@@ -70,7 +74,7 @@ func run(args []string, stdout io.Writer) error {
 		name, args = "help", nil
 	}
 	markdown := name == "config" && slices.Equal(args, []string{"--markdown"})
-	if name != "replay" && !markdown && len(args) > 0 {
+	if name != "usage" && name != "replay" && !markdown && len(args) > 0 {
 		return unknownArgument(args[0])
 	}
 	switch name {
@@ -87,6 +91,8 @@ func run(args []string, stdout io.Writer) error {
 	switch {
 	case err != nil:
 		return misuse.Errorf("%w", err)
+	case name == "usage":
+		return runUsage(c, args, stdout)
 	case name == "replay":
 		return runReplay(c, args, stdout)
 	case name == "healthcheck":
