@@ -69,7 +69,7 @@ var profiles = []profile{
 	{"solar-inverter.fritz.box", names.SourceDHCP, "inverter", "SMA Solar Technology", "00:40:ad:9a:73:01", "192.168.178.63", .008, 3, 0, "office", 0, .01, 0, .01, 0},
 	{"work-laptop.fritz.box", names.SourceNetBIOS, "computer", "Dell", "d8:9e:f3:08:62:1d", "192.168.178.22", 2.9, .31, .1, "office", 12.6, 4.2, .1, 0, 0},
 	{"ebook.fritz.box", names.SourceDHCP, "e-reader", "Amazon Technologies", "fc:65:de:19:b7:3a", "192.168.178.37", .003, .1, 0, "evening", 0, 0, 0, 0, 50 * time.Hour},
-	{"fritz.box", names.SourcePTR, "router", "AVM", "38:10:d5:12:9c:01", "192.168.178.1 fd00::1 fe80::3a10:d5ff:fe12:9c01", .03, .5, .4, "always", .02, .01, .05, 0, 0},
+	{"router.fritz.box", names.SourcePTR, "router", "AVM", "38:10:d5:12:9c:01", "192.168.178.1 fd00::1 fe80::3a10:d5ff:fe12:9c01", .03, .5, .4, "always", .02, .01, .05, 0, 0},
 	{"192.168.178.77", names.SourceAddress, "", "", "de:ad:0c:5f:10:aa", "192.168.178.77", .01, .6, 0, "always", 0, 0, 0, 0, 6 * time.Minute},
 	{"guest-phone.fritz.box", names.SourceDHCP, "phone", "", "52:11:8e:f0:9d:24", "192.168.178.90", .2, .1, 0, "evening", 0, 0, 0, 0, 9 * 24 * time.Hour},
 }
@@ -90,7 +90,7 @@ type Home struct {
 
 // NewHome returns a home of n devices at a moment, from which its clock goes on. Beyond the first, devices are copies.
 func NewHome(n int, at time.Time) *Home {
-	h := &Home{Zone: at.Location(), Cap: 1_200e9, start: at, began: time.Now()}
+	h := &Home{Zone: at.Location(), Cap: 2_000e9, start: at, began: time.Now()}
 	for i := range n {
 		p := profiles[i%len(profiles)]
 		if i >= len(profiles) {

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"time"
@@ -62,12 +63,14 @@ func (t *Tab) Open(url string) error {
 
 // Until waits until a JavaScript expression is true.
 func (t *Tab) Until(expression string) error {
-	ctx, cancel := context.WithTimeout(t.ctx, soon)
-	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](expression, chromedp.WithPollingInterval(50*time.Millisecond))); err != nil {
-		return fmt.Errorf("until %s: %w", expression, err)
+	var err error
+	for end := time.Now().Add(soon); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		var is bool
+		if is, err = Eval[bool](t, expression); is {
+			return nil // an error may be that of a page which is about to go
+		}
 	}
-	return nil
+	return fmt.Errorf("not within %v: %s: %w", soon, expression, errors.Join(err, t.ctx.Err()))
 }
 
 // Picture returns all of the page as PNG.

@@ -1,12 +1,11 @@
 // The page with JavaScript: what the network moves now, today and this month, and who it is. It is fed by the API (docs/api.md).
 
-import {Chart} from './chart.js'
+import {Live} from './chart.js'
 import {DevicePage, History} from './device.js'
-import {el, setText} from './dom.js'
+import {el, setText, svg} from './dom.js'
 import {bytesOf, List, nameOf, rateOf} from './list.js'
-import {bits, bytes, clock, date, many, percent, setZone, toWall, wall} from './text.js'
+import {bits, bytes, clock, many, percent, periodName, setZone, tick, toWall} from './text.js'
 
-const window10 = 600e3 // milliseconds of the chart of the network
 const silence = 12e3 // milliseconds without an event after which the stream counts as broken
 const patience = 5e3 // milliseconds for which a hidden page stays connected
 const longest = 30e3 // milliseconds between two attempts to connect
@@ -48,8 +47,7 @@ async function get(path) {
 
 // An Overview is the first screen.
 class Overview {
-  #points = [] // of the chart: {at, in, out}, in milliseconds and bytes per second
-  #chart = new Chart('Internet traffic of the last ten minutes', true)
+  #chart = new Live('Internet traffic of the last ten minutes')
   #down = el('span', {class: 'down'})
   #up = el('span', {class: 'up'})
   #lan = el('p', {class: 'note'})
@@ -65,7 +63,7 @@ class Overview {
     const {heading, span, big, note, lan, cap, course} = this.#period
     heading.append(' ', span)
     this.#standbyCard = el('section', {class: 'card standby', 'aria-label': 'Standby', hidden: true},
-      el('h2', {}, 'Standby'), el('p', {class: 'note'}, 'Most internet traffic while idle, in the last three days'), this.#standby)
+      el('h2', {}, 'Standby ', el('span', {class: 'span'}, 'internet traffic while idle, last 3 days')), this.#standby)
     this.node = el('div', {class: 'overview'},
       el('section', {class: 'card now', 'aria-label': 'Internet now'},
         el('div', {class: 'top'}, el('h2', {}, 'Internet now'), el('p', {class: 'big rates'}, this.#down, this.#up), this.#lan), this.#chart.node),
@@ -78,8 +76,7 @@ class Overview {
 
   // loaded takes the recent traffic of the network, and shows all that has changed.
   loaded(history) {
-    const recent = state.network.recent
-    if (recent && !state.live) this.#points = pointsOf(recent)
+    if (!state.live) this.#chart.start(state.network.recent)
     this.#history.set(history ?? {}, state.now)
     this.#showStandby()
     this.update(true)
@@ -87,8 +84,7 @@ class Overview {
 
   // rates adds a point to the chart.
   rates(time, rates) {
-    const [down, up] = rateOf(rates, 'internet')
-    this.#points.push({at: Date.parse(time), in: down, out: up})
+    this.#chart.add(Date.parse(time), rateOf(rates, 'internet'))
     this.update(false)
   }
 
@@ -104,12 +100,7 @@ class Overview {
     setText(this.#down, live ? bits(down) : '–')
     setText(this.#up, live ? bits(up) : '–')
     setText(this.#lan, live ? `LAN ${bits(rateOf(network.rates, 'lan')[1])}` : '')
-    const end = live ? state.now : this.#points.at(-1)?.at ?? state.now
-    this.#points = this.#points.filter(p => p.at > end - window10)
-    const items = this.#points.map(p => ({x: Math.min(1, 1 - (end - p.at) / window10), in: p.in, out: p.out, title: clock(toWall(p.at), true)}))
-    const ticks = [], step = 120e3
-    for (let at = Math.ceil((end - window10) / step) * step; at <= end; at += step) ticks.push({x: 1 - (end - at) / window10, text: clock(toWall(at))})
-    this.#chart.set(items, ticks)
+    this.#chart.show(live ? state.now : null)
   }
 
   #showUse() {
@@ -123,18 +114,17 @@ class Overview {
     const period = usage.period
     if (!period?.start) return
     const {cap, course, span} = this.#period
-    setText(span, date(wall(period.start)) + ' – ' + date(wall(period.end) - 86400e3))
+    setText(span, periodName(period))
     const used = sum(bytesOf(network.period, 'internet')), limit = period.cap_bytes ?? 0, projected = period.projected_bytes ?? 0
     cap.hidden = !limit
-    const left = period.days_left == null ? '' : many(Math.ceil(period.days_left), 'day') + ' left'
-    const words = [projected > 0 && 'heading for ' + bytes(projected), left]
+    const words = [projected > 0 && 'heading for ' + bytes(projected), many(period.days_left, 'day') + ' left']
     if (limit) {
       cap.className = 'cap' + (used > limit ? ' over' : projected > limit ? ' near' : '')
       cap.firstChild.style.width = Math.min(100, 100 * used / limit) + '%'
       cap.lastChild.style.left = Math.min(100, 100 * projected / limit) + '%'
       cap.lastChild.hidden = projected <= used
       cap.setAttribute('aria-label', `${percent(used, limit)} of the data cap used`)
-      words.unshift(`${percent(used, limit)} of ${bytes(limit)}`)
+      words.unshift(`${percent(used, limit)} of ${tick(limit, 'B')}`)
     }
     setText(course, words.filter(Boolean).join(' · '))
   }
@@ -147,13 +137,10 @@ class Overview {
   }
 }
 
-function pointsOf(recent) {
-  const end = Date.parse(recent.end), received = recent.internet_in_bytes_per_second ?? [], sent = recent.internet_out_bytes_per_second ?? []
-  return received.map((v, i) => ({at: end - (received.length - 1 - i) * recent.step_seconds * 1000, in: v, out: sent[i] ?? 0}))
-}
-
 // The frame of the page.
 
+const icon = svg('svg', {viewBox: '0 0 16 16', 'aria-hidden': 'true'}, svg('rect', {width: 16, height: 16, rx: 4}),
+  svg('path', {d: 'M4 12V8M8 12V4M12 12V6.5'}))
 const light = el('span', {class: 'light', role: 'status'})
 const time = el('time', {class: 'clock'})
 const notices = el('div', {class: 'notices'})
@@ -165,7 +152,7 @@ let page // that is shown: a DevicePage, or overview
 let scrolled = 0 // of the list, while a device is shown
 
 document.body.replaceChildren(
-  el('header', {}, el('a', {class: 'brand', href: '#'}, 'gonetmon'), light, time), notices, main,
+  el('header', {}, el('a', {class: 'brand', href: '#'}, icon, 'gonetmon'), light, time), notices, main,
   el('footer', {}, kept, el('p', {}, version, ' · ', el('a', {href: '/?sort=total'}, 'capture in detail'), ' · ', el('a', {href: '/metrics'}, 'metrics'))))
 
 function showStatus() {
@@ -267,7 +254,7 @@ const connection = {
       state.network.rates = network
       state.rates = new Map(devices.map(d => [d.id, d]))
       overview.rates(at, network)
-      if (page !== overview) page.update()
+      if (page !== overview) page.rates(at)
       if (first) overview.update(true)
       showStatus()
       showTitle()

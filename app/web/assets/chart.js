@@ -1,7 +1,8 @@
 import {el, svg, setText} from './dom.js'
-import {bits, bytes, tick} from './text.js'
+import {bits, bytes, clock, tick, toWall} from './text.js'
 
 const axis = 18 // pixels below the plot, for its labels
+const gutter = 46 // pixels left of bars, for the labels of the grid
 const smallest = 0.1 // share of the plot that the part below the line has at least
 
 // A Chart draws what was received above a line and what was sent below it, both on one scale. The pointer, a finger or the arrow
@@ -12,17 +13,20 @@ export class Chart {
   #rates
   #at = -1 // the item that is read; -1: none
   #width = 0
+  #left = 0 // of the plot
   #in = svg('path', {class: 'in'})
   #out = svg('path', {class: 'out'})
+  #lines = [svg('path', {class: 'in line'}), svg('path', {class: 'out line'})]
   #grid = svg('g', {class: 'grid'})
   #cursor = svg('rect', {class: 'cursor', visibility: 'hidden'})
-  #image = svg('svg', {'aria-hidden': 'true', focusable: 'false'}, this.#cursor, this.#in, this.#out, this.#grid)
+  #image = svg('svg', {'aria-hidden': 'true', focusable: 'false'}, this.#grid, this.#in, this.#out, ...this.#lines, this.#cursor)
   #tip = el('div', {class: 'tip', hidden: true})
   #plot
 
   // With rates, values are bytes per second and drawn as an area; otherwise they are bytes and drawn as bars.
   constructor(label, rates) {
     this.#rates = rates
+    this.#left = rates ? 0 : gutter
     this.#plot = el('div', {
       class: 'plot', tabindex: 0, role: 'slider', 'aria-label': label + ', arrow keys read the values',
       'aria-valuemin': 0, 'aria-valuemax': 0, 'aria-valuenow': 0, 'aria-valuetext': 'no data',
@@ -49,12 +53,15 @@ export class Chart {
   #format(v) { return this.#rates ? bits(v) : bytes(v) }
 
   // A step of the grid is 1, 2 or 5 times a power of ten in the unit that is shown.
-  #step(max) {
+  #step(max, height) {
     const factor = this.#rates ? 8 : 1
-    const raw = max * factor / 2.2
+    const raw = max * factor / (height < 120 ? 1.1 : 2.2)
     const power = 10 ** Math.floor(Math.log10(raw))
     return [5, 2, 1].map(n => n * power).find(step => step <= raw) / factor
   }
+
+  // x returns where a share of the width is, in pixels.
+  #x(share) { return this.#left + share * (this.#width - this.#left) }
 
   #draw() {
     const width = this.#plot.clientWidth, height = this.#plot.clientHeight - axis
@@ -70,53 +77,62 @@ export class Chart {
     top = Math.max(top * 1.05, most * smallest)
     bottom = Math.max(bottom * 1.05, most * smallest)
     const scale = (height - 2) / (top + bottom)
-    const line = Math.round(1 + top * scale) - 0.5
-    this.#shape(this.#in, width, line, -scale, 'in')
-    this.#shape(this.#out, width, line + 1, scale, 'out')
-    this.#gridLines(width, height, line, scale, top, bottom, most)
+    const line = Math.round(1 + top * scale)
+    if (this.#rates) {
+      this.#area(this.#in, this.#lines[0], line, -scale, 'in')
+      this.#area(this.#out, this.#lines[1], line, scale, 'out')
+    } else {
+      this.#bars(this.#in, line, -scale, 'in')
+      this.#bars(this.#out, line + 1, scale, 'out')
+    }
+    this.#gridLines(height, line, scale, top, bottom, most)
     this.#show()
   }
 
-  // shape draws one side of the line.
-  #shape(path, width, line, scale, side) {
+  // area draws one side of the line, and its edge.
+  #area(area, edge, line, scale, side) {
+    const points = this.#items.map(i => `${this.#x(i.x).toFixed(1)} ${(line + i[side] * scale).toFixed(1)}`).join('L')
+    edge.setAttribute('d', points && 'M' + points)
+    area.setAttribute('d', points && `M${this.#x(this.#items[0].x).toFixed(1)} ${line}L${points}V${line}Z`)
+  }
+
+  #bars(path, line, scale, side) {
     let d = ''
-    const f = n => n.toFixed(1)
-    if (this.#rates && this.#items.length > 0) {
-      d = `M${f(this.#items[0].x * width)} ${line}`
-      for (const i of this.#items) d += `L${f(i.x * width)} ${f(line + i[side] * scale)}`
-      d += `L${f(this.#items.at(-1).x * width)} ${line}Z`
-    }
-    if (!this.#rates) {
-      const bar = Math.max(1, this.barWidth * width - Math.min(3, this.barWidth * width / 4))
-      for (const i of this.#items) {
-        if (i[side] === 0) continue
-        const tall = Math.max(1, Math.abs(i[side] * scale)) * Math.sign(scale)
-        d += `M${f(i.x * width - bar / 2)} ${line}v${f(tall)}h${f(bar)}v${f(-tall)}Z`
-      }
+    const column = this.#columnWidth()
+    const bar = Math.max(1, column - Math.min(3, column / 4))
+    for (const i of this.#items) {
+      if (i[side] === 0) continue
+      const tall = Math.max(1, Math.abs(i[side] * scale)) * Math.sign(scale)
+      d += `M${(this.#x(i.x) - bar / 2).toFixed(1)} ${line}v${tall.toFixed(1)}h${bar.toFixed(1)}v${(-tall).toFixed(1)}Z`
     }
     path.setAttribute('d', d)
   }
 
-  #gridLines(width, height, line, scale, top, bottom, most) {
-    const parts = [svg('line', {x1: 0, x2: width, y1: line + 0.5, y2: line + 0.5, class: 'zero'})]
-    const step = this.#step(most)
+  #columnWidth() { return this.barWidth * (this.#width - this.#left) }
+
+  #gridLines(height, line, scale, top, bottom, most) {
+    const width = this.#width, left = this.#left
+    const parts = [svg('line', {x1: left, x2: width, y1: line + 0.5, y2: line + 0.5, class: 'zero'})]
+    const step = this.#step(most, height)
     if (this.#items.some(i => i.in || i.out)) {
       for (let v = step; v <= Math.max(top, bottom); v += step) {
         for (const [y, room] of [[line - v * scale, v <= top], [line + v * scale, v <= bottom]]) {
           if (!room) continue
-          parts.push(svg('line', {x1: 0, x2: width, y1: Math.round(y) + 0.5, y2: Math.round(y) + 0.5}))
-          if (y > 14) parts.push(svg('text', {x: 0, y: Math.round(y) - 3}, tick(v * (this.#rates ? 8 : 1), this.#rates ? 'bit/s' : 'B')))
+          const at = Math.round(y), text = tick(v * (this.#rates ? 8 : 1), this.#rates ? 'bit/s' : 'B')
+          parts.push(svg('line', {x1: left, x2: width, y1: at + 0.5, y2: at + 0.5}))
+          if (this.#rates && at > 14) parts.push(svg('text', {x: 0, y: at - 4}, text))
+          if (!this.#rates) parts.push(svg('text', {x: left - 6, y: Math.max(9, at + 4), class: 'end'}, text))
         }
       }
     }
     let end = -Infinity // of the last label
     for (const t of this.#ticks) {
-      const wide = 7 * t.text.length
-      const x = t.start ? t.x * width : Math.min(Math.max(t.x * width, wide / 2), width - wide / 2)
+      const wide = 6.5 * t.text.length, at = this.#x(t.x)
+      const x = t.start ? at : Math.min(Math.max(at, left + wide / 2), width - wide / 2)
       const from = t.start ? x : x - wide / 2
       if (t.start) parts.push(svg('line', {x1: Math.round(x) + 0.5, x2: Math.round(x) + 0.5, y1: 0, y2: height, class: 'split'}))
-      if (from < end + 8 || from + wide > width + 4) continue
-      parts.push(svg('text', {x: t.start ? x + 4 : x, y: height + axis - 4, class: t.start ? 'start' : 'middle'}, t.text))
+      if (from < end + 5 || from + wide > width + 4) continue
+      parts.push(svg('text', {x: t.start ? x + 4 : x, y: height + axis - 3, class: t.start ? '' : 'middle'}, t.text))
       end = from + wide
     }
     this.#grid.replaceChildren(...parts)
@@ -124,7 +140,7 @@ export class Chart {
 
   #point(event) {
     const box = this.#plot.getBoundingClientRect()
-    const x = (event.clientX - box.left) / box.width
+    const x = (event.clientX - box.left - this.#left) / (box.width - this.#left)
     let best = -1, distance = Infinity
     this.#items.forEach((item, i) => {
       if (Math.abs(item.x - x) < distance) [best, distance] = [i, Math.abs(item.x - x)]
@@ -156,8 +172,8 @@ export class Chart {
     this.#tip.hidden = !item
     this.#cursor.setAttribute('visibility', item ? 'visible' : 'hidden')
     if (!item) return
-    const wide = this.#rates ? 1 : this.barWidth * this.#width
-    this.#cursor.setAttribute('x', item.x * this.#width - wide / 2)
+    const wide = this.#rates ? 1 : this.#columnWidth(), x = this.#x(item.x)
+    this.#cursor.setAttribute('x', x - wide / 2)
     this.#cursor.setAttribute('width', wide)
     this.#cursor.setAttribute('y', 0)
     this.#cursor.setAttribute('height', this.#plot.clientHeight - axis)
@@ -169,7 +185,39 @@ export class Chart {
     setText(this.#tip.children[1], this.#format(item.in))
     setText(this.#tip.children[2], this.#format(item.out))
     const half = this.#tip.offsetWidth / 2
-    this.#tip.style.left = Math.min(Math.max(item.x * this.#width, half), this.#width - half) - half + 'px'
+    this.#tip.style.left = Math.min(Math.max(x, half), this.#width - half) - half + 'px'
+  }
+}
+
+const span = 600e3 // milliseconds of a live chart
+
+// A Live is a chart of the last ten minutes, to which points are added.
+export class Live {
+  #points = [] // {at, in, out}, in milliseconds and bytes per second
+  #chart
+  node
+
+  constructor(label) {
+    this.#chart = new Chart(label, true)
+    this.node = this.#chart.node
+  }
+
+  // start begins with the recent traffic of the API.
+  start(recent) {
+    const end = Date.parse(recent.end), received = recent.internet_in_bytes_per_second, sent = recent.internet_out_bytes_per_second
+    this.#points = received.map((v, i) => ({at: end - (received.length - 1 - i) * recent.step_seconds * 1000, in: v, out: sent[i]}))
+  }
+
+  add(at, [received, sent]) { this.#points.push({at, in: received, out: sent}) }
+
+  // show draws the ten minutes before a moment; null is that of the last point.
+  show(now) {
+    const end = now ?? this.#points.at(-1)?.at ?? 0
+    this.#points = this.#points.filter(p => p.at > end - span)
+    const items = this.#points.map(p => ({x: Math.min(1, 1 - (end - p.at) / span), in: p.in, out: p.out, title: clock(toWall(p.at), true)}))
+    const ticks = [], step = 120e3
+    for (let at = Math.ceil((end - span) / step) * step; at <= end; at += step) ticks.push({x: 1 - (end - at) / span, text: clock(toWall(at))})
+    this.#chart.set(items, ticks)
   }
 }
 

@@ -1,4 +1,4 @@
-import {Chart} from './chart.js'
+import {Chart, Live} from './chart.js'
 import {choice, el, setText} from './dom.js'
 import {bytesOf, nameOf, rateOf, whatOf} from './list.js'
 import {bits, bytes, clock, date, many, moment, month, percent, source, toWall, wall, weekday} from './text.js'
@@ -114,6 +114,8 @@ export class DevicePage {
   #down = el('span', {class: 'down'})
   #up = el('span', {class: 'up'})
   #tiles
+  #live = new Live('Internet traffic of the last ten minutes')
+  #started = false // the live chart
   #facts = el('dl', {class: 'facts'})
   #why = el('ul', {class: 'why'})
   #history
@@ -127,13 +129,14 @@ export class DevicePage {
     this.#history = new History(options.scope, v => { options.scope = v; changed() })
     this.#now.append(this.#down, this.#up)
     const tile = name => {
-      const big = el('p', {class: 'big'}), note = el('p', {class: 'note'})
-      return {big, note, name, node: el('div', {class: 'tile'}, el('h2', {}, name), big, note)}
+      const big = el('p', {class: 'big'}), down = el('span', {class: 'down'}), up = el('span', {class: 'up'}), note = el('p', {class: 'note'})
+      const ways = name === 'Today' || name === 'This month' ? el('p', {class: 'note'}, down, up) : null
+      return {big, down, up, note, node: el('div', {class: 'tile'}, el('h2', {}, name), big, ways, note)}
     }
     this.#tiles = {today: tile('Today'), period: tile('This month'), share: tile('Share of the house'), standby: tile('Standby')}
     this.#content = el('div', {class: 'content'},
       el('section', {class: 'card tiles', 'aria-label': 'Traffic'},
-        el('div', {class: 'tile'}, el('h2', {}, 'Internet now'), this.#now), Object.values(this.#tiles).map(t => t.node)),
+        el('div', {class: 'tile'}, el('h2', {}, 'Internet now'), this.#now), Object.values(this.#tiles).map(t => t.node), this.#live.node),
       this.#history.node,
       el('section', {class: 'card', 'aria-label': 'About this device'}, el('h2', {}, 'About this device'), this.#facts),
       el('section', {class: 'card', 'aria-label': 'Evidence'}, el('h2', {}, 'Why these addresses are one device'), this.#why))
@@ -155,10 +158,19 @@ export class DevicePage {
     this.#gone.hidden = detail !== null
     this.#content.hidden = detail === null
     if (detail === null) return
+    if (!this.#started || !this.#state.live) this.#live.start(detail.recent)
+    this.#started = true
     this.#history.set(history ?? {}, this.#state.now)
     const why = detail.evidence ?? []
     this.#why.replaceChildren(...(why.length > 0 ? why : ['Nothing has been learned about it yet.']).map(text => el('li', {}, text)))
     this.#showFacts(detail)
+    this.update()
+  }
+
+  // rates adds a point to the live chart.
+  rates(time) {
+    const device = this.#device
+    if (device) this.#live.add(Date.parse(time), rateOf(this.#state.ratesOf(device), 'internet'))
     this.update()
   }
 
@@ -187,17 +199,20 @@ export class DevicePage {
     const [down, up] = rateOf(this.#state.ratesOf(device), 'internet')
     setText(this.#down, live ? bits(down) : '–')
     setText(this.#up, live ? bits(up) : '–')
+    this.#live.show(live ? this.#state.now : null)
     for (const name of ['today', 'period']) {
       const internet = bytesOf(device[name], 'internet')
       const tile = this.#tiles[name]
       setText(tile.big, bytes(sum(internet)))
-      setText(tile.note, `↓ ${bytes(internet[0])}  ↑ ${bytes(internet[1])}  ·  LAN ${bytes(sum(bytesOf(device[name], 'lan')))}`)
+      setText(tile.down, bytes(internet[0]))
+      setText(tile.up, bytes(internet[1]))
+      setText(tile.note, 'LAN ' + bytes(sum(bytesOf(device[name], 'lan'))))
     }
     const house = sum(bytesOf(network.period, 'internet'))
     setText(this.#tiles.share.big, percent(sum(bytesOf(device.period, 'internet')), house))
     setText(this.#tiles.share.note, `of ${bytes(house)} this month`)
     setText(this.#tiles.standby.big, bytes(device.standby_bytes ?? 0))
-    setText(this.#tiles.standby.note, 'in idle hours of the last three days')
+    setText(this.#tiles.standby.note, 'while idle, last 3 days')
     let url = null
     try {
       url = status.grafana_url ? new URL(status.grafana_url) : null

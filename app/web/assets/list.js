@@ -40,7 +40,7 @@ export function whatOf(device) {
 // now or not known.
 export function seenOf(device, state) {
   if (!device.last_seen) return ''
-  if (Date.parse(device.last_seen) < state.started - 1000) return 'last seen ' + moment(device.last_seen, state.now)
+  if (Date.parse(device.last_seen) < state.started - 1000) return 'last seen ' + moment(device.last_seen, state.now, true)
   const text = ago(device.idle_seconds)
   return text === 'now' ? '' : text
 }

@@ -2,7 +2,7 @@
 
 const hard = '\u00a0' // no-break space, before a unit
 const minute = 60e3, hour = 60 * minute, day = 24 * hour
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+const months = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December']
 const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 
 function split(v) {
@@ -54,6 +54,7 @@ export const wall = text => Date.parse(text.slice(0, 19) + 'Z')
 // toWall returns the time on the wall at a moment, in milliseconds since 1970.
 export const toWall = ms => ms + offset
 
+const shortMonth = t => months[t.getUTCMonth()].slice(0, 3)
 const two = n => String(n).padStart(2, '0')
 
 // clock returns "14:03" of a time on the wall, or "14:03:20".
@@ -65,7 +66,7 @@ export function clock(ms, seconds) {
 // date returns "28 Nov" of a time on the wall.
 export function date(ms) {
   const t = new Date(ms)
-  return t.getUTCDate() + hard + months[t.getUTCMonth()]
+  return t.getUTCDate() + hard + shortMonth(t)
 }
 
 // weekday returns "Sat" of a time on the wall.
@@ -74,15 +75,23 @@ export const weekday = ms => weekdays[new Date(ms).getUTCDay()]
 // month returns "Nov" of a time on the wall, and the year in January.
 export function month(ms) {
   const t = new Date(ms)
-  return months[t.getUTCMonth()] + (t.getUTCMonth() === 0 ? ' ' + t.getUTCFullYear() : '')
+  return shortMonth(t) + (t.getUTCMonth() === 0 ? ' ' + t.getUTCFullYear() : '')
 }
 
-// moment returns a time of the API as "14:03", "28 Nov 14:03" or "28 Nov 2025", whichever says enough at now.
-export function moment(text, now) {
+// periodName returns "November" of a billing period that is a month, and otherwise "15 Nov – 14 Dec".
+export function periodName({start, end}) {
+  const from = wall(start), to = wall(end) - day
+  const t = new Date(from)
+  return t.getUTCDate() === 1 ? months[t.getUTCMonth()] : date(from) + ' – ' + date(to)
+}
+
+// moment returns a time of the API as "14:03", "28 Nov 14:03" or "28 Nov 2025", whichever says enough at now; with short "28 Nov"
+// for the second.
+export function moment(text, now, short) {
   const t = wall(text), n = toWall(now)
   if (Math.floor(t / day) === Math.floor(n / day)) return clock(t)
   if (Math.abs(n - t) > 300 * day) return date(t) + hard + new Date(t).getUTCFullYear()
-  return date(t) + ' ' + clock(t)
+  return short ? date(t) : date(t) + ' ' + clock(t)
 }
 
 // ago returns how long ago something was, in the largest unit.
