@@ -120,14 +120,25 @@ func encode(v any) []byte {
 	return append(b, '\n')
 }
 
-// answer sends JSON with an entity tag. A client that has it already is told so (RFC 9110, section 13.1.2).
-func answer(w http.ResponseWriter, r *http.Request, body []byte) {
+// An answer is JSON with its entity tag.
+type answer struct {
+	body []byte // never changed
+	tag  string
+}
+
+func newAnswer(v any) answer {
+	body := encode(v)
 	sum := sha256.Sum256(body)
+	return answer{body, `"` + hex.EncodeToString(sum[:12]) + `"`}
+}
+
+// send sends the answer, or 304 to a client that has it already (RFC 9110, section 13.1.2).
+func (a answer) send(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-cache")
-	h.Set("ETag", `"`+hex.EncodeToString(sum[:12])+`"`)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+	h.Set("ETag", a.tag)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.body))
 }
 
 // query returns the parameters of a request, of which it may have the ones named, each once. Otherwise it refuses the request.

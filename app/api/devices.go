@@ -62,24 +62,24 @@ type DeviceDetail struct {
 }
 
 // renderDevices returns the answer of /api/v1/devices.
-func (a *api) renderDevices() []byte {
+func (a *api) renderDevices() answer {
 	s, summary := a.cfg.Snapshot(), a.cfg.Usage()
-	answer := Devices{Time: a.local(s.Time), Started: a.local(s.Start), Devices: []Device{}, Network: Network{
+	all := Devices{Time: a.local(s.Time), Started: a.local(s.Start), Devices: []Device{}, Network: Network{
 		Today: Bytes(summary.Network.Today), Period: Bytes(summary.Network.Period), StandbyBytes: summary.Network.Standby,
 		Recent: a.recentOf(a.cfg.NetworkRecent()),
 	}}
 	for _, j := range join(s) {
 		d := a.deviceOf(j, summary.Devices[j.ID])
-		answer.Network.Rates.add(d.Rates)
-		answer.Network.Total.add(d.Total)
-		answer.Devices = append(answer.Devices, d)
+		all.Network.Rates.add(d.Rates)
+		all.Network.Total.add(d.Total)
+		all.Devices = append(all.Devices, d)
 	}
-	return encode(answer)
+	return newAnswer(all)
 }
 
 func (a *api) serveDevices(w http.ResponseWriter, r *http.Request) {
 	if _, ok := query(w, r); ok {
-		answer(w, r, a.devices.get(a.cfg.Snapshot(), a.renderDevices))
+		a.devices.get(a.cfg.Snapshot(), a.renderDevices).send(w, r)
 	}
 }
 
@@ -101,7 +101,7 @@ func (a *api) serveDevice(w http.ResponseWriter, r *http.Request) {
 		Time: a.local(s.Time), Device: a.deviceOf(j, a.cfg.Usage().Devices[id]), Packets: packetsOf(&j.totals),
 		Evidence: append([]string{}, a.cfg.Why()[j.Name]...),
 	}
-	answer(w, r, encode(detail))
+	newAnswer(detail).send(w, r)
 }
 
 // parseID reads the ID of a device. If it is not one, it refuses the request.

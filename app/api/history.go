@@ -28,7 +28,7 @@ func (a *api) serveHistory(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !values.Has("device") {
-		answer(w, r, encode(a.historyOf(a.cfg.NetworkHistory())))
+		newAnswer(a.historyOf(a.cfg.NetworkHistory())).send(w, r)
 		return
 	}
 	id, ok := parseID(w, "device", values.Get("device"))
@@ -40,7 +40,7 @@ func (a *api) serveHistory(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "there is no device %d; /api/v1/devices lists them", id)
 		return
 	}
-	answer(w, r, encode(h))
+	newAnswer(h).send(w, r)
 }
 
 func (a *api) historyOf(h usage.History) History {

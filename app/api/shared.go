@@ -15,16 +15,16 @@ type shared struct {
 	mu       sync.Mutex // guards all below
 	snapshot *device.Snapshot
 	rendered time.Time
-	body     []byte // never changed
+	answer   answer
 }
 
 // get returns the answer for a snapshot. Requests that come while it is rendered wait for it.
-func (c *shared) get(s *device.Snapshot, render func() []byte) []byte {
+func (c *shared) get(s *device.Snapshot, render func() answer) answer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now := time.Now(); s != c.snapshot || now.Sub(c.rendered) >= maxAge {
-		c.body = render()
+		c.answer = render()
 		c.snapshot, c.rendered = s, now
 	}
-	return c.body
+	return c.answer
 }

@@ -91,5 +91,5 @@ func (a *api) serveStatus(w http.ResponseWriter, r *http.Request) {
 	for _, p := range prefixes {
 		s.Prefixes = append(s.Prefixes, p.String())
 	}
-	answer(w, r, encode(s))
+	newAnswer(s).send(w, r)
 }

@@ -43,7 +43,7 @@ func inServer(t *testing.T, connections int, test func(t *testing.T, client *htt
 		l := &pipes{conns: make(chan net.Conn, connections), closed: closed, close: closeListener}
 		none := http.NotFoundHandler()
 		s := httpd.NewServer(httpd.Config{
-			Listener: l, Metrics: none, Web: none, Devices: none, API: New(home()), Connections: connections,
+			Listener: l, Metrics: none, Web: none, Assets: none, Devices: none, API: New(home()), Connections: connections,
 			Healthy: func() error { return nil }, Ready: func() error { return nil }, Log: slog.New(slog.DiscardHandler),
 		})
 		if err := s.Listen(); err != nil {

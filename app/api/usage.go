@@ -52,12 +52,12 @@ type DeviceUse struct {
 
 func (a *api) serveUsage(w http.ResponseWriter, r *http.Request) {
 	if _, ok := query(w, r); ok {
-		answer(w, r, a.usage.get(a.cfg.Snapshot(), a.renderUsage))
+		a.usage.get(a.cfg.Snapshot(), a.renderUsage).send(w, r)
 	}
 }
 
 // renderUsage returns the answer of /api/v1/usage.
-func (a *api) renderUsage() []byte {
+func (a *api) renderUsage() answer {
 	s := a.cfg.Usage()
 	u := Usage{
 		Time: a.local(s.Time), Since: a.local(s.Since), Today: Span{a.local(s.Day.Start), a.local(s.Day.End)},
@@ -80,7 +80,7 @@ func (a *api) renderUsage() []byte {
 	}
 	u.Others = useOf(others)
 	slices.SortStableFunc(u.Devices, func(a, b DeviceUse) int { return cmp.Compare(b.Period.Internet(), a.Period.Internet()) })
-	return encode(u)
+	return newAnswer(u)
 }
 
 // daysLeft returns how many days the period has left, with today. A day may have 23 to 25 hours.
