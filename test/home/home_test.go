@@ -22,10 +22,10 @@ var (
 
 // What a home must show. make home prints the figures of thirty days.
 const (
-	minShare  = 0.995 // of all bytes under the right device
-	maxRows   = 2.5   // for each device, between two restarts of gonetmon
-	maxSplit  = 6     // devices
-	maxMerged = 10    // rows
+	minShare  = 0.999 // of all bytes under the right device
+	maxRows   = 1.6   // for each device, between two restarts of gonetmon
+	maxSplit  = 2     // devices
+	maxMerged = 2     // rows
 )
 
 // TestHome simulates homes for a day each. With TEST_HOME=long it does so for thirty days, which takes some minutes.

@@ -2,6 +2,7 @@ package home
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/netip"
 	"time"
@@ -35,6 +36,7 @@ type monitor struct {
 	registry *device.Registry
 	namer    *namer
 	facts    []discovery.Fact
+	records  []byte // that the registry had at the stop, as JSON
 	down     bool
 	next     time.Time // of the updates
 	last     time.Time // of the frames
@@ -63,7 +65,7 @@ func newMonitor(h *Home) *monitor {
 	return m
 }
 
-// start starts gonetmon, which knows nothing.
+// start starts gonetmon, with what it has kept.
 func (m *monitor) start() {
 	h := m.home
 	prefixes := []netip.Prefix{netip.MustParsePrefix("192.168.0.0/16")}
@@ -79,8 +81,14 @@ func (m *monitor) start() {
 		m.decoder.Decode(f.Link, f.Data, func(f discovery.Fact) { m.facts = append(m.facts, f) })
 	}
 	m.namer = &namer{home: h, hosts: map[netip.Addr]*lookup{}}
+	var records []device.Record
+	if m.records != nil {
+		if err := json.Unmarshal(m.records, &records); err != nil {
+			panic("home: " + err.Error())
+		}
+	}
 	m.registry = device.NewRegistry(device.Config{Tables: []*traffic.Table{m.table}, Names: m.namer, Strip: []string{domain},
-		Limit: limit, AwaitNames: true, Forget: forget, Start: h.now})
+		Limit: limit, AwaitNames: true, Forget: forget, Start: h.now, Remember: true, Records: records})
 	m.lan.Announce(h.now, h.router.prefix, time.Hour) // its own machine has an address there
 	if m.knowsPrefix() {
 		m.namer.sweep()
@@ -105,10 +113,14 @@ func (m *monitor) stop() {
 	m.update()
 	m.ledger.check(m.registry.Snapshot(), m.lan.Current().List())
 	m.ledger.stop()
+	var err error
+	if m.records, err = json.Marshal(m.registry.Records()); err != nil {
+		panic("home: " + err.Error())
+	}
 	m.down, m.namer.over = true, true
 }
 
-// restart restarts it. It forgets everything.
+// restart restarts it. It keeps what the store keeps.
 func (m *monitor) restart() {
 	if !m.down {
 		m.stop()
