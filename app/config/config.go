@@ -33,6 +33,7 @@ type Config struct {
 	ForgetAfter    age        `split_words:"true" default:"30d" example:"90d"`
 	BillingDay     monthDay   `split_words:"true" default:"1" example:"15"`
 	DataCap        dataCap    `split_words:"true" default:"none" example:"1.2TB"`
+	StateDir       path       `split_words:"true" default:"none" example:"/var/lib/gonetmon"`
 	RingSize       size       `split_words:"true" default:"8MiB" example:"32MiB"`
 	KeepPrivileges toggle     `split_words:"true" default:"false" example:"true"`
 	LogLevel       level      `split_words:"true" default:"info" example:"debug"`

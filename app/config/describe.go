@@ -55,6 +55,8 @@ var descriptions = map[string]string{
 		"(TZ=Europe/Berlin).",
 	"DataCap": "Internet traffic that your provider allows in a billing period, in and out, in MB, GB or TB (1 GB is 1,000 MB). none: " +
 		"no limit. It is only shown: gonetmon limits nothing.",
+	"StateDir": "Folder for the file gonetmon.db, in which the devices and their usage outlive a restart. It is created if its " +
+		"parent exists. none: they are kept in memory only.",
 	"RingSize":       "Capture buffer per interface. A larger one survives longer stalls of a busy machine.",
 	"KeepPrivileges": "Keep all privileges instead of dropping them after startup. For debugging only.",
 	"LogLevel":       "Minimum level of log messages: debug, info, warn or error.",

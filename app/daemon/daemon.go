@@ -44,6 +44,7 @@ type Config struct {
 	BillingDay     int              // of the month: 1 to 31
 	DataCap        uint64           // internet bytes in a billing period; 0: none
 	RingSize       int              // bytes, per interface
+	StateDir       string           // where to keep what outlives a restart; "": nowhere
 	KeepPrivileges bool
 	LogLevel       slog.Level
 
@@ -62,6 +63,7 @@ type Daemon struct {
 	resolvFile *rdns.ResolvFile // nil: the configuration has all that it says
 	hosts      *names.HostsFile // nil: none
 	registry   *device.Registry
+	keep       *keeper
 	report     *report.Report
 	adviser    *adviser
 	process    *metrics.Process
@@ -119,7 +121,9 @@ func (d *Daemon) serve(ctx context.Context) error {
 			}
 		})
 	}
-	runs := []func(context.Context) error{d.server.Run, d.registry.Run, d.lan.Run, d.adviser.Run}
+	runs := []func(context.Context) error{
+		d.server.Run, d.registry.Run, d.keep.run, d.keep.runSaving, d.lan.Run, d.adviser.Run,
+	}
 	if d.cfg.ReportInterval > 0 {
 		runs = append(runs, d.report.Run)
 	}
@@ -147,7 +151,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	meters.Wait()
 	stopReading()
 	readers.Wait()
-	d.registry.Update(time.Now())
+	d.keep.finish()
 	if d.cfg.ReportInterval > 0 {
 		d.report.Print(time.Now())
 	}
@@ -218,6 +222,9 @@ func (d *Daemon) close() {
 		if err := t.ring.Close(); err != nil {
 			d.log.Warn("close ring", "interface", t.name(), "error", err)
 		}
+	}
+	if err := d.keep.close(); err != nil {
+		d.log.Warn("close the state file", "error", err)
 	}
 	if d.netlink != nil {
 		_ = d.netlink.Close()

@@ -22,14 +22,13 @@ import (
 	"gonetmon/app/names"
 	"gonetmon/app/rdns"
 	"gonetmon/app/report"
-	"gonetmon/app/usage"
 	"gonetmon/app/web"
 )
 
 // Descriptors that are not available to clients.
 const (
 	// Standard input, output and error, the two of the runtime, the listener, a connection that is being accepted, 8
-	// DNS queries, files that are read, two netlink sockets; and some to spare.
+	// DNS queries, files that are read, the state file, two netlink sockets; and some to spare.
 	ownDescriptors = 32
 	tapDescriptors = 1 // the ring
 )
@@ -46,7 +45,11 @@ func (d *Daemon) open() error {
 	}
 	file := rdns.NewResolvFile("/etc/resolv.conf", d.log, d.setDNS)
 	servers, search := file.Load()
-	d.makeRegistry(servers, search)
+	records, err := d.openStore()
+	if err != nil {
+		return err
+	}
+	d.makeRegistry(servers, search, records)
 	if d.resolver != nil && len(d.cfg.DNSServers) == 0 || d.stripsSearch() {
 		d.resolvFile = file
 	}
@@ -86,8 +89,8 @@ func (d *Daemon) openLAN() (err error) {
 	return nil
 }
 
-// makeRegistry makes the registry, and what finds names for it.
-func (d *Daemon) makeRegistry(servers []netip.AddrPort, search []string) {
+// makeRegistry makes the registry, with the devices of earlier runs, and what finds names for it.
+func (d *Daemon) makeRegistry(servers []netip.AddrPort, search []string, records []device.Record) {
 	if len(d.cfg.DNSServers) > 0 {
 		servers = d.cfg.DNSServers
 	}
@@ -96,6 +99,7 @@ func (d *Daemon) makeRegistry(servers []netip.AddrPort, search []string) {
 	}
 	registry := device.Config{
 		Order: d.cfg.Names, Strip: search, Limit: d.cfg.MaxHosts, AwaitNames: true, Forget: d.cfg.ForgetAfter, Start: time.Now(),
+		Records: records,
 	}
 	for _, t := range d.taps {
 		registry.Tables = append(registry.Tables, t.table)
@@ -108,6 +112,7 @@ func (d *Daemon) makeRegistry(servers []netip.AddrPort, search []string) {
 		}
 	}
 	d.registry = device.NewRegistry(registry)
+	d.keep.registry = d.registry
 	d.report = report.NewReport(d.cfg.Reports, d.cfg.ReportInterval, func() *device.Snapshot {
 		d.registry.Update(time.Now()) // now, so that an interval is as long as it says
 		return d.registry.Snapshot()
@@ -159,12 +164,13 @@ func (d *Daemon) newAPI() http.Handler {
 	return api.New(api.Config{
 		Snapshot: d.registry.Snapshot, Why: d.registry.Why, Meters: d.status, Advice: d.adviser.notices, Ready: d.ready,
 		Prefixes:       func() []netip.Prefix { return d.lan.Current().List() },
-		Usage:          func() (s usage.Summary) { return s },
-		History:        func(uint64) (h usage.History) { return h },
-		NetworkHistory: func() (h usage.History) { return h },
-		Recent:         func(uint64) (r usage.Recent) { return r },
-		NetworkRecent:  func() (r usage.Recent) { return r },
-		Store:          func() (s api.StoreStatus) { return s },
+		Usage:          d.keep.usage,
+		History:        d.keep.book.History,
+		NetworkHistory: d.keep.book.NetworkHistory,
+		Recent:         d.keep.book.Recent,
+		NetworkRecent:  d.keep.book.NetworkRecent,
+		Store:          func() api.StoreStatus { return api.StoreStatus(d.keep.status()) },
+		Backup:         d.keep.backup(),
 		Zone:           time.Local,
 		BillingDay:     d.cfg.BillingDay,
 		Version:        d.cfg.Version,

@@ -45,6 +45,9 @@ var allowed = []uint32{
 	unix.SYS_CLOSE, unix.SYS_CLOSE_RANGE, unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_LSEEK, unix.SYS_FSTAT, unix.SYS_STATX,
 	unix.SYS_GETDENTS64, unix.SYS_READLINKAT, unix.SYS_FACCESSAT, unix.SYS_FACCESSAT2, unix.SYS_GETCWD, unix.SYS_FSTATFS,
 	unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_PIPE2, unix.SYS_SENDFILE, unix.SYS_SPLICE,
+	// The state file, which is open: bbolt makes it longer before it writes behind its end, and unlocks it when it closes it. Both
+	// calls work on descriptors only; ftruncate needs one that was opened for writing before the filter was installed.
+	unix.SYS_FTRUNCATE, unix.SYS_FLOCK,
 	// Open sockets. bind attaches a ring to an interface that was recreated.
 	unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_ACCEPT4, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME, unix.SYS_SETSOCKOPT,
 	unix.SYS_GETSOCKOPT,

@@ -38,6 +38,9 @@ func TestRun_UsageErrors(t *testing.T) {
 		{"a file that is not a capture", []string{"replay", text}, "notes.txt: not a pcap or pcapng file"},
 		{"a missing file", []string{"replay", filepath.Join(dir, "none.pcap")}, "none.pcap: no such file or directory"},
 		{"a folder", []string{"replay", dir}, "is a directory"},
+		{"a backup to nowhere", []string{"backup"}, "for example gonetmon backup gonetmon.backup"},
+		{"two backups", []string{"restore", "a", "b"}, "restore: 2 arguments"},
+		{"nowhere to restore", []string{"restore", text}, "GONETMON_STATE_DIR is not set"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer

@@ -32,6 +32,8 @@ const help = `gonetmon counts what every device in a network sends and receives.
          --devices          print every device with its addresses, MAC, vendor and kind; with --json as JSON
          --why              with --devices: also say which evidence gives each device its addresses
   gonetmon healthcheck      ask the running gonetmon whether it is healthy: exit status 0 if it is
+  gonetmon backup FILE      ask the running gonetmon for a copy of what it keeps over a restart; - is standard output
+  gonetmon restore FILE     put such a copy in place while gonetmon is stopped; - is standard input
   gonetmon config           print every variable, its value and its meaning
          --markdown         as a table
   gonetmon version          print the version
@@ -59,7 +61,9 @@ func main() {
 }
 
 // commands are the first arguments that there are.
-var commands = []string{"", "run", "usage", "replay", "healthcheck", "config", "version", "-v", "--version", "help", "-h", "--help"}
+var commands = []string{
+	"", "run", "usage", "replay", "healthcheck", "backup", "restore", "config", "version", "-v", "--version", "help", "-h", "--help",
+}
 
 // run runs the command that the arguments name.
 func run(args []string, stdout io.Writer) error {
@@ -74,7 +78,7 @@ func run(args []string, stdout io.Writer) error {
 		name, args = "help", nil
 	}
 	markdown := name == "config" && slices.Equal(args, []string{"--markdown"})
-	if name != "usage" && name != "replay" && !markdown && len(args) > 0 {
+	if !slices.Contains([]string{"usage", "replay", "backup", "restore"}, name) && !markdown && len(args) > 0 {
 		return unknownArgument(args[0])
 	}
 	switch name {
@@ -97,6 +101,10 @@ func run(args []string, stdout io.Writer) error {
 		return runReplay(c, args, stdout)
 	case name == "healthcheck":
 		return healthcheck(c)
+	case name == "backup":
+		return backup(c, args, stdout)
+	case name == "restore":
+		return restore(c, args, stdout)
 	case markdown:
 		return c.Markdown(stdout)
 	case name == "config":
@@ -134,6 +142,7 @@ func runDaemon(c *config.Config, stdout io.Writer) error {
 		BillingDay:     int(c.BillingDay),
 		DataCap:        uint64(c.DataCap),
 		RingSize:       int(c.RingSize),
+		StateDir:       string(c.StateDir),
 		KeepPrivileges: bool(c.KeepPrivileges),
 		LogLevel:       c.LogLevel.Level,
 		Version:        v,

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"gonetmon/app/config"
+	"gonetmon/app/misuse"
+	"gonetmon/app/store"
+)
+
+// backup copies what the running daemon keeps over a restart into a file. If it fails, the file is as it was before.
+func backup(c *config.Config, args []string, stdout io.Writer) (err error) {
+	name, err := fileArgument("backup", args)
+	if err != nil {
+		return err
+	}
+	answer, err := get(c, "/api/v1/backup")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if name == "-" {
+		_, err = io.Copy(stdout, answer.Body)
+		return err
+	}
+	part := name + ".part"
+	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, answer.Body)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(part, name)
+	}
+	if err != nil {
+		_ = os.Remove(part)
+	}
+	return err
+}
+
+// restore puts a backup in place of what the daemon keeps, which must not run.
+func restore(c *config.Config, args []string, stdout io.Writer) error {
+	name, err := fileArgument("restore", args)
+	if err != nil {
+		return err
+	}
+	const example = "for example GONETMON_STATE_DIR=/var/lib/gonetmon"
+	if c.StateDir == "" {
+		return misuse.Errorf("restore: GONETMON_STATE_DIR is not set; it says where gonetmon keeps its state, %s", example)
+	}
+	in := os.Stdin
+	if name != "-" {
+		if in, err = os.Open(name); err != nil {
+			return misuse.Errorf("restore: %w", err)
+		}
+		defer func() { _ = in.Close() }()
+	}
+	kept, err := store.Restore(string(c.StateDir), in)
+	switch {
+	case errors.Is(err, store.ErrInUse):
+		return misuse.Errorf("restore: %w; stop it first, for example with systemctl stop gonetmon or docker compose stop gonetmon", err)
+	case err != nil:
+		return misuse.Errorf("GONETMON_STATE_DIR=%s: restore %s: %w; it must be a folder that you may write to, %s",
+			c.StateDir, name, err, example)
+	case kept != "":
+		_, err = fmt.Fprintf(stdout, "restored; the previous file is %s\n", kept)
+	default:
+		_, err = fmt.Fprintln(stdout, "restored; there was no file before")
+	}
+	return err
+}
+
+// fileArgument returns the only argument of a command, a file.
+func fileArgument(command string, args []string) (string, error) {
+	if len(args) != 1 {
+		return "", misuse.Errorf("%s: %d arguments, not one FILE (or -); for example gonetmon %s gonetmon.backup",
+			command, len(args), command)
+	}
+	return args[0], nil
+}

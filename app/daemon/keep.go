@@ -1,0 +1,162 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"sync"
+	"syscall"
+	"time"
+
+	"gonetmon/app/device"
+	"gonetmon/app/misuse"
+	"gonetmon/app/store"
+	"gonetmon/app/traffic"
+	"gonetmon/app/usage"
+)
+
+const (
+	bookEvery = 10 * time.Second // on whole multiples of it, so that hours and days end exactly
+	saveEvery = time.Minute
+)
+
+// A keeper books what the devices move, and keeps that and the devices on disk.
+type keeper struct {
+	registry *device.Registry
+	book     *usage.Book
+	store    *store.Store // nil: nothing is kept
+	failed   string       // why there is none, although there should be one
+
+	mu     sync.Mutex // makes bookings come in order
+	booked time.Time  // the last one
+}
+
+// openStore opens the store if there is to be one, and returns the devices that it has.
+func (d *Daemon) openStore() ([]device.Record, error) {
+	d.keep = &keeper{book: usage.NewBook(usage.Config{BillingDay: d.cfg.BillingDay, Cap: d.cfg.DataCap})}
+	if d.cfg.StateDir == "" {
+		return nil, nil
+	}
+	s, state, err := store.Open(d.cfg.StateDir, d.log)
+	switch {
+	case errors.Is(err, syscall.ENOSPC): // a reason not to keep anything, but not one to count nothing
+		d.keep.failed = err.Error()
+		d.log.Error("nothing is kept over a restart", "error", err)
+		return nil, nil
+	case errors.As(err, new(*fs.PathError)):
+		return nil, misuse.Errorf("GONETMON_STATE_DIR=%s: %w; it must be a folder that gonetmon may write to,"+
+			" for example GONETMON_STATE_DIR=/var/lib/gonetmon", d.cfg.StateDir, err)
+	case err != nil:
+		return nil, misuse.Errorf("GONETMON_STATE_DIR=%s: %w; or choose another folder,"+
+			" for example GONETMON_STATE_DIR=/var/lib/gonetmon", d.cfg.StateDir, err)
+	}
+	d.keep.store = s
+	if err := d.keep.book.Load(state.Usage); err != nil {
+		d.log.Error("the usage of earlier runs cannot be read, and begins again", "error", err)
+	}
+	return state.Devices, nil
+}
+
+// run books until ctx ends.
+func (k *keeper) run(ctx context.Context) error {
+	for {
+		now := time.Now()
+		wait := now.Truncate(bookEvery).Add(bookEvery).Sub(now) // of the wall clock, and never longer than bookEvery
+		select {
+		case <-time.After(wait):
+			k.add()
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// runSaving saves until ctx ends.
+func (k *keeper) runSaving(ctx context.Context) error {
+	tick := time.NewTicker(saveEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			k.save(false)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// finish books and saves what is left.
+func (k *keeper) finish() {
+	k.add()
+	k.save(true)
+}
+
+// add books what was gained until now.
+func (k *keeper) add() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	k.registry.Update(now)
+	k.addAt(now)
+}
+
+// addAt books what was gained until the last Update, which was just before now.
+func (k *keeper) addAt(now time.Time) {
+	at := now
+	if end := now.Truncate(bookEvery); k.booked.Before(end) && now.Sub(end) < time.Second {
+		at = now.Add(end.Sub(now) - 1) // it was gained before, maybe in another hour
+	}
+	gains := map[uint64]usage.Bytes{}
+	k.registry.Gains(func(id uint64, gained *traffic.Totals) { gains[id] = usage.BytesOf(gained) })
+	k.book.Add(at, gains)
+	k.booked = now
+}
+
+// save writes what has changed since the last time. If that fails, it is written the next time. The store logs it.
+func (k *keeper) save(final bool) {
+	changes := store.Changes{Usage: k.book.Changed(), Final: final}
+	if k.store != nil {
+		changes.Devices = k.registry.Records()
+		if k.store.Save(changes) != nil {
+			return
+		}
+	}
+	k.book.Saved()
+}
+
+// usage returns the use of all devices until now.
+func (k *keeper) usage() usage.Summary {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	if now.Sub(k.booked).Abs() > time.Second {
+		k.addAt(now)
+	}
+	return k.book.Summary(now)
+}
+
+// status returns how the store does.
+func (k *keeper) status() store.Status {
+	s := k.store.Status()
+	if k.store == nil {
+		s.Error = k.failed
+	}
+	return s
+}
+
+// backup returns what writes a copy of the file, nil if there is none.
+func (k *keeper) backup() func(io.Writer) error {
+	if k.store == nil {
+		return nil
+	}
+	return k.store.Backup
+}
+
+// close closes the store.
+func (k *keeper) close() error {
+	if k == nil || k.store == nil {
+		return nil
+	}
+	return k.store.Close()
+}
