@@ -24,6 +24,10 @@ type Config struct {
 	Addr           address    `default:"127.0.0.1" example:"0.0.0.0"`
 	Port           port       `default:"8080" example:"8081"`
 	HostNames      hostNames  `split_words:"true" default:"none" example:"gonetmon.example.org"`
+	Password       secret     `default:"none" example:"one of your own"`
+	TLSCert        path       `split_words:"true" default:"none" example:"/etc/gonetmon/cert.pem"`
+	TLSKey         path       `split_words:"true" default:"none" example:"/etc/gonetmon/key.pem"`
+	GrafanaURL     link       `split_words:"true" default:"none" example:"http://192.168.2.3:3000"`
 	DNSServers     servers    `split_words:"true" default:"auto" example:"192.168.2.1"`
 	Names          sources    `default:"file,ptr,dhcp,mdns,service,llmnr,netbios" example:"file,dhcp,mdns"`
 	NamesFile      path       `split_words:"true" default:"none" example:"/etc/hosts"`
@@ -39,10 +43,14 @@ type Config struct {
 	LogLevel       level      `split_words:"true" default:"info" example:"debug"`
 }
 
-const prefix = "GONETMON"
+const (
+	prefix   = "GONETMON"
+	password = prefix + "_PASSWORD" // of which no value is shown
+)
 
 // Load reads the environment. A variable that is set but empty counts as not set: docker compose passes unset ones
 // that way. A comment after a value and quotes around it are not part of it: docker compose removes them, docker run does not.
+// Only the password may contain anything, and is taken as it is.
 func Load() (*Config, error) {
 	var c Config
 	known := variableNames()
@@ -52,6 +60,9 @@ func Load() (*Config, error) {
 	for _, name := range known {
 		value, set := os.LookupEnv(name)
 		bare := bareValue(value)
+		if name == password {
+			bare = strings.TrimSpace(value)
+		}
 		var err error
 		switch {
 		case set && bare == "":
@@ -74,8 +85,11 @@ func Load() (*Config, error) {
 	var bad *envconfig.ParseError
 	if errors.As(err, &bad) {
 		i := slices.Index(known, bad.KeyName)
-		return nil, fmt.Errorf("%s=%q: %w; for example %s=%s",
-			bad.KeyName, bad.Value, bad.Err, bad.KeyName, c.variables()[max(i, 0)].example)
+		what := fmt.Sprintf("%s=%q", bad.KeyName, bad.Value)
+		if bad.KeyName == password {
+			what = password
+		}
+		return nil, fmt.Errorf("%s: %w; for example %s=%s", what, bad.Err, bad.KeyName, c.variables()[max(i, 0)].example)
 	}
 	if err != nil {
 		return nil, err
@@ -83,6 +97,13 @@ func Load() (*Config, error) {
 	if c.NamesFile != "" && !slices.Contains(c.Names, names.SourceFile) {
 		return nil, fmt.Errorf("GONETMON_NAMES_FILE=%q: not used, because GONETMON_NAMES=%s does not contain %s;"+
 			" for example GONETMON_NAMES=%[3]s,%[2]s", string(c.NamesFile), c.Names, names.SourceFile)
+	}
+	const pair = "%s=%q: needs %s as well; for example %[1]s=/etc/gonetmon/%[4]s and %[3]s=/etc/gonetmon/%[5]s"
+	switch cert, key := string(c.TLSCert), string(c.TLSKey); {
+	case cert != "" && key == "":
+		return nil, fmt.Errorf(pair, "GONETMON_TLS_CERT", cert, "GONETMON_TLS_KEY", "cert.pem", "key.pem")
+	case cert == "" && key != "":
+		return nil, fmt.Errorf(pair, "GONETMON_TLS_KEY", key, "GONETMON_TLS_CERT", "key.pem", "cert.pem")
 	}
 	return &c, nil
 }

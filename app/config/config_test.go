@@ -61,6 +61,11 @@ func TestLoad(t *testing.T) {
 			"WEB_PORT=tcp://10.0.0.8:80; WEB_PORT_80_TCP=tcp://10.0.0.8:80", ""},
 		{"a port in Kubernetes", "/KUBERNETES_SERVICE_HOST=10.0.0.1; PORT=8081", "PORT=8081"},
 		{"host names", "HOST_NAMES=Gonetmon.Example.org., nas.fritz.box", "HOST_NAMES=gonetmon.example.org,nas.fritz.box"},
+		{"a password, as docker compose and systemd pass it", `PASSWORD= "it's" $HOME #1 \\ 'ü' `, "PASSWORD=********"},
+		{"TLS", "TLS_CERT=/etc/a.pem; TLS_KEY=/etc/b.pem", "TLS_CERT=/etc/a.pem; TLS_KEY=/etc/b.pem"},
+		{"a URL", "GRAFANA_URL=https://Nas.example.org/grafana/", "GRAFANA_URL=https://Nas.example.org/grafana"},
+		{"a URL with an IPv6 address", "GRAFANA_URL=http://[fd00::3]:3000", "GRAFANA_URL=http://[fd00::3]:3000"},
+		{"as compose puts it together", "GRAFANA_URL=http://:::3000", "GRAFANA_URL=http://[::]:3000"},
 		{"names", "NAMES=mdns, file; NAMES_FILE= /etc/hosts; STRIP_DOMAIN=.Lan,home.arpa",
 			"NAMES=mdns,file; NAMES_FILE=/etc/hosts; STRIP_DOMAIN=lan,home.arpa"},
 		{"age in days", "FORGET_AFTER=90d", "FORGET_AFTER=90d"},
@@ -106,6 +111,10 @@ func TestLoad_Refuses(t *testing.T) {
 			"dns.lan", "1.1.1.1:0", "none,1.1.1.1", "1.1.1.1,1.1.1.1:53", "224.0.0.251", "0.0.0.0", "[::]:53", "fe80::1",
 			"[fe80::1]:53", "[::1", "255.255.255.255",
 		},
+		"TLS_CERT": {"/etc/cert.pem", `"/etc/cert.pem`},
+		"TLS_KEY":  {"/etc/key.pem"},
+		"GRAFANA_URL": {"192.168.2.3:3000", "grafana", "ftp://nas", "http://", "http://:3000", "http://u:p@nas", "http://nas/?x",
+			"http://nas/#x", "http://nas:port", "http://a b"},
 		"NAMES":           {"ptr,wins"},
 		"NAMES_FILE":      {`"/etc/hosts`, "/etc/hosts'"},
 		"STRIP_DOMAIN":    {"my domain!", ".auto", "auto,lan", "lan,.Lan."},
@@ -125,6 +134,33 @@ func TestLoad_Refuses(t *testing.T) {
 				_, err := Load()
 				wantError(t, err, name+"=", value, "; for example "+name+"=")
 			})
+		}
+	}
+}
+
+// A password may contain anything that can be typed, and no error or output shows it.
+func TestLoad_Password(t *testing.T) {
+	for value, want := range map[string]string{
+		"secret": "secret", "pa$$word": "pa$$word", "# 1": "# 1", "a # b": "a # b", `"a"`: `"a"`, "'a": "'a", " a b ": "a b", "é☃": "é☃",
+		"none": "", "NONE": "", " ": "",
+	} {
+		setEnvironment(t, password+"="+value)
+		c, err := Load()
+		if err != nil || string(c.Password) != want {
+			t.Errorf("%q: %q, %v; want %q", value, string(c.Password), err, want)
+			continue
+		}
+		var out strings.Builder
+		if err := c.Print(&out); err != nil || want != "" && !strings.Contains(out.String(), "\n#"+password+"="+mask+"\n") {
+			t.Errorf("%q is printed as %s, %v", value, out.String(), err)
+		}
+	}
+	for _, value := range []string{"hush\tnow", "hush\nnow", "hush\xff"} {
+		setEnvironment(t, password+"="+value)
+		_, err := Load()
+		wantError(t, err, password+": ", "not printable", "; for example "+password+"=")
+		if strings.Contains(err.Error(), "hush") {
+			t.Errorf("the error shows the password: %v", err)
 		}
 	}
 }

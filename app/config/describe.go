@@ -25,12 +25,20 @@ var descriptions = map[string]string{
 		"prefixes of these interfaces and those that routers announce are local too. For replay, auto " +
 		"means the private ranges and the prefixes that routers announce anywhere in the files (in standard input, in its first " +
 		"32 MiB, or before the frame), and a list is used exactly as it is.",
-	"Addr": "Address of the web page and the metrics. Everyone who can reach it can read them.",
+	"Addr": "Address of the web page and the metrics. Everyone who can reach it can read them, unless there is a GONETMON_PASSWORD.",
 	"Port": "Port of the web page and the metrics. 0: any free port.",
 	"HostNames": "Additional host names for the web page and the metrics (a list), for browsers, Prometheus or a reverse " +
 		"proxy. Always accepted: IP addresses, names without a dot, names that exist only in local networks " +
 		"(.lan, .local, .internal, .home.arpa, ...) and this machine's own names. A request with any other Host " +
 		"is answered with 421 Misdirected Request, as protection against DNS rebinding.",
+	"Password": "Password of the web page, the API and the metrics, for any user name (HTTP basic authentication). /healthz and " +
+		"/readyz need none. Without TLS it crosses the network in plain text. In .env put it between single quotes; no " +
+		"comment may follow it. none: everyone who can reach GONETMON_ADDR can read everything.",
+	"TLSCert": "PEM file with the certificate to serve with (HTTPS), and with those of its issuers after it. The file is read " +
+		"again when it changes, if user 65534 can read it.",
+	"TLSKey": "PEM file with the private key of that certificate. The same holds for it.",
+	"GrafanaURL": "Where browsers find Grafana, for links to its dashboards. With the host 0.0.0.0 it is the host under which the " +
+		"page was opened. compose.yaml sets it to GRAFANA_ADDR and GRAFANA_PORT.",
 	"DNSServers": "DNS servers for reverse lookups of device names (a list of addresses, with :port if it is not 53). auto: " +
 		"the servers in /etc/resolv.conf, which is read again when it changes (a container keeps the copy that it was started with; " +
 		"restart it then). none: no lookups.",
@@ -85,9 +93,15 @@ func variableNames() []string {
 	return strings.Fields(b.String())
 }
 
-// Print writes every variable, its value and its meaning.
+// Print writes every variable, its value and its meaning. A password is masked, in a comment: what is printed is a
+// configuration.
 func (c *Config) Print(w io.Writer) error {
-	return c.write(w, func(v variable) string { return v.name + "=" + v.value })
+	return c.write(w, func(v variable) string {
+		if v.value == mask {
+			return "#" + v.name + "=" + mask
+		}
+		return v.name + "=" + v.value
+	})
 }
 
 func (c *Config) write(w io.Writer, line func(variable) string) error {

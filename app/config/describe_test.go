@@ -48,6 +48,9 @@ func TestConfig_Examples(t *testing.T) {
 	for _, v := range (&Config{}).variables() {
 		t.Run(v.name, func(t *testing.T) {
 			setEnvironment(t, v.name+"="+v.example)
+			if strings.HasPrefix(v.name, prefix+"_TLS_") { // both or none
+				setEnvironment(t, "GONETMON_TLS_CERT="+v.example, "GONETMON_TLS_KEY="+v.example)
+			}
 			if _, err := Load(); err != nil {
 				t.Error(err)
 			}
@@ -102,7 +105,12 @@ func envExample(t *testing.T, c *Config) string {
 	t.Helper()
 	var b bytes.Buffer
 	b.WriteString("# Copy this file to .env and change what you need. A variable that is missing or empty has its default.\n\n")
-	if err := c.write(&b, func(v variable) string { return "#" + v.name + "=" + v.example }); err != nil {
+	if err := c.write(&b, func(v variable) string {
+		if v.name == password { // nobody is to use the same
+			return "#" + v.name + "="
+		}
+		return "#" + v.name + "=" + v.example
+	}); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

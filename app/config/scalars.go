@@ -1,14 +1,18 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // address is an IP address to listen on. It has no zone: browsers and Prometheus cannot open such an address (RFC 6874
@@ -228,6 +232,65 @@ func (v size) String() string {
 		}
 	}
 	return strconv.Itoa(int(v))
+}
+
+// mask is shown instead of a password.
+const mask = "********"
+
+// secret is a password; empty means none. It may contain any character that can be typed.
+type secret string
+
+func (v *secret) Decode(value string) error {
+	value = strings.TrimSpace(value)
+	if strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
+		return errors.New("has a character that is not printable")
+	}
+	if strings.EqualFold(value, none) {
+		value = ""
+	}
+	*v = secret(value)
+	return nil
+}
+
+func (v secret) String() string {
+	if v == "" {
+		return none
+	}
+	return mask
+}
+
+// link is the URL of a web site, without a slash at its end; empty means none.
+type link string
+
+func (v *link) Decode(value string) error {
+	value = strings.TrimSpace(value)
+	if strings.EqualFold(value, none) {
+		*v = ""
+		return nil
+	}
+	u, err := url.Parse(withBrackets(value))
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return errors.New("not a URL that begins with http:// or https:// and has a host")
+	case u.User != nil || strings.ContainsAny(value, "?#"):
+		return errors.New("a URL with a user, a query or a fragment")
+	}
+	*v = link(strings.TrimRight(u.String(), "/"))
+	return nil
+}
+
+func (v link) String() string { return cmp.Or(string(v), none) }
+
+// withBrackets returns a URL with brackets around the IPv6 address in front of its port: compose.yaml puts them together from
+// GRAFANA_ADDR and GRAFANA_PORT.
+func withBrackets(text string) string {
+	scheme, rest, _ := strings.Cut(text, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	i := strings.LastIndexByte(host, ':')
+	if a, err := netip.ParseAddr(host[:max(i, 0)]); err != nil || !a.Is6() {
+		return text
+	}
+	return scheme + "://[" + host[:i] + "]" + host[i:] + "/" + path
 }
 
 // toggle is true or false.
