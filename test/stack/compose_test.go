@@ -150,11 +150,15 @@ func TestCompose_Hardens(t *testing.T) {
 
 // The lines of .env reach all services that need them; TestStack shows that the ports do.
 func TestCompose_PassesSettings(t *testing.T) {
-	p := load(t, "alerts", "GONETMON_ADDR=192.168.2.3", "GRAFANA_PASSWORD=a b$$c", "GONETMON_INTERFAC=mon0")
+	p := load(t, "alerts", "GONETMON_ADDR=192.168.2.3", "GRAFANA_PASSWORD=a b$$c", "GONETMON_INTERFAC=mon0",
+		`GONETMON_PASSWORD='$it\'s #1'`, "GRAFANA_ADDR=192.168.2.3", "GRAFANA_PORT=3001")
 	for _, tt := range []struct{ service, name, want string }{
 		{"gonetmon", "GONETMON_INTERFAC", "mon0"}, // misspelled: the daemon reports it
 		{"gonetmon", "GONETMON_ADDR", "192.168.2.3"},
 		{"gonetmon", "GRAFANA_PASSWORD", ""},
+		{"gonetmon", "GONETMON_PASSWORD", "$it's #1"},
+		{"prometheus", "GONETMON_PASSWORD", "$it's #1"},
+		{"gonetmon", "GONETMON_GRAFANA_URL", "http://192.168.2.3:3001"},
 		{"prometheus", "GONETMON_ADDR", "192.168.2.3"},
 		{"grafana", "GRAFANA_PASSWORD", "a b$c"},
 	} {

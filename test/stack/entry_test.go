@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // enter runs the entry point of a service as its container's shell does. The container's files are in dir. Its programs are stubs
@@ -19,7 +21,7 @@ func enter(t *testing.T, service, dir string, env ...string) (string, bool) {
 	if len(entry) != 4 || entry[0] != "/bin/sh" || entry[1] != "-euc" {
 		t.Fatalf("%s: entry point %q", service, entry)
 	}
-	const stub = "#!/bin/sh\necho \"$0 $*\"\nenv | grep -E '^(GF|GRAFANA)_' | sort\n"
+	const stub = "#!/bin/sh\necho \"$0 $*\"\nenv | grep -E '^(GF_|GRAFANA_|GONETMON_PASS)' | sort\n"
 	for _, name := range []string{"prometheus", "run.sh"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(stub), 0o755); err != nil {
 			t.Fatal(err)
@@ -27,6 +29,7 @@ func enter(t *testing.T, service, dir string, env ...string) (string, bool) {
 	}
 	entry[2] = strings.NewReplacer(
 		"/etc/prometheus/prometheus.yml", filepath.Join(root, "prometheus/prometheus.yml"),
+		"/run/prometheus/password", filepath.Join(dir, "password"),
 		"/run/prometheus/prometheus.yml", filepath.Join(dir, "prometheus.yml"),
 		"/run.sh", filepath.Join(dir, "run.sh"),
 	).Replace(entry[2])
@@ -92,6 +95,65 @@ func TestPrometheusEntryPoint_SetsPorts(t *testing.T) {
 			}
 			if tt.env == "" && string(b) != shipped {
 				t.Error("the copy differs from the shipped file")
+			}
+		})
+	}
+}
+
+// Prometheus gets gonetmon's password in a file that only it can read, whatever characters it has, and speaks TLS where gonetmon does.
+func TestPrometheusEntryPoint_PassesAccess(t *testing.T) {
+	type job struct {
+		JobName   string `yaml:"job_name"`
+		Scheme    string
+		BasicAuth struct {
+			Username     string
+			PasswordFile string `yaml:"password_file"`
+		} `yaml:"basic_auth"`
+		TLS struct {
+			Skip bool `yaml:"insecure_skip_verify"`
+		} `yaml:"tls_config"`
+	}
+	for _, tt := range []struct {
+		name, password string
+		env            []string
+		tls            bool
+	}{
+		{"neither", "", nil, false},
+		{"a password", `a|b&c\n"d"$HOME #1`, []string{`GONETMON_PASSWORD='a|b&c\n"d"$HOME #1'`}, false},
+		{"TLS", "", []string{"GONETMON_TLS_CERT=/etc/gonetmon/cert.pem"}, true},
+		{"no TLS", "", []string{"GONETMON_TLS_CERT=none"}, false},
+		{"both", "it's", []string{`GONETMON_PASSWORD="it's"`, "GONETMON_TLS_CERT=/etc/gonetmon/cert.pem"}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			out, ok := enter(t, "prometheus", dir, tt.env...)
+			if !ok || strings.Contains(out, "GONETMON_PASS") {
+				t.Fatalf("started %v, printed %s", ok, out)
+			}
+			b, err := os.ReadFile(filepath.Join(dir, "prometheus.yml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var config struct {
+				Jobs []job `yaml:"scrape_configs"`
+			}
+			if err := yaml.Unmarshal(b, &config); err != nil {
+				t.Fatal(err)
+			}
+			want := []job{{JobName: "gonetmon"}, {JobName: "prometheus"}}
+			file := filepath.Join(dir, "password")
+			if tt.password != "" {
+				want[0].BasicAuth.Username, want[0].BasicAuth.PasswordFile = "gonetmon", file
+				info, err := os.Stat(file)
+				if got, _ := os.ReadFile(file); err != nil || info.Mode() != 0o600 || string(got) != tt.password {
+					t.Errorf("password file: %v, %q, %v; want %q", info, got, err, tt.password)
+				}
+			}
+			if tt.tls {
+				want[0].Scheme, want[0].TLS.Skip = "https", true
+			}
+			if !slices.Equal(config.Jobs, want) {
+				t.Errorf("jobs %+v, want %+v", config.Jobs, want)
 			}
 		})
 	}
