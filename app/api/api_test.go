@@ -37,7 +37,7 @@ func home() Config {
 		Recent:         snapshots.Recent,
 		NetworkRecent:  func() usage.Recent { return snapshots.Recent(0) },
 		Store:          func() StoreStatus { return StoreStatus{Kept: true, Saved: snapshots.Start.Add(time.Minute)} },
-		Zone:           time.UTC, BillingDay: 15, GrafanaURL: "http://127.0.0.1:3000", Version: "v1.2.3",
+		Zone:           time.UTC, BillingDay: 15, GrafanaURL: "http://192.168.2.3:3000", Version: "v1.2.3",
 	}
 }
 

@@ -75,7 +75,7 @@ func (a *api) serveStatus(w http.ResponseWriter, r *http.Request) {
 		Addresses: snapshot.Hosts, AddressesLimit: snapshot.Limit,
 		Store:      Store{Kept: kept.Kept, Error: kept.Error, Saved: a.local(kept.Saved)},
 		Billing:    Billing{Day: a.cfg.BillingDay, CapBytes: a.cfg.Usage().Cap},
-		GrafanaURL: a.cfg.GrafanaURL,
+		GrafanaURL: a.grafana(r),
 	}
 	if err := a.cfg.Ready(); err != nil {
 		s.Ready, s.NotReady = false, strings.Split(err.Error(), "\n")

@@ -32,6 +32,10 @@ type Config struct {
 	Addr           netip.Addr       // to serve on
 	Port           uint16           // to serve on; 0: any free one
 	HostNames      []string         // additional names by which the page may be requested
+	Password       string           // of the page, the API and the metrics; "": none
+	TLSCert        string           // PEM file; "": no TLS
+	TLSKey         string           // PEM file
+	GrafanaURL     string           // for links; "": none
 	DNSServers     []netip.AddrPort // none: those of resolv.conf
 	NoLookups      bool             // no reverse lookups at all
 	Names          []string         // sources of names, best first
@@ -67,6 +71,7 @@ type Daemon struct {
 	report     *report.Report
 	adviser    *adviser
 	process    *metrics.Process
+	cert       *httpd.Certificate // nil: no TLS
 	server     *httpd.Server
 	notifier   *notifier
 }
@@ -90,6 +95,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	if err := d.dropPrivileges(); err != nil {
 		return err
+	}
+	if d.cert != nil {
+		d.cert.Check() // whether it can still be read when it changes
 	}
 	if err := d.readNamesFile(); err != nil {
 		return err

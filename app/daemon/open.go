@@ -60,6 +60,14 @@ func (d *Daemon) open() error {
 	if err != nil {
 		return err
 	}
+	if d.cfg.TLSCert != "" {
+		if d.cert, err = httpd.LoadCertificate(d.cfg.TLSCert, d.cfg.TLSKey, d.log); err != nil {
+			return misuse.Errorf("%w", err)
+		}
+	}
+	if listener == nil && !d.cfg.Addr.IsLoopback() && d.cfg.Password == "" {
+		d.log.Info("without GONETMON_PASSWORD everyone who can reach the page and the metrics can read them", "address", d.cfg.Addr)
+	}
 	d.server = d.newServer(listener, httpd.OwnNames(search))
 	if err := d.server.Listen(); err != nil {
 		return d.explainListen(err)
@@ -154,6 +162,8 @@ func (d *Daemon) newServer(listener net.Listener, ownNames []string) *httpd.Serv
 		Healthy:     d.healthy,
 		Ready:       d.ready,
 		HostNames:   slices.Concat(d.cfg.HostNames, ownNames),
+		Password:    d.cfg.Password,
+		Certificate: d.cert,
 		Connections: httpd.ConnectionLimit(ownDescriptors + tapDescriptors*len(d.taps)),
 		Log:         d.log,
 	})
@@ -173,6 +183,7 @@ func (d *Daemon) newAPI() http.Handler {
 		Backup:         d.keep.backup(),
 		Zone:           time.Local,
 		BillingDay:     d.cfg.BillingDay,
+		GrafanaURL:     d.cfg.GrafanaURL,
 		Version:        d.cfg.Version,
 	})
 }

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
@@ -131,6 +132,9 @@ func (l *connLimiter) open() int {
 
 // setState is the ConnState hook of the HTTP server, which calls a connection active once it has read a whole request header.
 func (l *connLimiter) setState(conn net.Conn, state http.ConnState) {
+	if c, ok := conn.(*tls.Conn); ok {
+		conn = c.NetConn() // as Accept has returned it
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, ok := l.conns[conn]; !ok {

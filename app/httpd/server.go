@@ -4,6 +4,7 @@ package httpd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,8 @@ type Config struct {
 	API            http.Handler // of /api/; the contexts of its requests end when the server is to stop
 	Healthy, Ready func() error // what is wrong, in words for people
 	HostNames      []string     // accepted in requests besides addresses and local names
+	Password       string       // of everything but /healthz and /readyz; "": none
+	Certificate    *Certificate // nil: no TLS
 	Connections    int          // maximum number
 	Log            *slog.Logger
 }
@@ -47,6 +50,7 @@ type Server struct {
 	http      http.Server
 	addr      string
 	inherited net.Listener // nil: none
+	tls       bool
 	limit     int          // connections
 	limiter   *connLimiter // set by Listen
 	log       *slog.Logger
@@ -62,13 +66,18 @@ func NewServer(cfg Config) *Server {
 	mux.Handle("/api/", cfg.API)
 	mux.Handle("GET /healthz", healthHandler(cfg.Healthy))
 	mux.Handle("GET /readyz", healthHandler(cfg.Ready))
-	return &Server{
+	var handler http.Handler = mux
+	if cfg.Password != "" {
+		handler = newPasswordCheck(mux, cfg.Password, cfg.Log)
+	}
+	s := &Server{
 		addr:      cfg.Addr,
 		inherited: cfg.Listener,
+		tls:       cfg.Certificate != nil,
 		limit:     cfg.Connections,
 		log:       cfg.Log,
 		http: http.Server{
-			Handler:           securityHeaders(newHostCheck(mux, cfg.HostNames, cfg.Log)),
+			Handler:           securityHeaders(newHostCheck(handler, cfg.HostNames, cfg.Log)),
 			ReadHeaderTimeout: readHeaderTimeout,
 			ReadTimeout:       readTimeout,
 			WriteTimeout:      writeTimeout,
@@ -77,8 +86,15 @@ func NewServer(cfg Config) *Server {
 			ErrorLog:          log.New(sloglimit.Writer(func(text string) { cfg.Log.Warn("http server", "error", text) }), "", 0),
 
 			DisableGeneralOptionsHandler: true, // OPTIONS is refused like any other method
+			// Without HTTP/2: the limits of connections and times are those of one request at a time.
+			Protocols: new(http.Protocols),
 		},
 	}
+	s.http.Protocols.SetHTTP1(true)
+	if s.tls {
+		s.http.TLSConfig = &tls.Config{GetCertificate: cfg.Certificate.get}
+	}
+	return s
 }
 
 // securityHeaders keeps browsers from guessing the type of an answer, from running or loading anything, and from
@@ -152,7 +168,11 @@ func (s *Server) URL() string {
 	case ip == netip.IPv6Unspecified():
 		host = "::1"
 	}
-	u := url.URL{Scheme: "http", Host: net.JoinHostPort(host, port), Path: "/"}
+	scheme := "http"
+	if s.tls {
+		scheme = "https"
+	}
+	u := url.URL{Scheme: scheme, Host: net.JoinHostPort(host, port), Path: "/"}
 	return u.String()
 }
 
@@ -164,7 +184,13 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.http.BaseContext = func(net.Listener) context.Context { return ctx } // so that streams end
 	served := make(chan error, 1)
-	go func() { served <- s.http.Serve(s.limiter) }()
+	go func() {
+		if s.tls {
+			served <- s.http.ServeTLS(s.limiter, "", "")
+			return
+		}
+		served <- s.http.Serve(s.limiter)
+	}()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve: %w", err)

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"regexp"
@@ -60,7 +60,7 @@ type Daemon struct {
 func StartDaemon(tb testing.TB, n *Namespace, cmd *exec.Cmd) *Daemon {
 	tb.Helper()
 	d := LaunchDaemon(tb, n, cmd)
-	page := regexp.MustCompile(`page=(http://\S+)`)
+	page := regexp.MustCompile(`page=(https?://\S+)`)
 	d.Until("it has started", func() bool {
 		select {
 		case <-d.Ended:
@@ -105,8 +105,11 @@ func LaunchDaemon(tb testing.TB, n *Namespace, cmd *exec.Cmd) *Daemon {
 
 // Port returns the port of the page.
 func (d *Daemon) Port() string {
-	_, port, _ := net.SplitHostPort(strings.Trim(strings.TrimPrefix(d.URL, "http://"), "/"))
-	return port
+	u, err := url.Parse(d.URL)
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+	return u.Port()
 }
 
 // Until waits for something that must happen soon.

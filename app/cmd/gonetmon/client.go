@@ -1,11 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"crypto/tls"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +19,8 @@ import (
 )
 
 // get asks the daemon with the same configuration for a path, such as "/healthz", within five seconds; the body may take
-// longer than that. The caller closes the body. An answer other than 200 OK is an error with its text.
+// longer than that. The caller closes the body. An answer other than 200 OK is an error with its text. With TLS the daemon
+// must have the certificate of the configuration; the name in that does not matter.
 func get(c *config.Config, path string) (*http.Response, error) {
 	addr := c.Addr.Addr
 	if addr.IsUnspecified() {
@@ -23,13 +29,30 @@ func get(c *config.Config, path string) (*http.Response, error) {
 			addr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 		}
 	}
-	url := "http://" + net.JoinHostPort(addr.String(), strconv.Itoa(int(c.Port))) + path
+	var secure *tls.Config
+	scheme := "http://"
+	if c.TLSCert != "" {
+		var err error
+		if secure, err = pinned(string(c.TLSCert)); err != nil {
+			return nil, fmt.Errorf("GONETMON_TLS_CERT=%s: %w", c.TLSCert, err)
+		}
+		scheme = "https://"
+	}
+	url := scheme + net.JoinHostPort(addr.String(), strconv.Itoa(int(c.Port))) + path
 	const patience = 5 * time.Second
 	client := &http.Client{Transport: &http.Transport{
 		Proxy: nil, DisableKeepAlives: true, ResponseHeaderTimeout: patience,
-		DialContext: (&net.Dialer{Timeout: patience}).DialContext,
+		DialContext:     (&net.Dialer{Timeout: patience}).DialContext,
+		TLSClientConfig: secure, TLSHandshakeTimeout: patience,
 	}}
-	answer, err := client.Get(url)
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	if c.Password != "" {
+		request.SetBasicAuth("gonetmon", string(c.Password))
+	}
+	answer, err := client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("no gonetmon answers on GONETMON_ADDR=%s and GONETMON_PORT=%d: %w; is it running, with the same variables?",
 			c.Addr, c.Port, err)
@@ -43,4 +66,25 @@ func get(c *config.Config, path string) (*http.Response, error) {
 		return nil, fmt.Errorf("%s: %s: %s", url, answer.Status, strings.TrimSpace(string(text)))
 	}
 	return answer, nil
+}
+
+// pinned returns a configuration with which only a server with the certificate in this PEM file is accepted.
+func pinned(file string) (*tls.Config, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, errors.New("contains no certificate in PEM format")
+	}
+	return &tls.Config{
+		InsecureSkipVerify: true, // of names and dates; the certificate itself is compared
+		VerifyConnection: func(state tls.ConnectionState) error {
+			if !bytes.Equal(state.PeerCertificates[0].Raw, block.Bytes) {
+				return fmt.Errorf("the server has another certificate than GONETMON_TLS_CERT=%s; if the file is new, restart gonetmon", file)
+			}
+			return nil
+		},
+	}, nil
 }
