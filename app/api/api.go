@@ -3,9 +3,6 @@
 package api
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -118,27 +115,6 @@ func encode(v any) []byte {
 		panic("api: " + err.Error()) // all our types can be encoded
 	}
 	return append(b, '\n')
-}
-
-// An answer is JSON with its entity tag.
-type answer struct {
-	body []byte // never changed
-	tag  string
-}
-
-func newAnswer(v any) answer {
-	body := encode(v)
-	sum := sha256.Sum256(body)
-	return answer{body, `"` + hex.EncodeToString(sum[:12]) + `"`}
-}
-
-// send sends the answer, or 304 to a client that has it already (RFC 9110, section 13.1.2).
-func (a answer) send(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-cache")
-	h.Set("ETag", a.tag)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.body))
 }
 
 // query returns the parameters of a request, of which it may have the ones named, each once. Otherwise it refuses the request.

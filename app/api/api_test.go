@@ -135,14 +135,14 @@ func TestAPI_EntityTag(t *testing.T) {
 		if len(tag) < 10 || tag[0] != '"' || first.Header().Get("Cache-Control") != "no-cache" {
 			t.Errorf("%s: %v", target, first.Header())
 		}
-		for known, status := range map[string]int{tag: 304, `"other", ` + tag: 304, "*": 304, `"other"`: 200} {
+		for known, status := range map[string]int{tag: 304, `"other", W/` + tag: 304, "*": 304, `"other"`: 200} {
 			if w := ask(cfg, http.MethodGet, target, "If-None-Match", known); w.Code != status || status == 304 && w.Body.Len() > 0 {
 				t.Errorf("%s, If-None-Match %s: status %d with %d bytes, want %d", target, known, w.Code, w.Body.Len(), status)
 			}
 		}
 		head := ask(cfg, http.MethodHead, target)
-		if head.Header().Get("ETag") != tag || head.Header().Get("Content-Length") != first.Header().Get("Content-Length") {
-			t.Errorf("HEAD %s: %v, want those of %v", target, head.Header(), first.Header())
+		if head.Header().Get("ETag") != tag || head.Code != http.StatusOK {
+			t.Errorf("HEAD %s: status %d, %v, want those of %v", target, head.Code, head.Header(), first.Header())
 		}
 	}
 	before := ask(cfg, http.MethodGet, "/api/v1/devices").Header().Get("ETag")
@@ -178,15 +178,15 @@ func TestAPI_HostileTexts(t *testing.T) {
 // Any query is answered in JSON: refused, if it has more than the ID of a device.
 func FuzzQuery(f *testing.F) {
 	for _, q := range []string{"", "device=5", "device=05", "device=+5", "device=5&device=5", "device=5;", "Device=5", "device", "=5", "%", "device=%35"} {
-		f.Add("/v1/history", q)
+		f.Add("v1/history", q)
 	}
-	f.Add("/v1/devices/5", "")
-	f.Add("/v1/devices/5/6", "")
-	f.Add("/v1/usage", "days=1")
+	f.Add("v1/devices/5", "")
+	f.Add("v1/devices/5/6", "")
+	f.Add("v1/usage", "days=1")
 	f.Fuzz(func(t *testing.T, path, q string) {
 		w := httptest.NewRecorder()
-		New(home()).ServeHTTP(w, &http.Request{Method: http.MethodHead, URL: &url.URL{Path: "/api" + path, RawQuery: q}, Host: "localhost"})
-		if path == "/v1/history" && w.Code == http.StatusOK && q != "" && strings.Trim(q, "&") != "" {
+		New(home()).ServeHTTP(w, &http.Request{Method: http.MethodHead, URL: &url.URL{Path: "/api/" + path, RawQuery: q}, Host: "localhost"})
+		if path == "v1/history" && w.Code == http.StatusOK && q != "" && strings.Trim(q, "&") != "" {
 			if v, err := url.ParseQuery(q); err != nil || len(v) != 1 || len(v["device"]) != 1 {
 				t.Errorf("%q is accepted", q)
 			}

@@ -23,7 +23,7 @@ func (c *shared) get(s *device.Snapshot, render func() answer) answer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now := time.Now(); s != c.snapshot || now.Sub(c.rendered) >= maxAge {
-		c.answer = render()
+		c.answer = render().zip()
 		c.snapshot, c.rendered = s, now
 	}
 	return c.answer

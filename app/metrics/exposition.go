@@ -9,13 +9,13 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 
 	"gonetmon/app/device"
+	"gonetmon/app/httpd"
 	"gonetmon/app/meter"
 	"gonetmon/app/rdns"
 )
@@ -63,7 +63,7 @@ func (e *Exposition) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Accept-Encoding")
 	page := e.page()
-	if acceptsGzip(r) {
+	if httpd.AcceptsGzip(r) {
 		h.Set("Content-Encoding", "gzip")
 		h.Set("Content-Length", strconv.Itoa(len(page)))
 		_, _ = w.Write(page)
@@ -74,18 +74,6 @@ func (e *Exposition) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic("metrics: " + err.Error()) // we have just compressed it
 	}
 	_, _ = io.Copy(w, plain)
-}
-
-// acceptsGzip reports whether the client accepts gzip (RFC 9110, section 12.5.3).
-func acceptsGzip(r *http.Request) bool {
-	for coding := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
-		name, quality, _ := strings.Cut(strings.ReplaceAll(coding, " ", ""), ";")
-		if strings.EqualFold(name, "gzip") {
-			q, err := strconv.ParseFloat(strings.TrimPrefix(quality, "q="), 64)
-			return quality == "" || err == nil && q > 0
-		}
-	}
-	return false
 }
 
 // page returns the gzipped page of the current snapshot. Requests that come while it is rendered wait for it.
