@@ -99,6 +99,25 @@ func (a *account) rebill(from int64, periodOf func(day int64) int64) (changed []
 	return changed
 }
 
+// compare orders accounts by their last day with traffic, and then by what they moved in the periods.
+func (a *account) compare(o *account) int {
+	lastDay := func(a *account) (last int64) {
+		for _, k := range []Kind{Day, Period} { // the day may not be kept any more; its period begins before it
+			if n := len(a.slots[k]); n > 0 {
+				last = max(last, a.slots[k][n-1].start)
+			}
+		}
+		return last
+	}
+	moved := func(a *account) (sum uint64) {
+		for _, s := range a.slots[Period] {
+			sum += s.Internet() + s.LAN()
+		}
+		return sum
+	}
+	return cmp.Or(cmp.Compare(lastDay(a), lastDay(o)), cmp.Compare(moved(a), moved(o)))
+}
+
 // isEmpty reports whether no slot is left.
 func (a *account) isEmpty() bool {
 	for k := range a.slots {

@@ -3,6 +3,7 @@ package usage
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -17,6 +18,10 @@ type Config struct {
 
 // limits are how many slots with traffic are kept of each kind: three days, two months, and two years.
 var limits = [numSlotKinds]int{Hour: 72, Day: 62, Period: 24}
+
+// maxAccounts is how many devices are kept, several times what a network has at a time: a machine in the LAN can pretend to be ever
+// new ones.
+const maxAccounts = 1 << 14
 
 // A Book keeps what every device has moved by hour, day and billing period. All its methods are safe for concurrent use.
 type Book struct {
@@ -94,6 +99,9 @@ func (b *Book) hold(id uint64, gained Bytes) {
 	if gained == (Bytes{}) {
 		return
 	}
+	if _, ok := b.held[id]; !ok && len(b.held) >= maxAccounts {
+		id = 0
+	}
 	sum := b.held[id]
 	sum.Add(gained)
 	b.held[id] = sum
@@ -105,16 +113,21 @@ func (b *Book) book(id uint64, starts [numSlotKinds]int64, gained Bytes) {
 	if gained == (Bytes{}) {
 		return
 	}
+	b.account(id).add(starts, gained)
+	b.network.add(starts, gained)
+	for k, start := range starts {
+		b.changed[entryKey{Kind(k), start, id}] = struct{}{}
+	}
+}
+
+// account returns the account of the device, a new one if it has none.
+func (b *Book) account(id uint64) *account {
 	a := b.accounts[id]
 	if a == nil {
 		a = new(account)
 		b.accounts[id] = a
 	}
-	a.add(starts, gained)
-	b.network.add(starts, gained)
-	for k, start := range starts {
-		b.changed[entryKey{Kind(k), start, id}] = struct{}{}
-	}
+	return a
 }
 
 // startsAt returns the starts of the slots that now is in.
@@ -180,6 +193,27 @@ func (b *Book) prune() {
 			}
 		}
 	}
+	if len(b.accounts) > maxAccounts {
+		b.merge()
+	}
+}
+
+// merge adds a quarter of the accounts to the one of no device: those that have been silent for the longest time and, of these,
+// those that have moved the least.
+func (b *Book) merge() {
+	ids := slices.SortedFunc(maps.Keys(b.accounts), func(i, j uint64) int { return b.accounts[i].compare(b.accounts[j]) })
+	ids = slices.DeleteFunc(ids, func(id uint64) bool { return id == 0 })
+	none := b.account(0)
+	for _, id := range ids[:maxAccounts/4] {
+		for k, slots := range b.accounts[id].slots {
+			for _, s := range slots {
+				none.slots[k].add(s.start, s.Bytes)
+				b.changed[entryKey{Kind(k), s.start, id}] = struct{}{}
+				b.changed[entryKey{Kind(k), s.start, 0}] = struct{}{}
+			}
+		}
+		delete(b.accounts, id)
+	}
 }
 
 // Load gives the Book what was stored by an earlier one. Call it once, before the first Add. It returns an error, and takes
@@ -198,12 +232,7 @@ func (b *Book) Load(entries []Entry) error {
 		case e.Kind == Held:
 			b.held[e.ID] = e.Bytes
 		default:
-			a := b.accounts[e.ID]
-			if a == nil {
-				a = new(account)
-				b.accounts[e.ID] = a
-			}
-			a.slots[e.Kind].add(e.Start, e.Bytes)
+			b.account(e.ID).slots[e.Kind].add(e.Start, e.Bytes)
 			b.network.slots[e.Kind].add(e.Start, e.Bytes)
 		}
 	}

@@ -20,6 +20,29 @@ func zone(t testing.TB, name string) *time.Location {
 // internet returns bytes of which a third is upload.
 func internet(n uint64) Bytes { return Bytes{InternetIn: n - n/3, InternetOut: n / 3} }
 
+// A store has what a Book has changed and said to be stored.
+type store map[entryKey]Bytes
+
+// save stores the changes of b, and returns how many they are.
+func (s store) save(b *Book) int {
+	entries := b.Changed()
+	for _, e := range entries {
+		k := entryKey{e.Kind, e.Start, e.ID}
+		if s[k] = e.Bytes; e.Bytes == (Bytes{}) {
+			delete(s, k)
+		}
+	}
+	b.Saved()
+	return len(entries)
+}
+
+func (s store) entries() (entries []Entry) {
+	for k, b := range s {
+		entries = append(entries, Entry{k.kind, k.start, k.id, b})
+	}
+	return entries
+}
+
 func TestBook_BooksIntoOneSlotOfEachKind(t *testing.T) {
 	z := zone(t, "Europe/Berlin")
 	b := NewBook(Config{Zone: z, BillingDay: 15, Cap: 1e12})
@@ -99,5 +122,65 @@ func TestBook_LoadRefuses(t *testing.T) {
 		if err := b.Load([]Entry{{Day, 20261129, 1, internet(3)}, e}); err == nil || len(b.History(1).Days) > 0 {
 			t.Errorf("%v: %v", e, err)
 		}
+	}
+}
+
+// addDays books bytes at noon of each day from first to last, which is excluded.
+func addDays(b *Book, first, last time.Time, n uint64) {
+	for at := first.Add(12 * time.Hour); at.Before(last); at = at.AddDate(0, 0, 1) {
+		b.Add(at, map[uint64]Bytes{1: internet(n)})
+	}
+}
+
+// With another billing day, the days that are kept are in the periods that they would have been in; what is older stays.
+func TestBook_ChangedBillingDay(t *testing.T) {
+	at := func(month time.Month, day int) time.Time { return time.Date(2026, month, day, 0, 0, 0, 0, time.UTC) }
+	slot := func(from, to time.Time, days uint64) Slot { return Slot{from, to, internet(3 * days)} }
+	type span struct{ from, to time.Time }
+	for _, tt := range []struct {
+		name     string
+		from, to int // billing days
+		booked   []span
+		now      time.Time
+		want     []Slot
+	}{
+		{"all days are kept", 1, 15, []span{{at(3, 10), at(3, 20)}}, at(3, 20), []Slot{
+			slot(at(2, 15), at(3, 15), 5), slot(at(3, 15), at(4, 15), 5)}},
+		{"later in the month", 1, 25, []span{{at(3, 10), at(3, 20)}}, at(3, 20), []Slot{slot(at(2, 25), at(3, 25), 10)}},
+		{"old periods stay, and a short one follows", 1, 15, []span{{at(1, 1), at(5, 20)}}, at(5, 20), []Slot{
+			slot(at(1, 1), at(2, 1), 31), slot(at(2, 1), at(3, 1), 28), slot(at(3, 1), at(4, 1), 31), slot(at(4, 1), at(4, 15), 14),
+			slot(at(4, 15), at(5, 15), 30), slot(at(5, 15), at(6, 15), 5)}},
+		{"the short one is not split by a day without traffic", 15, 1, []span{{at(1, 1), at(4, 14)}, {at(4, 15), at(5, 20)}}, at(5, 20),
+			[]Slot{slot(at(0, 15), at(1, 15), 14), slot(at(1, 15), at(2, 15), 31), slot(at(2, 15), at(3, 15), 28),
+				slot(at(3, 15), at(4, 15), 30), slot(at(4, 15), at(5, 1), 16), slot(at(5, 1), at(6, 1), 19)}},
+		{"after a gap", 1, 25, []span{{at(1, 1), at(3, 1)}, {at(5, 1), at(5, 20)}}, at(5, 20), []Slot{
+			slot(at(1, 1), at(2, 1), 31), slot(at(2, 1), at(2, 25), 24), slot(at(2, 25), at(3, 25), 4), slot(at(4, 25), at(5, 25), 19)}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := NewBook(Config{Zone: time.UTC, BillingDay: tt.from})
+			for _, s := range tt.booked {
+				addDays(b, s.from, s.to, 3)
+			}
+			stored := store{}
+			stored.save(b)
+			for restart := range 3 {
+				b = NewBook(Config{Zone: time.UTC, BillingDay: tt.to})
+				if err := b.Load(stored.entries()); err != nil {
+					t.Fatal(err)
+				}
+				if d := cmp.Diff(tt.want, b.NetworkHistory().Periods); d != "" {
+					t.Errorf("restart %d (-want +got):\n%s", restart, d)
+				}
+				if d := cmp.Diff(b.NetworkHistory(), b.History(1)); d != "" {
+					t.Errorf("restart %d, network and device (-network +device):\n%s", restart, d)
+				}
+				if got, want := b.Summary(tt.now).Network.Period, tt.want[len(tt.want)-1].Bytes; got != want {
+					t.Errorf("current period: %v, want %v", got, want)
+				}
+				if changes := stored.save(b); changes > 0 && restart > 0 {
+					t.Errorf("%d changes at restart %d", changes, restart)
+				}
+			}
+		})
 	}
 }
