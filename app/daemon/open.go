@@ -147,7 +147,7 @@ func (d *Daemon) newServer(listener net.Listener, ownNames []string) *httpd.Serv
 		Listener: listener,
 		Metrics: metrics.NewExposition(metrics.Config{
 			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, Control: d.facts, Process: process,
-			Version: d.cfg.Version, Revision: d.cfg.Revision,
+			Usage: d.keep.usage, Store: d.keep.status, Version: d.cfg.Version, Revision: d.cfg.Revision,
 		}),
 		Web: web.NewPage(web.Config{
 			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, ControlDrops: d.controlDrops, Version: d.cfg.Version,

@@ -30,7 +30,8 @@ var deviceFamilies = [...]struct {
 			"kind of the device (as printer) if known, and the source of the name (file: your hosts file, ptr: DNS, dhcp, mdns, " +
 			"service: an mDNS service, llmnr, netbios, address: no name found).",
 		(*textWriter).info},
-	{"gonetmon_device_first_seen_timestamp_seconds", gauge, "Unix time of the first packet of the device since gonetmon started.",
+	{"gonetmon_device_first_seen_timestamp_seconds", gauge, "Unix time of the first packet of the device, " +
+		"under any name: also before gonetmon started, if that is kept (GONETMON_STATE_DIR).",
 		func(t *textWriter, d *device.Device) { t.seen(d, d.First) }},
 	{"gonetmon_device_last_seen_timestamp_seconds", gauge, "Unix time of the latest packet of the device.",
 		func(t *textWriter, d *device.Device) { t.seen(d, d.Last) }},

@@ -18,6 +18,8 @@ import (
 	"gonetmon/app/httpd"
 	"gonetmon/app/meter"
 	"gonetmon/app/rdns"
+	"gonetmon/app/store"
+	"gonetmon/app/usage"
 )
 
 // maxAge is how long a page is served while the registry has no new snapshot.
@@ -30,6 +32,8 @@ type Config struct {
 	Names             func() rdns.Stats            // nil: no lookups
 	Control           func() ControlStats          // nil: no neighbor discovery
 	Process           func() (ProcessStats, error) // nil: no metrics of the process
+	Usage             func() usage.Summary         // nil: no usage is booked
+	Store             func() store.Status          // nil: the same
 	Version, Revision string
 	OmitGoMetrics     bool // leave out the metrics of the Go runtime
 }
@@ -110,6 +114,13 @@ func (e *Exposition) write(w io.Writer, s *device.Snapshot) {
 	t := newTextWriter(w)
 	t.devices(s)
 	t.network(s)
+	if e.cfg.Usage != nil {
+		u := e.cfg.Usage()
+		t.usage(s, &u)
+	}
+	if e.cfg.Store != nil {
+		t.store(e.cfg.Store())
+	}
 	if e.cfg.Meters != nil {
 		t.capture(e.cfg.Meters())
 	}

@@ -23,6 +23,8 @@ import (
 
 	"gonetmon/app/device"
 	"gonetmon/app/meter"
+	"gonetmon/app/store"
+	"gonetmon/app/usage"
 	"gonetmon/test/golden"
 	"gonetmon/test/snapshots"
 	"gonetmon/test/testnet"
@@ -81,7 +83,7 @@ func TestExposition_IsValid(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			whole := NewExposition(Config{Snapshot: func() *device.Snapshot { return s }, Meters: snapshots.Meters, Names: lookups,
-				Control: control, Process: process, Version: `v"1`, Revision: "a\nb"})
+				Usage: snapshots.Usage, Store: kept, Control: control, Process: process, Version: `v"1`, Revision: "a\nb"})
 			families := parse(t, text(whole))
 			for _, want := range []string{"process_resident_memory_bytes", "go_goroutines", "gonetmon_build_info", "network_bytes_total"} {
 				if families[want] == nil {
@@ -138,6 +140,36 @@ func TestExposition_EscapesLabels(t *testing.T) {
 	}
 }
 
+// A device that was renamed has its use once, under its present name; one that is gone has it under its last one.
+func TestExposition_NamesUseOnce(t *testing.T) {
+	s := snapshots.Home()
+	s.Devices[2].ID = 5 // old-phone was the name of what is tv now
+	s.Devices = append(s.Devices, device.Device{ID: 6, Name: "u", Last: snapshots.Start}, device.Device{ID: 6, Name: "v", Last: snapshots.Start.Add(1)},
+		device.Device{ID: 6, Name: "w"})
+	got := map[string]float64{}
+	for _, m := range parse(t, text(ownFamilies(s)))["gonetmon_period_bytes"].Metric {
+		if l := labels(m); l["direction"] == "in" {
+			got[l["device"]] = m.GetGauge().GetValue()
+		}
+	}
+	want := map[string]float64{
+		"192.168.1.77": 0, "nas.fritz.box": 9_400_000_000, "printer.fritz.box": 0, "tv.fritz.box": 211_612_000_000, "v": 0,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A store that cannot be written is down, also if it could not even be made.
+func TestExposition_ReportsStore(t *testing.T) {
+	for _, s := range []store.Status{{Kept: true, Error: "disk full", Saved: snapshots.Start}, {Error: "disk full"}} {
+		page := text(NewExposition(Config{Snapshot: snapshots.Home, Store: func() store.Status { return s }, OmitGoMetrics: true}))
+		if saved := strings.Contains(page, "\ngonetmon_store_saved_timestamp_seconds "); !strings.Contains(page, "\ngonetmon_store_up 0\n") || saved != s.Kept {
+			t.Errorf("%+v: %s", s, page)
+		}
+	}
+}
+
 // The devices and what belongs to no device add up to the network: each packet once, but those between two local hosts twice.
 func TestExposition_NetworkAddsUp(t *testing.T) {
 	families := parse(t, text(ownFamilies(snapshots.Home())))
@@ -172,7 +204,16 @@ func TestExposition_OmitsWhatIsMissing(t *testing.T) {
 		has, lacks string // prefixes of families or series
 	}{
 		{"nothing but devices", Config{}, "gonetmon_table_entries",
-			"gonetmon_dns gonetmon_capture gonetmon_facts gonetmon_names gonetmon_control gonetmon_frames"},
+			"gonetmon_dns gonetmon_capture gonetmon_facts gonetmon_names gonetmon_control gonetmon_frames gonetmon_period " +
+				"gonetmon_network_period gonetmon_device_idle gonetmon_store"},
+		{"usage", Config{Usage: snapshots.Usage}, `gonetmon_period_bytes{device="tv.fritz.box",direction="in"} gonetmon_network_period_bytes ` +
+			"gonetmon_device_idle_bytes gonetmon_period_cap_bytes gonetmon_period_projected_bytes gonetmon_period_start gonetmon_period_end", ""},
+		{"usage without a cap, too early to project", Config{Usage: func() usage.Summary {
+			return usage.Summary{Period: snapshots.Usage().Period}
+		}}, `gonetmon_period_bytes{device="tv.fritz.box",direction="in"} gonetmon_period_end`,
+			`gonetmon_period_cap_bytes gonetmon_period_projected_bytes gonetmon_device_idle_bytes{`},
+		{"a store", Config{Store: kept}, "gonetmon_store_up gonetmon_store_saved_timestamp_seconds", ""},
+		{"nothing kept", Config{Store: func() (none store.Status) { return none }}, "gonetmon_devices", "gonetmon_store"},
 		{"lookups", Config{Names: lookups},
 			`gonetmon_dns gonetmon_names_refused_total{source="ptr"} gonetmon_table_limit{table="dns"}`,
 			`gonetmon_facts gonetmon_control gonetmon_names_refused_total{source="dhcp`},
@@ -321,6 +362,13 @@ func BenchmarkExposition(b *testing.B) {
 	for _, n := range []int{20, 250, 4096} {
 		s := snapshots.Crowd(n)
 		e := NewExposition(Config{Snapshot: func() *device.Snapshot { return s }, Meters: snapshots.Meters, Names: lookups})
+		all := make(map[uint64]usage.Use, n)
+		for i := range s.Devices {
+			all[s.Devices[i].ID] = usage.Use{Period: usage.Bytes{InternetIn: 1e9 + uint64(i), InternetOut: 1e8}, Standby: 1e6}
+		}
+		period := snapshots.Usage()
+		period.Devices = all
+		e.cfg.Usage = func() usage.Summary { return period }
 		b.Run(fmt.Sprintf("text/%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

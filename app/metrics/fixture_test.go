@@ -6,6 +6,7 @@ import (
 	"gonetmon/app/device"
 	"gonetmon/app/discovery"
 	"gonetmon/app/rdns"
+	"gonetmon/app/store"
 	"gonetmon/test/snapshots"
 )
 
@@ -32,11 +33,13 @@ func process() (ProcessStats, error) {
 	}, nil
 }
 
+func kept() store.Status { return store.Status{Kept: true, Saved: snapshots.Start.Add(time.Minute)} }
+
 // ownFamilies returns the exposition of s without the metrics of Go.
 func ownFamilies(s *device.Snapshot) *Exposition {
 	return NewExposition(Config{
 		Snapshot: func() *device.Snapshot { return s },
-		Meters:   snapshots.Meters, Names: lookups, Control: control, Process: process,
+		Meters:   snapshots.Meters, Names: lookups, Control: control, Process: process, Usage: snapshots.Usage, Store: kept,
 		Version: "v1.2.3", Revision: "0123456", OmitGoMetrics: true,
 	})
 }

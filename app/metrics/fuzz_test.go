@@ -22,7 +22,7 @@ func FuzzExposition(f *testing.F) {
 		m := snapshots.Meters()[:1]
 		m[0].Interface = name
 		e := NewExposition(Config{Snapshot: func() *device.Snapshot { return s }, Meters: func() []meter.Status { return m },
-			Names: lookups, Control: control, Version: other, Revision: name, OmitGoMetrics: true})
+			Names: lookups, Control: control, Usage: snapshots.Usage, Version: other, Revision: name, OmitGoMetrics: true})
 		plain := text(e)
 		families := parse(t, plain)
 		var got []string
