@@ -16,6 +16,7 @@ import (
 	"gonetmon/app/device"
 	"gonetmon/app/meter"
 	"gonetmon/app/notice"
+	"gonetmon/app/store"
 	"gonetmon/app/usage"
 )
 
@@ -32,20 +33,12 @@ type Config struct {
 	NetworkHistory func() usage.History
 	Recent         func(id uint64) usage.Recent
 	NetworkRecent  func() usage.Recent
-	Store          func() StoreStatus
+	Store          func() store.Status
 	Backup         func(w io.Writer) error // nil: nothing is kept
 	Zone           *time.Location          // of all times
 	BillingDay     int
 	GrafanaURL     string // "": none
 	Version        string
-}
-
-// StoreStatus says what of gonetmon's memory outlives a restart.
-type StoreStatus struct {
-	Kept  bool
-	Path  string
-	Error string    // of the last write; "": none
-	Saved time.Time // the last successful write
 }
 
 // An api answers all requests below /api/.

@@ -14,6 +14,7 @@ import (
 	"gonetmon/app/device"
 	"gonetmon/app/meter"
 	"gonetmon/app/notice"
+	"gonetmon/app/store"
 	"gonetmon/app/usage"
 	"gonetmon/test/snapshots"
 	"gonetmon/test/testnet"
@@ -36,7 +37,7 @@ func home() Config {
 		NetworkHistory: func() usage.History { return snapshots.History(0) },
 		Recent:         snapshots.Recent,
 		NetworkRecent:  func() usage.Recent { return snapshots.Recent(0) },
-		Store:          func() StoreStatus { return StoreStatus{Kept: true, Saved: snapshots.Start.Add(time.Minute)} },
+		Store:          func() store.Status { return store.Status{Kept: true, Saved: snapshots.Start.Add(time.Minute)} },
 		Zone:           time.UTC, BillingDay: 15, GrafanaURL: "http://192.168.2.3:3000", Version: "v1.2.3",
 	}
 }
@@ -54,7 +55,7 @@ func empty() Config {
 	cfg.NetworkHistory = func() (h usage.History) { return h }
 	cfg.NetworkRecent = func() usage.Recent { return usage.Recent{Step: 10 * time.Second, End: s.Time} }
 	cfg.Ready = func() error { return nil }
-	cfg.Store = func() (s StoreStatus) { return s }
+	cfg.Store = func() (s store.Status) { return s }
 	cfg.GrafanaURL = ""
 	return cfg
 }

@@ -179,7 +179,7 @@ func (d *Daemon) newAPI() http.Handler {
 		NetworkHistory: d.keep.book.NetworkHistory,
 		Recent:         d.keep.book.Recent,
 		NetworkRecent:  d.keep.book.NetworkRecent,
-		Store:          func() api.StoreStatus { return api.StoreStatus(d.keep.status()) },
+		Store:          d.keep.status,
 		Backup:         d.keep.backup(),
 		Zone:           time.Local,
 		BillingDay:     d.cfg.BillingDay,

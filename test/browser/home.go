@@ -21,6 +21,7 @@ import (
 	"gonetmon/app/names"
 	"gonetmon/app/notice"
 	"gonetmon/app/rdns"
+	"gonetmon/app/store"
 	"gonetmon/app/traffic"
 	"gonetmon/app/usage"
 	"gonetmon/app/web"
@@ -309,7 +310,7 @@ func (h *Home) Handler() http.Handler {
 				return received, sent
 			})
 		},
-		Store:  func() api.StoreStatus { return api.StoreStatus{Kept: !h.Forgets, Saved: h.now()} },
+		Store:  func() store.Status { return store.Status{Kept: !h.Forgets, Saved: h.now()} },
 		Backup: func(io.Writer) error { return nil }, Zone: h.Zone, BillingDay: 1, GrafanaURL: "http://127.0.0.1:3000", Version: "v1.2.3",
 	}))
 	return mux
