@@ -86,8 +86,10 @@ func (k *keeper) runSaving(ctx context.Context) error {
 	}
 }
 
-// finish books and saves what is left.
+// finish books and saves what is left. Nothing more may be counted.
 func (k *keeper) finish() {
+	k.registry.Update(time.Now())
+	k.registry.FlushPending() // of devices that still wait for a name
 	k.add()
 	k.save(true)
 }

@@ -107,7 +107,7 @@ func (d *Daemon) makeRegistry(servers []netip.AddrPort, search []string, records
 	}
 	registry := device.Config{
 		Order: d.cfg.Names, Strip: search, Limit: d.cfg.MaxHosts, AwaitNames: true, Forget: d.cfg.ForgetAfter, Start: time.Now(),
-		Records: records,
+		Remember: d.keep.store != nil, Records: records,
 	}
 	for _, t := range d.taps {
 		registry.Tables = append(registry.Tables, t.table)
