@@ -273,6 +273,9 @@ func stops(m *machine) {
 	if !strings.Contains(m.journal(), "msg=counted") {
 		m.t.Error("the journal has no totals")
 	}
+	if owner := m.do("stat", "-c", "%a %s", "/var/lib/private/gonetmon/gonetmon.db"); !strings.HasPrefix(owner, "600 ") {
+		m.t.Errorf("its state: %s", owner)
+	}
 }
 
 func isNotRestartedAfterTypo(m *machine, configuration string) {
