@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/kelseyhightower/envconfig"
@@ -55,6 +57,9 @@ func Load() (*Config, error) {
 	var c Config
 	known := variableNames()
 	if err := dropServiceLinks(); err != nil {
+		return nil, err
+	}
+	if err := checkZone(os.Getenv("TZ")); err != nil {
 		return nil, err
 	}
 	for _, name := range known {
@@ -106,6 +111,21 @@ func Load() (*Config, error) {
 		return nil, fmt.Errorf(pair, "GONETMON_TLS_KEY", key, "GONETMON_TLS_CERT", "key.pem", "cert.pem")
 	}
 	return &c, nil
+}
+
+// checkZone returns an error if Go does not know the time zone that the variable TZ names. Go then takes UTC without a word.
+func checkZone(tz string) error {
+	name := strings.TrimPrefix(tz, ":")
+	if filepath.IsAbs(name) {
+		if _, err := os.Stat(name); err != nil {
+			return fmt.Errorf("TZ=%q: %w; for example TZ=Europe/Berlin", tz, err)
+		}
+		return nil
+	}
+	if _, err := time.LoadLocation(name); err != nil {
+		return fmt.Errorf("TZ=%q: no such time zone; for example TZ=Europe/Berlin", tz)
+	}
+	return nil
 }
 
 // serviceLink matches the variables that Kubernetes sets in every container for each service, here for gonetmon and gonetmon-web:

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	_ "time/tzdata"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -195,4 +196,21 @@ func TestLoad_RefusesUnusedNamesFile(t *testing.T) {
 	setEnvironment(t, "GONETMON_NAMES=dhcp,mdns", "GONETMON_NAMES_FILE=/etc/hosts")
 	_, err := Load()
 	wantError(t, err, `GONETMON_NAMES_FILE="/etc/hosts"`, "for example GONETMON_NAMES=file,dhcp,mdns")
+}
+
+// Go takes UTC for a zone that it does not know, and says nothing.
+func TestLoad_ChecksZone(t *testing.T) {
+	for tz, ok := range map[string]bool{
+		"": true, "UTC": true, "Europe/Berlin": true, ":Europe/Berlin": true,
+		"Europe/Berln": false, "CET-1CEST,M3.5.0,M10.5.0/3": false, "/no/such/zone": false, "../etc/passwd": false,
+	} {
+		setEnvironment(t)
+		t.Setenv("TZ", tz)
+		_, err := Load()
+		if ok && err != nil {
+			t.Errorf("TZ=%q: %v", tz, err)
+		} else if !ok {
+			wantError(t, err, "TZ=", tz, "for example TZ=Europe/Berlin")
+		}
+	}
 }
