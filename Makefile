@@ -16,7 +16,7 @@ export CGO_ENABLED ?= 0
 include test/versions
 
 .DEFAULT_GOAL := help
-.PHONY: help build run up down logs ps image test race bench fuzz faults home check lint env licenses notices reproducible sbom vuln clean
+.PHONY: help build run up down logs ps image test race bench fuzz faults home check lint env licenses notices reproducible sbom vuln clean browser pictures
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,12 @@ check: ## test the stack: rules, dashboards, compose.yaml and images, in Docker;
 faults: ## run the fault bench as root for an hour, and write docs/faults.md if TEST_CAPTURES is set; FAULTS=short: for minutes; RUN=NAME: some rows
 	TEST_FAULTS=$(FAULTS) $(GO) test -count=1 -v -timeout 4h -parallel 12 -run 'TestFaults/$(RUN)' ./test/faults \
 		-args $(if $(TEST_CAPTURES),$(if $(filter long.,$(FAULTS)$(RUN)),-write $(CURDIR)/docs/faults.md))
+
+browser: ## test the page in Chromium, and its accessibility with axe-core, which npm fetches; the test with the daemon needs root
+	cd test/browser && $(GO) test -count=1 $(TESTFLAGS) .
+
+pictures: ## write pictures of the page with a simulated home to bin/pictures, in all sizes, and docs/page.png; needs Chromium
+	cd test/browser && $(GO) run ./pictures $(CURDIR)/bin/pictures $(CURDIR)/docs/page.png
 
 home: ## simulate four homes for DAYS (30), or that of SEED, and print what was counted for the wrong device; some minutes each
 	TEST_HOME=long $(GO) test -count=1 -v -timeout 4h -run TestHome ./test/home -args -days $(DAYS) $(if $(SEED),-seed $(SEED))

@@ -64,7 +64,7 @@ class Overview {
     heading.append(' ', span)
     this.#standbyCard = el('section', {class: 'card standby', 'aria-label': 'Standby', hidden: true},
       el('h2', {}, 'Standby ', el('span', {class: 'span'}, 'internet traffic while idle, last 3 days')), this.#standby)
-    this.node = el('div', {class: 'overview'},
+    this.node = el('div', {class: 'overview'}, el('h1', {class: 'hidden'}, 'The network'),
       el('section', {class: 'card now', 'aria-label': 'Internet now'},
         el('div', {class: 'top'}, el('h2', {}, 'Internet now'), el('p', {class: 'big rates'}, this.#down, this.#up), this.#lan), this.#chart.node),
       el('section', {class: 'card today', 'aria-label': 'Today'}, el('h2', {}, 'Today'), this.#today.big, this.#today.note, this.#today.lan),
@@ -143,7 +143,7 @@ const icon = svg('svg', {viewBox: '0 0 16 16', 'aria-hidden': 'true'}, svg('rect
   svg('path', {d: 'M4 12V8M8 12V4M12 12V6.5'}))
 const light = el('span', {class: 'light', role: 'status'})
 const time = el('time', {class: 'clock'})
-const notices = el('div', {class: 'notices'})
+const notices = el('section', {class: 'notices', 'aria-label': 'Problems', hidden: true})
 const main = el('main')
 const kept = el('p', {class: 'kept', hidden: true}, 'Nothing is kept over a restart: set GONETMON_STATE_DIR to keep names and usage.')
 const version = el('span', {}, 'gonetmon')
@@ -165,6 +165,7 @@ function showStatus() {
   const key = JSON.stringify(rows)
   if (notices.dataset.key !== key) {
     notices.dataset.key = key
+    notices.hidden = rows.length === 0
     notices.replaceChildren(...rows.map(n =>
       el('div', {class: n.bad ? 'notice bad' : 'notice', role: n.bad ? 'alert' : 'note'}, el('strong', {}, n.text), ' ', n.hint)))
   }

@@ -18,8 +18,9 @@ export class Chart {
   #out = svg('path', {class: 'out'})
   #lines = [svg('path', {class: 'in line'}), svg('path', {class: 'out line'})]
   #grid = svg('g', {class: 'grid'})
+  #labels = svg('g', {class: 'grid'})
   #cursor = svg('rect', {class: 'cursor', visibility: 'hidden'})
-  #image = svg('svg', {'aria-hidden': 'true', focusable: 'false'}, this.#grid, this.#in, this.#out, ...this.#lines, this.#cursor)
+  #image = svg('svg', {'aria-hidden': 'true', focusable: 'false'}, this.#grid, this.#in, this.#out, ...this.#lines, this.#labels, this.#cursor)
   #tip = el('div', {class: 'tip', hidden: true})
   #plot
 
@@ -52,12 +53,12 @@ export class Chart {
 
   #format(v) { return this.#rates ? bits(v) : bytes(v) }
 
-  // A step of the grid is 1, 2 or 5 times a power of ten in the unit that is shown.
+  // A step of the grid is 1, 2 or 5 times a power of ten in the unit that is shown. There are at most three up to max.
   #step(max, height) {
     const factor = this.#rates ? 8 : 1
-    const raw = max * factor / (height < 120 ? 1.1 : 2.2)
-    const power = 10 ** Math.floor(Math.log10(raw))
-    return [5, 2, 1].map(n => n * power).find(step => step <= raw) / factor
+    const least = max * factor / (height < 120 ? 1.9 : 3.5)
+    const power = 10 ** Math.floor(Math.log10(least))
+    return [1, 2, 5, 10].map(n => n * power).find(step => step >= least) / factor
   }
 
   // x returns where a share of the width is, in pixels.
@@ -112,30 +113,31 @@ export class Chart {
 
   #gridLines(height, line, scale, top, bottom, most) {
     const width = this.#width, left = this.#left
-    const parts = [svg('line', {x1: left, x2: width, y1: line + 0.5, y2: line + 0.5, class: 'zero'})]
+    const labels = [], lines = [svg('line', {x1: left, x2: width, y1: line + 0.5, y2: line + 0.5, class: 'zero'})]
     const step = this.#step(most, height)
     if (this.#items.some(i => i.in || i.out)) {
       for (let v = step; v <= Math.max(top, bottom); v += step) {
         for (const [y, room] of [[line - v * scale, v <= top], [line + v * scale, v <= bottom]]) {
           if (!room) continue
           const at = Math.round(y), text = tick(v * (this.#rates ? 8 : 1), this.#rates ? 'bit/s' : 'B')
-          parts.push(svg('line', {x1: left, x2: width, y1: at + 0.5, y2: at + 0.5}))
-          if (this.#rates && at > 14) parts.push(svg('text', {x: 0, y: at - 4}, text))
-          if (!this.#rates) parts.push(svg('text', {x: left - 6, y: Math.max(9, at + 4), class: 'end'}, text))
+          lines.push(svg('line', {x1: left, x2: width, y1: at + 0.5, y2: at + 0.5}))
+          if (this.#rates && at > 14) labels.push(svg('text', {x: 0, y: at - 4}, text))
+          if (!this.#rates) labels.push(svg('text', {x: left - 6, y: Math.max(9, at + 4), class: 'end'}, text))
         }
       }
     }
     let end = -Infinity // of the last label
     for (const t of this.#ticks) {
-      const wide = 6.5 * t.text.length, at = this.#x(t.x)
+      const wide = 6 * t.text.length, at = this.#x(t.x)
       const x = t.start ? at : Math.min(Math.max(at, left + wide / 2), width - wide / 2)
       const from = t.start ? x : x - wide / 2
-      if (t.start) parts.push(svg('line', {x1: Math.round(x) + 0.5, x2: Math.round(x) + 0.5, y1: 0, y2: height, class: 'split'}))
-      if (from < end + 5 || from + wide > width + 4) continue
-      parts.push(svg('text', {x: t.start ? x + 4 : x, y: height + axis - 3, class: t.start ? '' : 'middle'}, t.text))
+      if (t.start) lines.push(svg('line', {x1: Math.round(x) + 0.5, x2: Math.round(x) + 0.5, y1: 0, y2: height, class: 'split'}))
+      if (from < end + 4 || from + wide > width + 4) continue
+      labels.push(svg('text', {x: t.start ? x + 4 : x, y: height + axis - 3, class: t.start ? '' : 'middle'}, t.text))
       end = from + wide
     }
-    this.#grid.replaceChildren(...parts)
+    this.#grid.replaceChildren(...lines)
+    this.#labels.replaceChildren(...labels)
   }
 
   #point(event) {
@@ -204,8 +206,10 @@ export class Live {
 
   // start begins with the recent traffic of the API.
   start(recent) {
-    const end = Date.parse(recent.end), received = recent.internet_in_bytes_per_second, sent = recent.internet_out_bytes_per_second
-    this.#points = received.map((v, i) => ({at: end - (received.length - 1 - i) * recent.step_seconds * 1000, in: v, out: sent[i]}))
+    const end = Date.parse(recent.end), step = recent.step_seconds * 1000
+    const received = recent.internet_in_bytes_per_second, sent = recent.internet_out_bytes_per_second
+    this.#points = received.map((v, i) => ({at: end - (received.length - 1 - i) * step, in: v, out: sent[i]}))
+    if (received.length > 0) this.#points.unshift({...this.#points[0], at: this.#points[0].at - step}) // where its step begins
   }
 
   add(at, [received, sent]) { this.#points.push({at, in: received, out: sent}) }
@@ -213,8 +217,9 @@ export class Live {
   // show draws the ten minutes before a moment; null is that of the last point.
   show(now) {
     const end = now ?? this.#points.at(-1)?.at ?? 0
-    this.#points = this.#points.filter(p => p.at > end - span)
-    const items = this.#points.map(p => ({x: Math.min(1, 1 - (end - p.at) / span), in: p.in, out: p.out, title: clock(toWall(p.at), true)}))
+    const first = this.#points.findIndex(p => p.at > end - span)
+    this.#points = first < 0 ? [] : this.#points.slice(Math.max(0, first - 1)) // with one before, so that the edge is not bare
+    const items = this.#points.map(p => ({x: Math.min(1, Math.max(0, 1 - (end - p.at) / span)), in: p.in, out: p.out, title: clock(toWall(p.at), true)}))
     const ticks = [], step = 120e3
     for (let at = Math.ceil((end - span) / step) * step; at <= end; at += step) ticks.push({x: 1 - (end - at) / span, text: clock(toWall(at))})
     this.#chart.set(items, ticks)

@@ -68,7 +68,7 @@ export class History {
     press(scope)
     this.#charts = parts.map(([name, title, bars]) => ({name, bars, title, chart: new Chart(title)}))
     this.#tables = this.#charts.map(({title}) => {
-      const details = el('details', {ontoggle: () => this.#fill()}, el('summary', {}, 'as a table'), el('div', {class: 'scroll'}))
+      const details = el('details', {ontoggle: () => this.#fill()}, el('summary', {}, 'as a table'), el('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': title}))
       details.dataset.title = title
       return details
     })
