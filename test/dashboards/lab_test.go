@@ -111,7 +111,8 @@ func (l *lab) run() {
 	for i, p := range l.instances {
 		_, port, _ := strings.Cut(p.name, ":")
 		l.start(binary, testnet.Environ(fmt.Sprintf("GONETMON_INTERFACE=mon%d", i), "GONETMON_PORT="+port,
-			"GONETMON_CIDR=192.168.2.0/24", "GONETMON_DNS_SERVERS=127.0.0.1", "GONETMON_STRIP_DOMAIN=none", "GONETMON_REPORT_INTERVAL=0"))
+			"GONETMON_CIDR=192.168.2.0/24", "GONETMON_DNS_SERVERS=127.0.0.1", "GONETMON_STRIP_DOMAIN=none", "GONETMON_REPORT_INTERVAL=0",
+			"GONETMON_DATA_CAP=1TB"))
 		l.await("http://" + p.name + "/readyz")
 	}
 	l.startPrometheus()

@@ -20,6 +20,7 @@ import (
 var mayBeEmpty = []string{
 	"gonetmon-home/New devices/A", "gonetmon-groups/Now/A", "gonetmon-groups/Now/B", "gonetmon-groups/Volume/A",
 	"gonetmon-groups/Devices/A", "gonetmon-groups/Volume by device/A", "gonetmon-usage/Last month/A", "gonetmon-self/DNS queries/B",
+	"gonetmon-usage/At its end/A", "gonetmon-usage/Data cap used/B", "gonetmon-usage/This month by device/E", // not on the first day
 }
 
 // A series is part of a result: one value of an instant query, several of a range query.
@@ -123,7 +124,7 @@ type checker struct {
 }
 
 func (c *checker) checkAll() {
-	choices := map[string]choice{"job": everything, "instance": everything, "n": values("10"), "cap": values("1000")}
+	choices := map[string]choice{"job": everything, "instance": everything, "n": values("10")}
 	if c.instance != "" {
 		choices["job"], choices["instance"] = values("gonetmon"), values(c.instance)
 	}
@@ -376,6 +377,16 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 	case "gonetmon-device/Volume per hour/A":
 		for _, s := range got {
 			recorded(sum(map[string]func(flow) float64{"in": flow.in, "out": flow.out}[s.labels["direction"]]), s)
+		}
+	case "gonetmon-usage/Billing period/A":
+		number(sum(flow.internet)*seconds, 0.8, 1.05)
+	case "gonetmon-usage/This month by device/D":
+		for name, f := range flows {
+			one("device", name, f.internet()*seconds, map[bool]float64{true: 0, false: 0.8}[name == newcomer], 1.05)
+		}
+	case "gonetmon-usage/Days left/A":
+		if len(got) != 1 || got[0].last() <= 0 || got[0].last() > 31 {
+			complain("days left: %v", got)
 		}
 	case "gonetmon-usage/Per day/A":
 		for _, s := range got {

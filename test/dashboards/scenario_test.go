@@ -24,6 +24,10 @@ var scenarioSeries = map[string]string{
 	"seen":    `gonetmon:device_last_seen_timestamp_seconds:max{job="gonetmon", instance="a", device="%s"}`,
 	"info":    `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="10.0.0.1", mac="", vendor="", source="address"}`,
 	"bytes":   `gonetmon_device_bytes_total{job="gonetmon", instance="a", device="%s", direction="in", scope="internet"}`,
+	"period":  `gonetmon_network_period_bytes{job="gonetmon", instance="a", direction="%s"}`,
+	"cap":     `gonetmon_period_cap_bytes{job="gonetmon", instance="%s"}`,
+	"ahead":   `gonetmon_period_projected_bytes{job="gonetmon", instance="%s"}`,
+	"end":     `gonetmon_period_end_timestamp_seconds{job="gonetmon", instance="%s"}`,
 	"usage":   `gonetmon:device_bytes:increase5m{job="gonetmon", instance="a", device="%s", direction="in", scope="internet"}`,
 }
 
@@ -32,7 +36,7 @@ func TestQueries_Scenarios(t *testing.T) {
 	testnet.NeedCommand(t, "promtool", "go install the promtool of Prometheus 3")
 	const day, none, isNew = 86400, "", `{device="new", ip="10.0.0.1"} `
 	const newDevices, capture, download = "gonetmon-home/New devices/A", "gonetmon-home/Capture/A", "gonetmon-home/Download now/A"
-	const projected = "gonetmon-usage/Projected/A"
+	const projected = "gonetmon-usage/This month, projected/A"
 	// With an interval of ten minutes 144 samples are a day; _ is a missing one.
 	for _, test := range []struct {
 		name, query, interval, series string
@@ -73,6 +77,13 @@ func TestQueries_Scenarios(t *testing.T) {
 			10 * day, 10 * day, "{} 14976000000"},
 		{"a new device does not change the elapsed time", projected, "5m", "usage x _ 1000000x2879; usage new _x2878 1000000x1",
 			10 * day, 10 * day, "{} 8934200000"},
+
+		{"the data cap counts both directions", "gonetmon-usage/Data cap used/A", "1m", "period in 600x10; period out 300x10; cap a 1200x10",
+			600, 0, "{} 0.75"},
+		{"the projection has its share of the cap", "gonetmon-usage/Data cap used/B", "1m", "ahead a 1500x10; cap a 1200x10; ahead b 9000x10",
+			600, 0, "{} 1.25"},
+		{"there is no cap", "gonetmon-usage/Data cap used/A", "1m", "period in 600x10; period out 300x10", 600, 0, none},
+		{"days until the longest period ends", "gonetmon-usage/Days left/A", "1m", "end a 86400x10; end b 130200x10", 600, 0, "{} 1.5"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			text := "fuzzy_compare: true\nevaluation_interval: 1m\ntests:\n- interval: " + test.interval + "\n  input_series:\n"
