@@ -52,7 +52,7 @@ func (r *Registry) nameFrom(g *group, hosts []*host, source string, weak bool) (
 	if i := slices.Index(saidSources[:], source); i >= 0 {
 		r.considerSaid(g, hosts, i, consider)
 	}
-	if best == "" && g.keptFrom == source && !(source == names.SourcePTR && r.isWildcard(firstLabel(g.name))) {
+	if best == "" && g.keptFrom == source && (source != names.SourcePTR || !r.isWildcard(firstLabel(g.name))) {
 		consider(g.name, g.weak)
 	}
 	return best
