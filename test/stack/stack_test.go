@@ -2,10 +2,12 @@ package stack_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -63,11 +65,12 @@ func TestStack(t *testing.T) {
 	for addr, name := range map[string]string{"172.16.42.216": "alexa-kitchen", "10.0.0.151": "roku-living"} {
 		known.Set(netip.MustParseAddr(addr), testnet.Answer{Names: []string{name + ".home.test."}, TTL: 3600})
 	}
+	settings := []string{"GONETMON_INTERFACE=mon0", "GONETMON_CIDR=172.16.42.0/24,10.0.0.0/24,192.168.2.0/24",
+		"GONETMON_DNS_SERVERS=127.0.0.1", "GONETMON_STRIP_DOMAIN=home.test", "GONETMON_PORT=18080", "PROMETHEUS_PORT=19090",
+		"GRAFANA_PORT=13000", "GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=b1-c2 d3", "ALERTMANAGER_PORT=19093",
+		"PROMETHEUS_RETENTION_TIME=30d", "COMPOSE_PROFILES=alerts"}
 	e.step("TakesDotenv", func() {
-		e.dotenv("GONETMON_INTERFACE=mon0", "GONETMON_CIDR=172.16.42.0/24,10.0.0.0/24,192.168.2.0/24", "GONETMON_DNS_SERVERS=127.0.0.1",
-			"GONETMON_STRIP_DOMAIN=home.test", "GONETMON_PORT=18080", "PROMETHEUS_PORT=19090", "GRAFANA_PORT=13000",
-			"GRAFANA_ADDR=0.0.0.0", "GRAFANA_PASSWORD=b1-c2 d3", "ALERTMANAGER_PORT=19093", "PROMETHEUS_RETENTION_TIME=30d",
-			"COMPOSE_PROFILES=alerts")
+		e.dotenv(settings...)
 		e.compose("up", "-d", "--build", "--wait")
 		e.awaitHealthy("gonetmon", "prometheus", "grafana", "alertmanager")
 		e.expectListening("127.0.0.1:18080", "127.0.0.1:19090", "0.0.0.0:13000", "127.0.0.1:19093")
@@ -126,12 +129,69 @@ func TestStack(t *testing.T) {
 			return fmt.Sprint(v, err), err == nil && len(v) == 2
 		})
 	})
+	e.step("KeepsStateOverDownAndUp", func() {
+		before := e.devices()
+		e.compose("down")
+		e.compose("up", "-d", "--wait")
+		for name := range map[string]int{"alexa-kitchen": 0, "roku-living": 0} {
+			if b, a := before[name], e.devices()[name]; a != b || b.ID == 0 || b.FirstSeen.IsZero() || b.Period.Out == 0 {
+				e.t.Errorf("%s was %+v, and is %+v", name, b, a)
+			}
+		}
+	})
+	e.step("AsksForPassword", func() {
+		testnet.WriteCertificate(e.t, filepath.Join(e.home, "docker/names"), 1)
+		e.dotenv(append(settings, `GONETMON_PASSWORD='a$b "c" #d'`, "GONETMON_TLS_CERT=/etc/gonetmon/cert.pem",
+			"GONETMON_TLS_KEY=/etc/gonetmon/key.pem")...)
+		e.compose("up", "-d", "--wait")
+		client := e.host.HTTP()
+		client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+		for path, want := range map[string]int{"": 401, "metrics": 401, "api/v1/devices": 401, "healthz": 200} {
+			if status, text := testnet.Get(client, "https://127.0.0.1:18080/"+path); status != want {
+				e.t.Errorf("/%s: %d %s, want %d", path, status, text, want)
+			}
+		}
+		e.eventually("Prometheus has the password", func() (string, bool) {
+			_, text := e.get("http://127.0.0.1:19090/api/v1/targets?scrapePool=gonetmon")
+			return text, strings.Contains(text, `"health":"up"`) && strings.Contains(text, "https://127.0.0.1:18080/metrics")
+		})
+	})
 	e.step("Stops", func() {
 		e.compose("down", "--volumes")
 		if left := e.must("docker", "ps", "-aq"); left != "" {
 			e.t.Errorf("left: %s", left)
 		}
 	})
+}
+
+// A kept is what of a device outlives a restart.
+type kept struct {
+	ID        uint64
+	FirstSeen time.Time `json:"first_seen"`
+	Period    struct {
+		In  uint64 `json:"internet_in_bytes"`
+		Out uint64 `json:"internet_out_bytes"`
+	}
+}
+
+// devices asks gonetmon for its devices, by name.
+func (e *engine) devices() map[string]kept {
+	e.t.Helper()
+	status, text := e.get("http://127.0.0.1:18080/api/v1/devices")
+	var answer struct {
+		Devices []struct {
+			Name string
+			kept
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
+		e.t.Fatalf("devices: %d %.1000s: %v", status, text, err)
+	}
+	all := map[string]kept{}
+	for _, d := range answer.Devices {
+		all[d.Name] = d.kept
+	}
+	return all
 }
 
 // expectListening compares the TCP addresses that the host listens on.
