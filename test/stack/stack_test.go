@@ -139,6 +139,16 @@ func TestStack(t *testing.T) {
 			}
 		}
 	})
+	e.step("RestoresBackup", func() {
+		before := e.devices()
+		e.must("sh", "-c", "docker compose exec -T gonetmon /gonetmon backup - >../gonetmon.backup")
+		e.compose("down", "--volumes")
+		e.must("sh", "-c", "docker compose run --rm -T gonetmon restore - <../gonetmon.backup")
+		e.compose("up", "-d", "--wait")
+		if a, b := e.devices()["alexa-kitchen"], before["alexa-kitchen"]; a != b {
+			e.t.Errorf("it was %+v, and is %+v", b, a)
+		}
+	})
 	e.step("AsksForPassword", func() {
 		testnet.WriteCertificate(e.t, filepath.Join(e.home, "docker/names"), 1)
 		e.dotenv(append(settings, `GONETMON_PASSWORD='a$b "c" #d'`, "GONETMON_TLS_CERT=/etc/gonetmon/cert.pem",
