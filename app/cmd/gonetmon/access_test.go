@@ -59,6 +59,13 @@ func TestDaemon_AsksForPasswordOverTLS(t *testing.T) {
 	if status, log := healthcheck(access...); status != 0 {
 		t.Errorf("healthcheck: status %d, %s", status, log)
 	}
+	both := filepath.Join(t.TempDir(), "both.pem")
+	for _, name := range []string{key, cert} {
+		appendFile(t, both, name)
+	}
+	if status, log := healthcheck("GONETMON_TLS_CERT="+both, "GONETMON_TLS_KEY="+both); status != 0 {
+		t.Errorf("healthcheck with certificate and key in one file: status %d, %s", status, log)
+	}
 	otherCert, otherKey := testnet.WriteCertificate(t, t.TempDir(), 2)
 	if status, log := healthcheck("GONETMON_TLS_CERT="+otherCert, "GONETMON_TLS_KEY="+otherKey); status != exitFailed ||
 		!strings.Contains(log, "another certificate than GONETMON_TLS_CERT="+otherCert) {
@@ -105,4 +112,23 @@ func publicDir(t *testing.T) string {
 		}
 	}
 	return dir
+}
+
+// appendFile appends a file to another.
+func appendFile(t *testing.T, to, from string) {
+	t.Helper()
+	text, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(to, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -74,7 +74,10 @@ func pinned(file string) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	block, _ := pem.Decode(text)
+	block, rest := pem.Decode(text)
+	for block != nil && block.Type != "CERTIFICATE" { // the key may be in the same file
+		block, rest = pem.Decode(rest)
+	}
 	if block == nil {
 		return nil, errors.New("contains no certificate in PEM format")
 	}
