@@ -41,6 +41,12 @@ func NewTab(ctx context.Context) (*Tab, context.CancelFunc) {
 	return &Tab{tab}, closeTab
 }
 
+// NewTab opens another tab of the same browser.
+func (t *Tab) NewTab() (*Tab, context.CancelFunc) { return NewTab(t.ctx) }
+
+// Context returns the context of the tab, for calls of chromedp.
+func (t *Tab) Context() context.Context { return t.ctx }
+
 // Screen sets the size of the window, and whether colors are dark.
 func (t *Tab) Screen(width, height int64, dark bool) error {
 	scheme := "light"

@@ -78,6 +78,7 @@ class Overview {
   loaded(history) {
     if (!state.live) this.#chart.start(state.network.recent)
     this.#history.set(history ?? {}, state.now)
+    this.#showUse()
     this.#showStandby()
     this.update(true)
   }
@@ -89,9 +90,8 @@ class Overview {
   }
 
   update(now) {
-    this.#showNow()
-    this.#showUse()
     this.list.update(now)
+    this.#showNow()
   }
 
   #showNow() {

@@ -12,7 +12,8 @@ export class Chart {
   #ticks = []
   #rates
   #at = -1 // the item that is read; -1: none
-  #width = 0
+  #width = 0 // of the chart
+  #height = 0 // of the plot
   #left = 0 // of the plot
   #in = svg('path', {class: 'in'})
   #out = svg('path', {class: 'out'})
@@ -35,8 +36,10 @@ export class Chart {
       onkeydown: e => this.#key(e), onblur: () => this.#read(-1),
     }, this.#image, this.#tip)
     this.node = el('div', {class: rates ? 'chart area' : 'chart bars'}, this.#plot)
-    new ResizeObserver(() => {
-      if (this.#plot.clientWidth !== this.#width) this.#draw()
+    new ResizeObserver(([{contentRect}]) => {
+      this.#width = contentRect.width
+      this.#height = contentRect.height - axis
+      this.#draw()
     }).observe(this.#plot)
   }
 
@@ -65,8 +68,7 @@ export class Chart {
   #x(share) { return this.#left + share * (this.#width - this.#left) }
 
   #draw() {
-    const width = this.#plot.clientWidth, height = this.#plot.clientHeight - axis
-    this.#width = width
+    const width = this.#width, height = this.#height
     if (width === 0 || height <= 0) return
     this.#image.setAttribute('viewBox', `0 0 ${width} ${height + axis}`)
     let top = 0, bottom = 0
@@ -178,7 +180,7 @@ export class Chart {
     this.#cursor.setAttribute('x', x - wide / 2)
     this.#cursor.setAttribute('width', wide)
     this.#cursor.setAttribute('y', 0)
-    this.#cursor.setAttribute('height', this.#plot.clientHeight - axis)
+    this.#cursor.setAttribute('height', this.#height)
     const values = [item.title, 'down ' + this.#format(item.in), 'up ' + this.#format(item.out)]
     this.#plot.setAttribute('aria-valuenow', this.#at)
     this.#plot.setAttribute('aria-valuetext', values.join(', '))

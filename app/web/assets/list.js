@@ -13,7 +13,7 @@ const groups = [
 
 const calm = 10e3 // milliseconds between two orders by rate
 const pointing = 4e3 // milliseconds for which the order stays after the pointer was moved over the list
-const overscan = 12 // rows outside the window
+const chunk = 10 // rows that come and go together while the list is scrolled
 const few = 150 // rows of which all are in the document
 
 const scopes = {internet: ['internet', 'lan'], lan: ['lan', 'internet']}
@@ -51,6 +51,10 @@ export class List {
   #state // of the app: devices, rates, live
   #options
   #rows = new Map() // by key of the item
+  #free = [] // rows of devices that were scrolled away, to be used again
+  #from = 0 // items from here to #to are in the document
+  #to = 0
+  #height = 0 // of a row, in pixels
   #items = [] // groups and devices from top to bottom
   #ordered = 0 // when the order was made
   #pointed = -Infinity // when the pointer was moved over the rows
@@ -97,7 +101,10 @@ export class List {
       el('div', {class: 'tools'}, this.title, this.#search, sorts, scopeButtons, grouping), this.#table, this.#empty)
     this.#body.addEventListener('pointermove', () => { this.#pointed = performance.now() })
     addEventListener('scroll', () => this.#schedule(), {passive: true})
-    addEventListener('resize', () => this.#schedule(), {passive: true})
+    new ResizeObserver(() => {
+      this.#height = 0
+      this.#schedule()
+    }).observe(this.#body)
   }
 
   #schedule() {
@@ -105,20 +112,20 @@ export class List {
     this.#scheduled = true
     requestAnimationFrame(() => {
       this.#scheduled = false
-      this.#paint(false)
+      this.#paint(false, this.#body.getBoundingClientRect().top)
     })
   }
 
   // update shows the present state. The order changes seldom by itself, and not while somebody points at a row.
   update(now) {
     if (!this.node.isConnected) return
-    const at = performance.now()
+    const at = performance.now(), top = this.#body.getBoundingClientRect().top // read before anything is written
     const busy = at - this.#pointed < pointing || this.#body.querySelector(':focus-visible') !== null
     if (now || !busy && at - this.#ordered > calm) {
       this.#ordered = at
       this.#arrange()
     }
-    this.#paint(true)
+    this.#paint(true, top)
   }
 
   // moved says what a device moves by the measure of the order.
@@ -164,38 +171,45 @@ export class List {
     return items
   }
 
-  // paint puts the rows that can be seen into the document. With all, it also writes what has changed in those that were there.
-  #paint(all) {
-    const height = parseFloat(getComputedStyle(this.node).getPropertyValue('--row')) * parseFloat(getComputedStyle(document.documentElement).fontSize)
-    let from = 0, to = this.#items.length
-    if (to > few && height > 0) {
-      const top = this.#body.getBoundingClientRect().top
-      from = Math.max(0, Math.floor(-top / height) - overscan)
-      to = Math.min(to, Math.ceil((innerHeight - top) / height) + overscan)
-      from = Math.min(from, to)
-    }
-    this.#body.style.paddingTop = from * height + 'px'
-    this.#body.style.paddingBottom = (this.#items.length - to) * height + 'px'
-    const wanted = this.#items.slice(from, to)
-    const keys = new Set(wanted.map(i => i.key))
+  // reach returns the items from and to which rows must be in the document: all, or those in and near the window. top is where the
+  // first item is in the window.
+  #reach(top) {
+    const count = this.#items.length
+    if (count <= few) return [0, count]
+    this.#height ||= parseFloat(getComputedStyle(this.#table).getPropertyValue('--row')) * parseFloat(getComputedStyle(document.documentElement).fontSize)
+    const near = pixels => Math.max(0, Math.min(count, Math.floor(pixels / this.#height / chunk) * chunk))
+    return [near(-top - chunk / 2 * this.#height), near(innerHeight - top + 1.5 * chunk * this.#height)]
+  }
+
+  // paint puts rows into the document. With all, it also writes what has changed in those that were there.
+  #paint(all, top) {
+    const [from, to] = this.#reach(top)
+    if (!all && from === this.#from && to === this.#to) return
+    this.#from = from
+    this.#to = to
+    const wanted = this.#items.slice(from, to), keys = new Set(wanted.map(i => i.key))
     for (const [key, row] of this.#rows) {
       if (keys.has(key)) continue
       row.node.remove()
       this.#rows.delete(key)
+      if (row instanceof Row) this.#free.push(row)
     }
     let next = this.#body.firstChild
     wanted.forEach((item, i) => {
       let row = this.#rows.get(item.key)
       const fresh = !row
       if (fresh) {
-        row = item.device ? new Row() : new Heading()
+        row = item.device ? this.#free.pop() ?? new Row() : new Heading()
         this.#rows.set(item.key, row)
       }
+      if (fresh || all) row.show(item, this.#state, this.#options, this.largest)
       if (row.node === next) next = next.nextSibling
       else this.#body.insertBefore(row.node, next)
-      if (fresh || all) row.show(item, this.#state, this.#options, this.largest)
       setAttribute(row.node, 'aria-rowindex', from + i + 2)
     })
+    this.#free.length = Math.min(this.#free.length, chunk)
+    if (to - from === this.#items.length) this.#body.style.padding = ''
+    else this.#body.style.padding = `${from * this.#height}px 0 ${(this.#items.length - to) * this.#height}px`
   }
 
   // focusOn puts the focus on a device, if it is in the document.
@@ -251,6 +265,7 @@ class Row {
   #spark = svg('svg', {viewBox: '0 0 100 24', preserveAspectRatio: 'none', 'aria-hidden': 'true'}, this.#received, this.#sent)
   #seen = el('span', {class: 'seen'})
   #recent // that is drawn
+  #style // of the bar
   link = el('a', {class: 'name'}, this.#short, this.#domain)
   node = el('div', {role: 'row', class: 'row'}, el('div', {role: 'rowheader', class: 'who'}, this.link, this.#what),
     el('div', {role: 'cell', class: 'spark'}, this.#spark, this.#seen), Object.values(this.#cells))
@@ -265,8 +280,12 @@ class Row {
     this.#showRecent(device, state)
     const uses = showNumbers(this.#cells, [device], state, options)
     const bar = sort === 'now' ? [0, 0] : uses[sort]
-    this.node.style.setProperty('--in', (100 * bar[0] / largest).toFixed(1) + '%')
-    this.node.style.setProperty('--all', (100 * sum(bar) / largest).toFixed(1) + '%')
+    const share = n => (100 * n / largest).toFixed(1) + '%'
+    const style = `--in: ${share(bar[0])}; --all: ${share(sum(bar))}`
+    if (this.#style === style) return
+    this.#style = style
+    this.node.style.setProperty('--in', share(bar[0]))
+    this.node.style.setProperty('--all', share(sum(bar)))
   }
 
   // showRecent draws the last ten minutes, or says when the device was last seen.
