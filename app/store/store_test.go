@@ -251,12 +251,12 @@ func TestOpen_SetsDamagedFileAside(t *testing.T) {
 		"empty":               {},
 		"both metas": damaged(func(data []byte) {
 			data[40]++
-			data[os.Getpagesize()+40]++
+			data[pageSize+40]++
 		}),
-		"zeros from page 2": damaged(func(data []byte) { clear(data[2*os.Getpagesize():]) }),
+		"zeros from page 2": damaged(func(data []byte) { clear(data[2*pageSize:]) }),
 		"ones from page 2": damaged(func(data []byte) {
-			for i := range data[2*os.Getpagesize():] {
-				data[2*os.Getpagesize()+i] = 0xff
+			for i := range data[2*pageSize:] {
+				data[2*pageSize+i] = 0xff
 			}
 		}),
 		"format of somebody else": damaged(func(data []byte) {
@@ -302,7 +302,7 @@ func TestOpen_RefusesNewerFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	newer := newFile(t)
-	for _, at := range []int{0, os.Getpagesize()} {
+	for _, at := range []int{0, pageSize} {
 		m := newer[at+pageHeader:]
 		order.PutUint32(m[4:], boltVersion+1)
 		order.PutUint64(m[metaSize-8:], checksum(m))
@@ -332,7 +332,7 @@ func TestOpen_RefusesNewerFormat(t *testing.T) {
 // FuzzOpen damages a file. What the check lets through, bbolt reads and writes without a fault.
 func FuzzOpen(f *testing.F) {
 	whole := newFile(f)
-	page := uint32(os.Getpagesize())
+	const page = pageSize
 	for i := range uint32(len(whole)) / page {
 		f.Add(i*page+8, []byte{1})
 		f.Add(i*page+16, []byte{0xff, 0xff})
@@ -404,7 +404,6 @@ func TestStore_SurvivesCutAtEveryWrite(t *testing.T) {
 	s := open(t, dir)
 	save(t, s, history(15)...)
 	random := rand.New(rand.NewPCG(3, 4))
-	page := os.Getpagesize()
 	for round := range 5 {
 		before, had := read(t, s.path), load(t, s)
 		changes := minute(15+round, uint64(round+2)) // also a device more
@@ -419,7 +418,7 @@ func TestStore_SurvivesCutAtEveryWrite(t *testing.T) {
 		for at := 0; at < len(after); at += 512 {
 			switch same := bytes.Equal(before[at:at+512], after[at:at+512]); {
 			case same:
-			case at < 2*page:
+			case at < 2*pageSize:
 				metas = append(metas, at)
 			default:
 				data = append(data, at)
