@@ -22,7 +22,7 @@ type asset struct {
 	tag       string // entity tag (RFC 9110, section 8.8.3)
 }
 
-// modules returns the names of the scripts that app.js imports.
+// modules returns the names of the scripts that app.js imports: all but itself and the worker.
 func modules() []string {
 	names, err := fs.Glob(assets, "assets/*.js")
 	if err != nil {
@@ -31,7 +31,7 @@ func modules() []string {
 	for i, name := range names {
 		names[i] = path.Base(name)
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return name == "app.js" })
+	return slices.DeleteFunc(names, func(name string) bool { return name == "app.js" || name == "stream.js" })
 }
 
 // NewAssets returns the handler of /assets/: the style sheet and the scripts of the app. Browsers ask each time whether they have

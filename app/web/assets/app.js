@@ -4,7 +4,7 @@ import {Live} from './chart.js'
 import {DevicePage, History} from './device.js'
 import {el, setText, svg} from './dom.js'
 import {bytesOf, List, nameOf, rateOf} from './list.js'
-import {bits, bytes, clock, many, percent, periodName, setZone, tick, toWall} from './text.js'
+import {bits, bytes, clock, many, moment, percent, periodName, setZone, tick, toWall} from './text.js'
 
 const silence = 12e3 // milliseconds without an event after which the stream counts as broken
 const patience = 5e3 // milliseconds for which a hidden page stays connected
@@ -51,7 +51,7 @@ class Overview {
   #down = el('span', {class: 'down'})
   #up = el('span', {class: 'up'})
   #lan = el('p', {class: 'note'})
-  #today = {big: el('p', {class: 'big'}), note: el('p', {class: 'note'}), lan: el('p', {class: 'note'})}
+  #today = {big: el('p', {class: 'big'}), note: el('p', {class: 'note'}), lan: el('p', {class: 'note'}), course: el('p', {class: 'course'})}
   #period = {heading: el('h2', {}, 'This month'), span: el('span', {class: 'span'}), big: el('p', {class: 'big'}), note: el('p', {class: 'note'}),
     lan: el('p', {class: 'note'}), cap: el('div', {class: 'cap', role: 'img', hidden: true}, el('i'), el('b')), course: el('p', {class: 'course'})}
   #standby = el('ol')
@@ -67,7 +67,7 @@ class Overview {
     this.node = el('div', {class: 'overview'}, el('h1', {class: 'hidden'}, 'The network'),
       el('section', {class: 'card now', 'aria-label': 'Internet now'},
         el('div', {class: 'top'}, el('h2', {}, 'Internet now'), el('p', {class: 'big rates'}, this.#down, this.#up), this.#lan), this.#chart.node),
-      el('section', {class: 'card today', 'aria-label': 'Today'}, el('h2', {}, 'Today'), this.#today.big, this.#today.note, this.#today.lan),
+      el('section', {class: 'card today', 'aria-label': 'Today'}, el('h2', {}, 'Today'), this.#today.big, this.#today.note, this.#today.lan, this.#today.course),
       el('section', {class: 'card period', 'aria-label': 'This month'}, heading, big, note, lan, cap, course),
       this.#standbyCard, this.list.node, this.#history.node)
   }
@@ -112,7 +112,9 @@ class Overview {
       setText(card.lan, 'LAN ' + bytes(bytesOf(network[name], 'lan')[1])) // what each device sends there: each packet once
     }
     const period = usage.period
-    if (!period?.start) return
+    if (!period) return
+    const counted = ({start}) => Date.parse(usage.since) > Date.parse(start) + 3600e3 && 'counted since ' + moment(usage.since, state.now)
+    setText(this.#today.course, counted(usage.today) || '')
     const {cap, course, span} = this.#period
     setText(span, periodName(period))
     const used = sum(bytesOf(network.period, 'internet')), limit = period.cap_bytes ?? 0, projected = period.projected_bytes ?? 0
@@ -126,6 +128,7 @@ class Overview {
       cap.setAttribute('aria-label', `${percent(used, limit)} of the data cap used`)
       words.unshift(`${percent(used, limit)} of ${tick(limit, 'B')}`)
     }
+    words.push(counted(period))
     setText(course, words.filter(Boolean).join(' · '))
   }
 
@@ -175,7 +178,7 @@ function showStatus() {
     : rows.length === 0 ? 'all heard' : bad || unready.length ? 'something is wrong' : many(rows.length, 'notice')
   setText(light, words)
   light.className = 'light ' + (!live ? 'gone' : rows.length === 0 ? 'good' : rows.some(n => n.bad) ? 'bad' : 'warn')
-  setText(time, live ? clock(toWall(state.now), true) : '')
+  setText(time, live ? clock(toWall(state.now)) : '')
 }
 
 function showTitle() {
@@ -195,7 +198,7 @@ function route() {
   if (id) {
     scrollTo(0, 0)
     if (before) page.focus()
-    page.load(get).catch(() => {})
+    if (connection.opened) page.load(get).catch(() => {})
   } else {
     overview.update(true)
     scrollTo(0, scrolled)
@@ -228,40 +231,65 @@ async function load() {
   showStatus()
 }
 
-// connection is the stream of events. When it ends, it is opened again, after a while that grows.
+// stream hands the events of the API to a func: by the worker that all pages share, or without one directly.
+const stream = {
+  worker: null, source: null,
+
+  open(heard) {
+    if (!window.SharedWorker) {
+      this.source = new EventSource('/api/v1/stream')
+      for (const name of ['rates', 'devices', 'error']) this.source.addEventListener(name, e => heard(name, e.data))
+      return
+    }
+    this.worker ??= new SharedWorker('/assets/stream.js').port
+    this.worker.onmessage = ({data}) => heard(data.name, data.data)
+    this.worker.postMessage('open')
+  },
+
+  close() {
+    this.source?.close()
+    this.worker?.postMessage('close')
+    if (this.worker) this.worker.onmessage = null
+  },
+}
+
+// connection keeps the stream open. When it ends, it is opened again, after a while that grows.
 const connection = {
-  source: null, since: 0, wait: 1000, timer: 0, watch: 0,
+  opened: false, since: 0, wait: 1000, timer: 0, watch: 0,
 
   async open() {
     clearTimeout(this.timer)
     this.close()
+    this.opened = true
     try {
       await load()
     } catch {
-      return this.lost()
+      if (this.opened) this.lost()
+      return
     }
-    const source = new EventSource('/api/v1/stream')
-    this.source = source
+    if (!this.opened) return // it was closed meanwhile
     this.heard()
-    source.addEventListener('rates', e => {
-      if (source !== this.source) return
+    stream.open((name, data) => {
+      if (name === 'error') return this.lost()
       this.heard()
-      const first = !state.live
-      state.live = true
-      this.since = 0
-      this.wait = 1000
-      const {time: at, network, devices} = JSON.parse(e.data)
-      setClock(at)
-      state.network.rates = network
-      state.rates = new Map(devices.map(d => [d.id, d]))
-      overview.rates(at, network)
-      if (page !== overview) page.rates(at)
-      if (first) overview.update(true)
-      showStatus()
-      showTitle()
+      if (name === 'devices') return load().catch(() => {})
+      this.rates(JSON.parse(data))
     })
-    source.addEventListener('devices', () => load().catch(() => {}))
-    source.onerror = () => { if (source === this.source) this.lost() }
+  },
+
+  rates({time: at, network, devices}) {
+    const first = !state.live
+    state.live = true
+    this.since = 0
+    this.wait = 1000
+    setClock(at)
+    state.network.rates = network
+    state.rates = new Map(devices.map(d => [d.id, d]))
+    overview.rates(at, network)
+    if (page !== overview) page.rates(at)
+    if (first) overview.update(true)
+    showStatus()
+    showTitle()
   },
 
   // heard starts the time anew after which the stream counts as broken.
@@ -270,42 +298,41 @@ const connection = {
     this.watch = setTimeout(() => this.lost(), silence)
   },
 
+  // close ends the stream; what is shown is not live from now on.
   close() {
+    clearTimeout(this.timer)
     clearTimeout(this.watch)
-    this.source?.close()
-    this.source = null
-  },
-
-  // lost shows that nothing is live, and tries again.
-  lost() {
-    this.close()
-    this.since ||= state.now
+    stream.close()
+    this.opened = false
     state.live = false
     overview.update(false)
     if (page !== overview) page.update()
     showStatus()
     showTitle()
-    clearTimeout(this.timer)
+  },
+
+  // lost says that there is no connection, and tries again.
+  lost() {
+    this.since ||= state.now
+    this.close()
     this.timer = setTimeout(() => this.open(), this.wait * (0.75 + Math.random() / 2))
     this.wait = Math.min(longest, 2 * this.wait)
   },
 }
 
-// A browser has few connections to a server, so a page that nobody sees gives back its own.
+// A page that nobody sees gives its connection back.
 let hiding = 0
 document.addEventListener('visibilitychange', () => {
   clearTimeout(hiding)
   if (document.hidden) {
-    hiding = setTimeout(() => {
-      clearTimeout(connection.timer)
-      connection.close()
-    }, patience)
-  } else if (!connection.source) {
+    hiding = setTimeout(() => connection.close(), patience)
+  } else if (!connection.opened) {
     connection.wait = 1000
-    state.live = false
     connection.open()
   }
 })
+addEventListener('pagehide', () => connection.close())
+addEventListener('pageshow', e => { if (e.persisted) connection.open() })
 
 addEventListener('hashchange', route)
 route()

@@ -10,11 +10,13 @@ const sum = ([a, b]) => a + b
 function hoursOf(slots, scope, now) {
   const count = 72
   const last = Math.floor(toWall(now) / hour) * hour
-  const known = new Map(slots.map(s => [Date.parse(s.start), bytesOf(s, scope)]))
+  const known = new Map(slots.map(s => [Date.parse(s.start), s]))
   const ticks = []
   const items = Array.from({length: count}, (_, i) => {
-    const at = last - (count - 1 - i) * hour
-    const [received, sent] = known.get(at - (toWall(now) - now)) ?? [0, 0]
+    const hourly = last - (count - 1 - i) * hour
+    const slot = known.get(hourly - (toWall(now) - now))
+    const at = slot ? wall(slot.start) : hourly // they differ before a change to or from daylight saving time
+    const [received, sent] = bytesOf(slot, scope)
     if (at % day === 0) ticks.push({x: i / count, text: weekday(at) + ' ' + date(at), start: true})
     return {x: (i + 0.5) / count, in: received, out: sent, title: `${weekday(at)} ${clock(at)} – ${clock(at + hour)}`}
   })
@@ -113,6 +115,7 @@ export class DevicePage {
   #now = el('p', {class: 'big'})
   #down = el('span', {class: 'down'})
   #up = el('span', {class: 'up'})
+  #lan = el('p', {class: 'note'})
   #tiles
   #live = new Live('Internet traffic of the last ten minutes')
   #started = false // the live chart
@@ -136,7 +139,7 @@ export class DevicePage {
     this.#tiles = {today: tile('Today'), period: tile('This month'), share: tile('Share of the house'), standby: tile('Standby')}
     this.#content = el('div', {class: 'content'},
       el('section', {class: 'card tiles', 'aria-label': 'Traffic'},
-        el('div', {class: 'tile'}, el('h2', {}, 'Internet now'), this.#now), Object.values(this.#tiles).map(t => t.node), this.#live.node),
+        el('div', {class: 'tile'}, el('h2', {}, 'Internet now'), this.#now, this.#lan), Object.values(this.#tiles).map(t => t.node), this.#live.node),
       this.#history.node,
       el('section', {class: 'card', 'aria-label': 'About this device'}, el('h2', {}, 'About this device'), this.#facts),
       el('section', {class: 'card', 'aria-label': 'Evidence'}, el('h2', {}, 'Why these addresses are one device'), this.#why))
@@ -199,6 +202,7 @@ export class DevicePage {
     const [down, up] = rateOf(this.#state.ratesOf(device), 'internet')
     setText(this.#down, live ? bits(down) : '–')
     setText(this.#up, live ? bits(up) : '–')
+    setText(this.#lan, live ? 'LAN ' + bits(sum(rateOf(this.#state.ratesOf(device), 'lan'))) : '')
     this.#live.show(live ? this.#state.now : null)
     for (const name of ['today', 'period']) {
       const internet = bytesOf(device[name], 'internet')
