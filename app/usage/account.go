@@ -16,6 +16,12 @@ type slots []slot
 
 // find returns the index of the first slot that begins at start or later, and whether it begins at start.
 func (s slots) find(start int64) (int, bool) {
+	if n := len(s); n > 0 && s[n-1].start <= start { // nearly always
+		if s[n-1].start == start {
+			return n - 1, true
+		}
+		return n, false
+	}
 	return slices.BinarySearchFunc(s, start, func(s slot, start int64) int { return cmp.Compare(s.start, start) })
 }
 
@@ -29,12 +35,7 @@ func (s slots) at(start int64) Bytes {
 
 // add adds bytes to the slot that begins at start.
 func (s *slots) add(start int64, b Bytes) {
-	i, ok := len(*s)-1, false
-	if i >= 0 && (*s)[i].start == start {
-		ok = true // by far the most frequent
-	} else {
-		i, ok = s.find(start)
-	}
+	i, ok := s.find(start)
 	if !ok {
 		*s = slices.Insert(*s, i, slot{start: start})
 	}

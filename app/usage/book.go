@@ -57,7 +57,7 @@ func NewBook(cfg Config) *Book {
 	return &Book{
 		cfg: cfg, limits: limits,
 		accounts: map[uint64]*account{}, held: map[uint64]Bytes{},
-		changed: map[entryKey]struct{}{}, saving: map[entryKey]struct{}{},
+		changed: map[entryKey]struct{}{},
 	}
 }
 
@@ -75,7 +75,7 @@ func (b *Book) Add(now time.Time, gains map[uint64]Bytes) {
 func (b *Book) add(now reading, gains map[uint64]Bytes) {
 	now.mono = max(now.mono, b.clock.last.mono)
 	b.recent.add(now, gains)
-	if !b.clock.isRight(now) {
+	if !b.clock.isRight(now, b.newestHour()) {
 		for id, gained := range gains {
 			b.hold(id, gained)
 		}
@@ -92,6 +92,15 @@ func (b *Book) add(now reading, gains map[uint64]Bytes) {
 		b.book(id, starts, gained)
 	}
 	b.prune()
+}
+
+// newestHour returns the start of the last hour with a booking, zero if there is none.
+func (b *Book) newestHour() time.Time {
+	hours := b.network.slots[Hour]
+	if len(hours) == 0 {
+		return time.Time{}
+	}
+	return time.Unix(hours[len(hours)-1].start, 0)
 }
 
 // hold keeps bytes until the clock is right.
@@ -135,18 +144,7 @@ func (b *Book) startsAt(now time.Time) [numSlotKinds]int64 {
 	now = now.In(b.cfg.Zone)
 	hour, _ := hourOf(now)
 	today := dateOf(now)
-	return [numSlotKinds]int64{Hour: hour.Unix(), Day: int64(today), Period: int64(b.periodOf(today))}
-}
-
-// periodOf returns the start of the billing period that d is in. A period that began on another billing day goes on until the next
-// one of today's.
-func (b *Book) periodOf(d date) date {
-	start := d.billingStart(b.cfg.BillingDay)
-	periods := b.network.slots[Period]
-	if i, _ := periods.find(int64(d) + 1); i > 0 {
-		start = max(start, date(periods[i-1].start))
-	}
-	return start
+	return [numSlotKinds]int64{Hour: hour.Unix(), Day: int64(today), Period: int64(today.billingStart(b.cfg.BillingDay))}
 }
 
 // periodEnd returns the date on which the billing period ends that began at start: with the next one that is kept, unless a whole
@@ -226,7 +224,9 @@ func (b *Book) Load(entries []Entry) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, e := range slices.SortedFunc(slices.Values(entries), compareEntries) {
+	entries = slices.Clone(entries)
+	slices.SortFunc(entries, compareEntries)
+	for _, e := range entries {
 		switch {
 		case e.Bytes == (Bytes{}):
 		case e.Kind == Held:
@@ -235,9 +235,6 @@ func (b *Book) Load(entries []Entry) error {
 			b.account(e.ID).slots[e.Kind].add(e.Start, e.Bytes)
 			b.network.slots[e.Kind].add(e.Start, e.Bytes)
 		}
-	}
-	if hours := b.network.slots[Hour]; len(hours) > 0 {
-		b.clock.booked = time.Unix(hours[len(hours)-1].start, 0)
 	}
 	b.rebill()
 	b.prune()
@@ -296,10 +293,8 @@ func (b *Book) rebill() {
 func (b *Book) Changed() []Entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for k := range b.changed {
-		b.saving[k] = struct{}{}
-	}
-	clear(b.changed)
+	maps.Copy(b.changed, b.saving)
+	b.saving, b.changed = b.changed, map[entryKey]struct{}{}
 	entries := make([]Entry, 0, len(b.saving))
 	for k := range b.saving {
 		e := Entry{Kind: k.kind, Start: k.start, ID: k.id}
@@ -318,5 +313,5 @@ func (b *Book) Changed() []Entry {
 func (b *Book) Saved() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	clear(b.saving)
+	b.saving = nil
 }

@@ -184,3 +184,102 @@ func TestBook_ChangedBillingDay(t *testing.T) {
 		})
 	}
 }
+
+// Bytes of a time in which the clock is not right are booked later, also over a restart.
+func TestBook_HoldsOverRestart(t *testing.T) {
+	b := NewBook(Config{Zone: time.UTC})
+	stored := store{}
+	b.Add(time.Unix(100, 0), map[uint64]Bytes{1: internet(30), 0: internet(3)})
+	b.Add(time.Unix(110, 0), map[uint64]Bytes{1: internet(30)})
+	stored.save(b)
+	if h := b.NetworkHistory(); len(h.Hours)+len(h.Days)+len(h.Periods) > 0 {
+		t.Errorf("booked in 1970: %v", h)
+	}
+	b = NewBook(Config{Zone: time.UTC})
+	if err := b.Load(stored.entries()); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	b.Add(now, map[uint64]Bytes{1: internet(3)})
+	if got := b.Summary(now).Devices[1].Today; got != internet(63) {
+		t.Errorf("today %v", got)
+	}
+	stored.save(b)
+	for k := range stored {
+		if k.kind == Held {
+			t.Errorf("stored as booked and as held: %v", k)
+		}
+	}
+}
+
+// Ever new devices do not fill the memory. What they moved stays, as that of no device. Who moves much, or was seen today, stays, too.
+func TestBook_BoundsDevices(t *testing.T) {
+	b := NewBook(Config{Zone: time.UTC})
+	stored := store{}
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	b.Add(now, map[uint64]Bytes{1: internet(3e9), 2: internet(3e9)})
+	now = now.AddDate(0, 0, 1)
+	const n = 2 * maxAccounts
+	for id := uint64(3); id < n; id += 1000 {
+		gains := map[uint64]Bytes{2: internet(300)}
+		for i := range uint64(1000) {
+			gains[id+i] = internet(3)
+		}
+		b.Add(now, gains)
+		stored.save(b)
+	}
+	if got := len(b.accounts); got > maxAccounts+1 || got < maxAccounts/2 {
+		t.Errorf("%d accounts", got)
+	}
+	if len(b.History(1).Days) > 0 || len(b.History(2).Days) != 2 {
+		t.Errorf("device of yesterday: %v; of today: %v", b.History(1), b.History(2))
+	}
+	var sum Bytes
+	for k, bytes := range stored {
+		if k.kind == Day {
+			sum.Add(bytes)
+		}
+	}
+	var network Bytes
+	for _, day := range b.NetworkHistory().Days {
+		network.Add(day.Bytes)
+	}
+	if sum != network || sum.Internet() < 6e9 {
+		t.Errorf("stored %v, network %v", sum, network)
+	}
+	before := len(b.held)
+	b.Add(time.Unix(1, 0), map[uint64]Bytes{})
+	for id := uint64(1); id < n; id++ {
+		b.hold(id, internet(3))
+	}
+	if got := len(b.held) - before; got > maxAccounts+1 {
+		t.Errorf("%d held", got)
+	}
+}
+
+// A period that an earlier change has cut short stays, when all days since its end are booked anew.
+func TestBook_ChangedBillingDayTwice(t *testing.T) {
+	at := func(month time.Month, day int) time.Time { return time.Date(2026, month, day, 0, 0, 0, 0, time.UTC) }
+	stored := store{}
+	open := func(billingDay int) *Book {
+		b := NewBook(Config{Zone: time.UTC, BillingDay: billingDay})
+		if err := b.Load(stored.entries()); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	b := open(1)
+	addDays(b, at(1, 1), at(5, 20), 3)
+	stored.save(b)
+	b = open(15)
+	addDays(b, at(5, 20), at(6, 16), 3)
+	stored.save(b)
+	b = open(31)
+	want := []Slot{
+		{at(4, 1), at(4, 15), internet(3 * 14)}, {at(4, 15), at(4, 30), internet(3 * 15)}, {at(4, 30), at(5, 31), internet(3 * 31)},
+		{at(5, 31), at(6, 30), internet(3 * 16)},
+	}
+	if d := cmp.Diff(want, b.NetworkHistory().Periods[3:]); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}

@@ -5,6 +5,7 @@ import "time"
 const (
 	jump   = time.Hour        // the wall clock may be this far from what is expected
 	steady = 10 * time.Minute // for so long a clock that has jumped is in doubt
+	behind = 24 * time.Hour   // as long as this, if it is more than this behind the last booking: much would be moved
 )
 
 // built is before any moment at which this program can run.
@@ -21,23 +22,27 @@ func (r reading) aheadOf(o reading) time.Duration { return r.wall.Sub(o.wall) - 
 
 // A clock judges whether the wall clock is right, as the package says.
 type clock struct {
-	booked time.Time     // of the last booking in an earlier life of the program; zero: none
 	right  reading       // when the clock was last right
 	last   reading       // the last one
 	jumped time.Duration // the monotonic clock when the wall clock last jumped
 }
 
-// isRight reports whether the wall clock is right at now. Call it with every reading, in order.
-func (c *clock) isRight(now reading) bool {
+// isRight reports whether the wall clock is right at now. booked is when the last hour began that has a booking; zero if none has.
+// Call it with every reading, in order.
+func (c *clock) isRight(now reading, booked time.Time) bool {
 	if c.last.wall.IsZero() || now.aheadOf(c.last).Abs() > jump {
 		c.jumped = now.mono
 	}
 	c.last = now
-	expected := !now.wall.Before(c.booked.Add(-jump))
+	expected := !now.wall.Before(booked.Add(-jump))
 	if !c.right.wall.IsZero() {
 		expected = now.aheadOf(c.right).Abs() <= jump
 	}
-	if now.wall.Before(built) || !expected && now.mono-c.jumped < steady {
+	doubt := steady
+	if now.wall.Before(booked.Add(-behind)) {
+		doubt = behind
+	}
+	if now.wall.Before(built) || !expected && now.mono-c.jumped < doubt {
 		return false
 	}
 	c.right = now

@@ -23,6 +23,8 @@ func TestClock(t *testing.T) {
 		{"small steps", now, time.Time{}, []tick{{0, 0, true}, {m, -59 * m, true}, {m, 61 * m, true}, {m, -59 * m, true}}},
 		{"starts in 1970", epoch, now, []tick{{0, 0, false}, {20 * m, 20 * m, false}, {m, now.Sub(epoch), true}, {m, m, true}}},
 		{"1970 while it runs", now, now, []tick{{0, 0, true}, {m, epoch.Sub(now), false}, {h, h, false}, {m, now.Sub(epoch), true}}},
+		{"starts days before the last booking, for good", now, now.Add(2 * day), []tick{
+			{0, 0, false}, {h, h, false}, {23*h - m, 23*h - m, false}, {m, m, true}}},
 		{"starts before the last booking, for good", now, now.Add(day), []tick{{0, 0, false}, {9 * m, 9 * m, false}, {m, m, true}}},
 		{"starts before the last booking, until it is set", now, now.Add(day), []tick{{0, 0, false}, {m, 24 * h, true}}},
 		{"starts in the hour before the last booking", now, now.Add(59 * m), []tick{{0, 0, true}}},
@@ -35,11 +37,11 @@ func TestClock(t *testing.T) {
 		{"short suspend", now, time.Time{}, []tick{{0, 0, true}, {m, 30 * m, true}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := clock{booked: tt.booked}
+			var c clock
 			r := reading{wall: tt.start, mono: 5 * time.Second}
 			for i, tick := range tt.ticks {
 				r = reading{wall: r.wall.Add(tick.wall), mono: r.mono + tick.mono}
-				if got := c.isRight(r); got != tick.right {
+				if got := c.isRight(r, tt.booked); got != tick.right {
 					t.Errorf("reading %d, %v: right %v, want %v", i, r.wall, got, tick.right)
 				}
 			}

@@ -18,7 +18,7 @@ type model struct {
 	held     []gain    // not booked yet
 	readings []reading // of this life of the program
 	right    int       // index of the last right one; -1: none
-	booked   time.Time // when the newest hour begins that an earlier life has booked
+	booked   time.Time // when the newest hour begins that has a booking
 }
 
 // A gain is what one device has moved, and where it is booked.
@@ -47,11 +47,15 @@ func (m *model) isRight() bool {
 		if off := b.wall.Sub(a.wall) - b.mono + a.mono; off < -time.Hour || off > time.Hour {
 			break
 		}
-		if now.mono-b.mono > 10*time.Minute {
+		if now.mono-b.mono > 25*time.Hour {
 			break
 		}
 	}
-	ok := now.wall.Year() >= 2026 && (expected || now.mono-m.readings[even].mono >= 10*time.Minute)
+	doubt := 10 * time.Minute
+	if now.wall.Add(24 * time.Hour).Before(m.booked) {
+		doubt = 24 * time.Hour
+	}
+	ok := now.wall.Year() >= 2026 && (expected || now.mono-m.readings[even].mono >= doubt)
 	if ok {
 		m.right = n
 	}
@@ -60,6 +64,10 @@ func (m *model) isRight() bool {
 
 func (m *model) add(now reading, zone *time.Location, gains map[uint64]Bytes) {
 	m.readings = append(m.readings, now)
+	m.booked = time.Time{}
+	if n := len(m.gains); n > 0 {
+		m.booked = time.Unix(m.gains[n-1].hour, 0)
+	}
 	for id, b := range gains {
 		m.held = append(m.held, gain{id: id, Bytes: b})
 	}
@@ -83,10 +91,7 @@ func (m *model) add(now reading, zone *time.Location, gains map[uint64]Bytes) {
 
 // restart ends a life of the program.
 func (m *model) restart() {
-	m.readings, m.right, m.booked = nil, -1, time.Time{}
-	if n := len(m.gains); n > 0 {
-		m.booked = time.Unix(m.gains[n-1].hour, 0)
-	}
+	m.readings, m.right = nil, -1
 }
 
 // hourByDefinition goes back by quarters of an hour, for as long as date, hour and offset are the same.
@@ -243,10 +248,8 @@ func (l *life) run() {
 		}
 	}
 	l.off = 0
-	for range 2 {
-		l.add(l.now)
-		l.pass(10 * time.Minute)
-	}
+	l.add(l.now)
+	l.pass(24 * time.Hour)
 	l.add(l.now)
 	l.check()
 	if len(l.model.held)+len(l.book.held) > 0 {
@@ -308,8 +311,12 @@ func (l *life) upset() {
 	case 5:
 		l.off = -far()
 	}
+	pace := 4 * time.Minute
+	if l.rng.IntN(4) == 0 {
+		pace = 4 * time.Hour
+	}
 	for range l.rng.IntN(20) {
-		l.pass(time.Duration(l.rng.Int64N(int64(4 * time.Minute))))
+		l.pass(time.Duration(l.rng.Int64N(int64(pace))))
 		l.add(l.now)
 		if l.rng.IntN(20) == 0 {
 			l.stored.save(l.book)

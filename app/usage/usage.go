@@ -4,10 +4,11 @@
 // Every byte is in one slot of each kind: the ones that the moment of its Add is in. While the clock is not right, bytes are held,
 // and booked when it is. The clock is right if
 //   - it says 2026 or later, and
-//   - it is within an hour of what is expected, or has run for ten minutes without a jump of more than an hour.
+//   - it is within an hour of what is expected, or has run for ten minutes without a jump of more than an hour; for a day, if it is
+//     more than a day behind the last booking.
 //
-// What is expected is told by the monotonic clock since the clock was last right, or after a start, any time that is later than the
-// last booking. When the clock is right, what is in slots that lie ahead is moved into those of now: it was ahead then.
+// The monotonic clock tells what is expected since the clock was last right. After a start, any time after the last booking is.
+// When the clock is right, what is in slots that lie ahead is moved into those of now: the clock was ahead when it was booked.
 package usage
 
 import (
