@@ -53,6 +53,7 @@ COMPOSE_PROFILES=alerts
 		{"IsRestartedWhenItDies", restartsWhenItDies},
 		{"SocketKeepsPortOpen", socketKeepsPortOpen},
 		{"NetworkdBringsInterfaceUp", networkdBringsInterfaceUp},
+		{"RestoresBackup", restoresBackup},
 		{"Stops", stops},
 		{"IsNotRestartedAfterTypo", func(m *machine) { isNotRestartedAfterTypo(m, configuration) }},
 	} {
@@ -265,6 +266,29 @@ func networkdBringsInterfaceUp(m *machine) {
 		m.t.Errorf("it sent %d frames and has the addresses %q", received.Load(), out)
 	}
 	m.do("systemctl", "stop", "systemd-networkd.socket", "systemd-networkd.service")
+}
+
+// Root restores a backup, and the user of the service can open it.
+func restoresBackup(m *machine) {
+	known := func() (string, bool) {
+		_, text := m.get("api/v1/devices")
+		first := regexp.MustCompile(`"id":\d+,"name":"printer".*?"first_seen":"[^"]*"`).FindString(text)
+		return first, first != ""
+	}
+	testnet.NewSender(m.peer, "peer0").SendAll(testnet.Conversation(1000), 5000)
+	var before string
+	m.until("the printer is known", func() (ok bool) { before, ok = known(); return ok })
+	m.do("systemctl", "restart", "gonetmon.service") // which saves it
+	m.awaitReady(http.StatusOK)
+	m.do("gonetmon", "backup", "/root/gonetmon.backup")
+	m.do("systemctl", "stop", "gonetmon.service", "gonetmon.socket")
+	m.do("sh", "-c", "rm /var/lib/gonetmon/gonetmon.db")
+	m.do("env", "GONETMON_STATE_DIR=/var/lib/gonetmon", "gonetmon", "restore", "/root/gonetmon.backup")
+	m.do("systemctl", "start", "gonetmon.service")
+	m.awaitReady(http.StatusOK)
+	if after, _ := known(); after != before {
+		m.t.Errorf("%s was %s", after, before)
+	}
 }
 
 func stops(m *machine) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/tls"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"gonetmon/app/api"
 	"gonetmon/app/config"
 )
 
@@ -63,7 +65,12 @@ func get(c *config.Config, path string) (*http.Response, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", url, err)
 		}
-		return nil, fmt.Errorf("%s: %s: %s", url, answer.Status, strings.TrimSpace(string(text)))
+		said := strings.TrimSpace(string(text))
+		var refusal api.Error
+		if json.Unmarshal(text, &refusal) == nil {
+			said = refusal.Error
+		}
+		return nil, fmt.Errorf("%s: %s: %s", url, answer.Status, said)
 	}
 	return answer, nil
 }

@@ -187,3 +187,19 @@ func TestDaemon_RefusesStateDir(t *testing.T) {
 		testnet.RequireUsageError(t, gonetmon(here, variables), "for example GONETMON_STATE_DIR=/var/lib/gonetmon")
 	}
 }
+
+// Without a folder for the state there is nothing to back up, and the answer says what to set.
+func TestDaemon_BackupWithoutState(t *testing.T) {
+	t.Parallel()
+	here, _ := testnet.NewPair(t)
+	p := start(t, here)
+	file := filepath.Join(t.TempDir(), "copy")
+	status, out, log := testnet.Run(t, gonetmon(here, []string{"GONETMON_PORT=" + p.Port()}, "backup", file))
+	if status != exitFailed || out != "" || !strings.Contains(log, "404 Not Found: nothing is kept on disk") ||
+		!strings.Contains(log, "for example GONETMON_STATE_DIR=/var/lib/gonetmon") {
+		t.Errorf("status %d, %s%s", status, out, log)
+	}
+	if names, err := os.ReadDir(filepath.Dir(file)); err != nil || len(names) > 0 {
+		t.Errorf("it leaves %v, %v", names, err)
+	}
+}
