@@ -64,6 +64,7 @@ func NewAssets() http.Handler {
 		h.Set("Content-Type", a.mediaType)
 		h.Set("Cache-Control", "no-cache")
 		h.Set("ETag", a.tag)
+		h.Set("Content-Security-Policy", "default-src 'none'; connect-src 'self'") // of the worker; other files have that of the page
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.content))
 	})
 }

@@ -28,6 +28,9 @@ func TestAssets(t *testing.T) {
 		if got := w.Header().Get("Content-Type"); w.Code != http.StatusOK || got != mediaType {
 			t.Errorf("%s: %d %s", path, w.Code, got)
 		}
+		if got := w.Header().Get("Content-Security-Policy"); got != "default-src 'none'; connect-src 'self'" {
+			t.Errorf("%s: Content-Security-Policy: %s", path, got)
+		}
 		if got := w.Header().Get("Cache-Control"); got != "no-cache" {
 			t.Errorf("%s: Cache-Control: %s", path, got)
 		}
