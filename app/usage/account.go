@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// A slot is what one account has in one hour, day or period. start is that of Entry.
+// A slot has what was moved in one hour, day or period. start is that of Entry.
 type slot struct {
 	start int64
 	Bytes
 }
 
-// slots are in the order of time.
+// slots are sorted by start.
 type slots []slot
 
 // find returns the index of the first slot that begins at start or later, and whether it begins at start.
@@ -42,7 +42,7 @@ func (s *slots) add(start int64, b Bytes) {
 	(*s)[i].Add(b)
 }
 
-// An account is what one device, or the network, has moved.
+// An account has what one device, or the network, has moved.
 type account struct {
 	slots   [numSlotKinds]slots
 	standby standby
@@ -55,8 +55,7 @@ func (a *account) add(starts [numSlotKinds]int64, b Bytes) {
 	}
 }
 
-// fold moves what is in slots of the kind that begin later than start into the one that begins at start. It returns the starts
-// of those that are gone.
+// fold moves the slots of a kind that begin later than start into the one that begins at start. It returns their starts.
 func (a *account) fold(k Kind, start int64) (gone []int64) {
 	s := a.slots[k]
 	i, _ := s.find(start + 1)
@@ -83,8 +82,8 @@ func (a *account) prune(k Kind, oldest int64) (gone []int64) {
 	return gone
 }
 
-// rebill books the days anew that begin at from or later into the billing periods that periodOf returns for them, in place of the
-// periods that begin at from or later. It returns the starts of the old and the new ones.
+// rebill replaces the billing periods that begin at from or later. It adds the days since from to the periods that periodOf
+// returns for them. It returns the starts of the old and of the new periods.
 func (a *account) rebill(from int64, periodOf func(day int64) int64) (changed []int64) {
 	i, _ := a.slots[Period].find(from)
 	for _, old := range a.slots[Period][i:] {

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// fullBook returns a Book of n devices that have moved bytes on every day of two months, and in every hour of three days, and the gains of ten seconds.
+// fullBook returns a Book of n devices that have moved bytes on every day of two months, and in every hour of three days, and the
+// gains of ten seconds.
 func fullBook(n uint64) (*Book, time.Time, map[uint64]Bytes) {
 	b := NewBook(Config{Zone: time.UTC})
 	gains := map[uint64]Bytes{}

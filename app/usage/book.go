@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// Config says how a Book counts.
+// Config says how a Book adds up.
 type Config struct {
 	Zone       *time.Location // of hours, days and billing periods; nil: time.Local
-	BillingDay int            // of the month, on which a billing period begins: 1 to 31; 0: 1. A shorter month: its last day
+	BillingDay int            // of the month, on which a billing period begins: 1 to 31; 0: 1. In a shorter month: its last day
 	Cap        uint64         // internet bytes in a billing period; 0: none
 }
 
-// limits are how many slots with traffic are kept of each kind: three days, two months, and two years.
+// limits are how many slots with traffic are kept of each kind: three days of hours, two months of days, two years of periods.
 var limits = [numSlotKinds]int{Hour: 72, Day: 62, Period: 24}
 
-// maxAccounts is how many devices are kept, several times what a network has at a time: a machine in the LAN can pretend to be ever
-// new ones.
+// maxAccounts limits the devices that are kept. It is several times what a network has at a time: a machine in the LAN can forge
+// ever new ones.
 const maxAccounts = 1 << 14
 
 // A Book keeps what every device has moved by hour, day and billing period. All its methods are safe for concurrent use.
@@ -33,7 +33,7 @@ type Book struct {
 	clock    clock
 	accounts map[uint64]*account
 	network  account          // the sum of the accounts
-	held     map[uint64]Bytes // not booked yet, as the clock was not right
+	held     map[uint64]Bytes // not booked yet, because the clock was not right
 	recent   recent
 	changed  map[entryKey]struct{} // since the last Changed
 	saving   map[entryKey]struct{} // handed out by Changed, and not saved yet
@@ -61,8 +61,8 @@ func NewBook(cfg Config) *Book {
 	}
 }
 
-// Add books what each device has moved since the last Add. now is a time of time.Now, with its monotonic clock: without it, no jump
-// of the wall clock is noticed. ID 0 is what belongs to no device.
+// Add books what each device has moved since the last Add, by ID. ID 0 is what belongs to no device. now is from time.Now:
+// without its monotonic clock, a jump of the wall clock is not noticed.
 func (b *Book) Add(now time.Time, gains map[uint64]Bytes) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -129,7 +129,7 @@ func (b *Book) book(id uint64, starts [numSlotKinds]int64, gained Bytes) {
 	}
 }
 
-// account returns the account of the device, a new one if it has none.
+// account returns the account of the device. It makes one if there is none.
 func (b *Book) account(id uint64) *account {
 	a := b.accounts[id]
 	if a == nil {
@@ -147,7 +147,7 @@ func (b *Book) startsAt(now time.Time) [numSlotKinds]int64 {
 	return [numSlotKinds]int64{Hour: hour.Unix(), Day: int64(today), Period: int64(today.billingStart(b.cfg.BillingDay))}
 }
 
-// periodEnd returns the date on which the billing period ends that began at start: with the next one that is kept, unless a whole
+// periodEnd returns the end of the billing period that began at start: the start of the next one that is kept, unless a whole
 // period is missing between them.
 func (b *Book) periodEnd(start date) date {
 	periods := b.network.slots[Period]
@@ -157,7 +157,7 @@ func (b *Book) periodEnd(start date) date {
 	return start.nextBillingStart(b.cfg.BillingDay)
 }
 
-// fold moves what is in later slots than those that begin at starts into these: the clock was ahead when it was booked.
+// fold moves slots that begin later than starts into those that begin at starts: the clock was ahead when they were booked.
 func (b *Book) fold(starts [numSlotKinds]int64) {
 	for k, start := range starts {
 		if n := len(b.network.slots[k]); n == 0 || b.network.slots[k][n-1].start <= start {
@@ -173,7 +173,7 @@ func (b *Book) fold(starts [numSlotKinds]int64) {
 	}
 }
 
-// prune drops the slots that are beyond the limits, and accounts of which nothing is left.
+// prune drops the slots that are beyond the limits, and empty accounts.
 func (b *Book) prune() {
 	for k, limit := range b.limits {
 		surplus := len(b.network.slots[k]) - limit
@@ -196,8 +196,8 @@ func (b *Book) prune() {
 	}
 }
 
-// merge adds a quarter of the accounts to the one of no device: those that have been silent for the longest time and, of these,
-// those that have moved the least.
+// merge adds accounts, a quarter of maxAccounts, to account 0, which belongs to no device: those that have been silent for
+// longest and, of these, those that have moved least.
 func (b *Book) merge() {
 	ids := slices.SortedFunc(maps.Keys(b.accounts), func(i, j uint64) int { return b.accounts[i].compare(b.accounts[j]) })
 	ids = slices.DeleteFunc(ids, func(id uint64) bool { return id == 0 })
@@ -214,8 +214,8 @@ func (b *Book) merge() {
 	}
 }
 
-// Load gives the Book what was stored by an earlier one. Call it once, before the first Add. It returns an error, and takes
-// nothing, if an entry is not one of a Book.
+// Load gives the Book the entries that an earlier one returned. Call it once, before the first Add. It takes nothing, and returns
+// an error, if no Book can have returned one of them.
 func (b *Book) Load(entries []Entry) error {
 	for _, e := range entries {
 		if err := e.check(); err != nil {
@@ -245,8 +245,8 @@ func compareEntries(a, b Entry) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Start, b.Start), cmp.Compare(a.ID, b.ID))
 }
 
-// rebill books the days anew into billing periods, if the billing day was changed since they were booked. It does so from the first
-// period on of which all days are kept; those before it stay, and the first of the new ones begins after them.
+// rebill divides the days into billing periods again, if the billing day was changed since they were booked. It begins with the
+// first period of which all days are kept. Earlier periods stay, and the first new one begins after them.
 func (b *Book) rebill() {
 	days, periods := b.network.slots[Day], b.network.slots[Period]
 	first, day := len(periods), len(days)
@@ -288,8 +288,8 @@ func (b *Book) rebill() {
 	}
 }
 
-// Changed returns all entries that have changed since the last Changed that was followed by Saved. An entry with zero Bytes is to
-// be removed. They belong together: store all of them or none.
+// Changed returns all entries that have changed since the last Changed that was followed by Saved, sorted. Remove an entry with
+// zero Bytes. The entries belong together: store all of them or none.
 func (b *Book) Changed() []Entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -309,7 +309,7 @@ func (b *Book) Changed() []Entry {
 	return entries
 }
 
-// Saved says that what the last Changed returned is stored. What has changed since then is not taken as stored.
+// Saved says that the entries of the last Changed are stored. What has changed since then is still to be stored.
 func (b *Book) Saved() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -212,7 +212,8 @@ func TestBook_HoldsOverRestart(t *testing.T) {
 	}
 }
 
-// Ever new devices do not fill the memory. What they moved stays, as that of no device. Who moves much, or was seen today, stays, too.
+// Ever new devices do not fill the memory. What they moved stays, as that of no device. Who moves much, or was seen today, stays,
+// too.
 func TestBook_BoundsDevices(t *testing.T) {
 	b := NewBook(Config{Zone: time.UTC})
 	stored := store{}

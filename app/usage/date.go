@@ -32,8 +32,8 @@ func (d date) add(days int) date {
 	return dateOf(time.Date(y, m, day+days, 0, 0, 0, 0, time.UTC))
 }
 
-// start returns the first instant that has the date d in zone, or a later one: midnight does not exist where a clock is put forward
-// then, nor does a whole day where the date line moves.
+// start returns the first instant in zone that has the date d or a later one: midnight does not exist where a clock is put
+// forward then, and a whole day does not exist where the date line moves.
 func (d date) start(zone *time.Location) time.Time {
 	y, m, day := d.split()
 	earliest := time.Date(y, m, day, 0, 0, 0, 0, time.UTC).Add(-15 * time.Hour) // no zone is that far ahead
@@ -43,8 +43,8 @@ func (d date) start(zone *time.Location) time.Time {
 	return earliest.Add(time.Duration(seconds) * time.Second).In(zone)
 }
 
-// billingStart returns the last date up to d on which a billing period begins: the billing day, or the last day of a month that is
-// too short to have it.
+// billingStart returns the last date up to d on which a billing period begins: the billing day or, in a month without that day,
+// its last day.
 func (d date) billingStart(billingDay int) date {
 	y, m, _ := d.split()
 	if start := billingStartIn(y, m, billingDay); start <= d {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Kind tells what an Entry is of.
+// Kind says what an Entry contains.
 type Kind uint8
 
 // The kinds. Stored entries have these numbers.
@@ -24,12 +24,12 @@ func (k Kind) String() string {
 	return [...]string{"hour", "day", "period", "held", "invalid"}[min(k, numKinds)]
 }
 
-// An Entry is what is stored of one slot of one device, or of what is held for it. A device has one Entry for each Kind and Start.
+// An Entry is the stored form of one slot of a device, or of what is held for it. A device has one Entry for each Kind and Start.
 type Entry struct {
 	Kind  Kind
 	Start int64  // hours: Unix time of the start. Days and periods: civil date of the start as yyyymmdd. Held: 0
 	ID    uint64 // of the device; 0: of none
-	Bytes        // in a change, zero: the entry is to be removed
+	Bytes        // zero in a change: remove the entry
 }
 
 // check returns an error if no Book can have returned e.
@@ -44,7 +44,7 @@ func (e Entry) check() error {
 		ok = e.Start == 0
 	}
 	if !ok {
-		return fmt.Errorf("usage of device %d: no such %s: %d", e.ID, e.Kind, e.Start)
+		return fmt.Errorf("usage of device %d: there is no %s %d", e.ID, e.Kind, e.Start)
 	}
 	return nil
 }

@@ -412,7 +412,8 @@ func (l *life) checkSum(what string, slots []Slot) {
 	}
 }
 
-// checkPeriods checks that the current period is that of the billing day, and that no byte is lost where the billing day has changed.
+// checkPeriods checks that the current period is that of the billing day, and that no byte is lost where the billing day has
+// changed.
 func (l *life) checkPeriods(network History, want map[slotKey]Bytes) {
 	l.Helper()
 	s := l.book.Summary(l.now)

@@ -7,13 +7,13 @@ const (
 	numSteps = 60
 )
 
-// steps are the internet bytes of one device, or the network, in the last steps of time and in the one that is not over yet.
+// steps has the internet bytes of one device, or the network, in the last steps and in the current one.
 type steps struct {
-	newest  int64 // that was written
+	newest  int64 // step that was written
 	in, out [numSteps + 1]float64
 }
 
-// add adds to step n, which is not before the newest one.
+// add adds to step n, which must not be before the newest one.
 func (s *steps) add(n int64, in, out float64) {
 	for i := max(s.newest+1, n-numSteps); i <= n; i++ {
 		s.in[i%(numSteps+1)], s.out[i%(numSteps+1)] = 0, 0
@@ -23,7 +23,7 @@ func (s *steps) add(n int64, in, out float64) {
 	s.out[n%(numSteps+1)] += out
 }
 
-// spread adds what came evenly between from and to.
+// spread adds bytes that came between from and to, spread evenly.
 func (s *steps) spread(from, to time.Duration, b Bytes) {
 	last := int64(to / step)
 	for n := max(int64(from/step), last-numSteps); n <= last; n++ {
@@ -35,7 +35,7 @@ func (s *steps) spread(from, to time.Duration, b Bytes) {
 	}
 }
 
-// rates returns the rates of the steps from first up to, but without, end.
+// rates returns the rates of the steps from first to end, which is excluded, in bytes per second.
 func (s *steps) rates(first, end int64) (in, out []float64) {
 	in, out = make([]float64, end-first), make([]float64, end-first)
 	for n := max(first, s.newest-numSteps); n < end && n <= s.newest; n++ {
@@ -45,10 +45,10 @@ func (s *steps) rates(first, end int64) (in, out []float64) {
 	return in, out
 }
 
-// recent keeps the rates of the last ten minutes. Its time is the monotonic one, so that the rates stay right when the wall clock
-// jumps. A step begins at a multiple of ten seconds of the wall clock, until that jumps.
+// recent keeps the rates of the last ten minutes. It uses the monotonic clock, so that the rates stay right when the wall clock
+// jumps. A step begins at a multiple of ten seconds of the wall clock, until that clock jumps.
 type recent struct {
-	offset  time.Duration // of the time here to the monotonic clock
+	offset  time.Duration // of the times here to the monotonic clock
 	first   int64         // the first complete step
 	now     time.Duration // of the last reading
 	wall    time.Time     // of the last reading
@@ -56,7 +56,7 @@ type recent struct {
 	devices map[uint64]*steps // with internet traffic in the last steps
 }
 
-// add adds what came since the last reading. How long the first bytes took is not known: they are left out.
+// add adds what came since the last reading. The first bytes are left out, because it is not known how long they took.
 func (r *recent) add(now reading, gains map[uint64]Bytes) {
 	if r.wall.IsZero() {
 		into := now.wall.Sub(now.wall.Truncate(step))
@@ -89,7 +89,7 @@ func (r *recent) add(now reading, gains map[uint64]Bytes) {
 	r.network.spread(from, to, sum)
 }
 
-// of returns the rates of s, if any, in the complete steps.
+// of returns the rates of s in the complete steps. s may be nil.
 func (r *recent) of(s *steps, zone *time.Location) Recent {
 	rec := Recent{Step: step}
 	if r.wall.IsZero() {

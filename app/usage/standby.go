@@ -2,17 +2,18 @@ package usage
 
 import "slices"
 
-// A standby is what an account moved in the idle ones of its complete hours, computed once an hour.
+// A standby has what an account moved in its idle hours, computed once an hour.
 type standby struct {
-	hour  int64 // before which the hours were complete
+	hour  int64 // the current one when it was computed
 	bytes uint64
 }
 
-// minIdleHours is from how many hours on it can be said which of them are idle.
-const minIdleHours = 24
+// minHours is how many hours with internet traffic it takes to tell which of them are idle.
+const minHours = 24
 
-// standbyBefore returns the internet bytes in those of the account's hours before hour in which the device was idle: in which it
-// moved at most twice the lower quartile of all of them that have internet traffic, of which there must be at least 24.
+// standbyBefore returns the internet bytes of the account in its idle hours before hour. An hour is idle if its internet bytes
+// are at most twice the lower quartile of all hours with internet traffic. It returns 0 if there are fewer than minHours of
+// these.
 func (a *account) standbyBefore(hour int64) uint64 {
 	if a.standby.hour == hour {
 		return a.standby.bytes
@@ -24,7 +25,7 @@ func (a *account) standbyBefore(hour int64) uint64 {
 		}
 	}
 	a.standby = standby{hour: hour}
-	if len(moved) < minIdleHours {
+	if len(moved) < minHours {
 		return 0
 	}
 	slices.Sort(moved)

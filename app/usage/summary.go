@@ -2,7 +2,7 @@ package usage
 
 import "time"
 
-// projectionDays is how many complete days the projection goes by, at most.
+// projectionDays is how many complete days the projection uses at most.
 const projectionDays = 7
 
 // Summary returns the use of all devices at now.
@@ -65,7 +65,7 @@ func (b *Book) meanDay(today date) float64 {
 	return sum / max(n, 1)
 }
 
-// since returns when the oldest kept slot begins, of the finest kind of which none was dropped.
+// since returns the start of the oldest slot, of the finest kind of which no slot was dropped.
 func (b *Book) since() time.Time {
 	hours, days, periods := b.network.slots[Hour], b.network.slots[Day], b.network.slots[Period]
 	switch {
@@ -79,7 +79,7 @@ func (b *Book) since() time.Time {
 	return date(periods[0].start).start(b.cfg.Zone)
 }
 
-// History returns what the device moved; ID 0 is what belongs to none.
+// History returns what a device moved. ID 0 is what belongs to no device.
 func (b *Book) History(id uint64) History {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -89,7 +89,7 @@ func (b *Book) History(id uint64) History {
 	return History{}
 }
 
-// NetworkHistory returns what all devices together moved, and what belongs to none.
+// NetworkHistory returns what all devices moved together, with what belongs to no device.
 func (b *Book) NetworkHistory() History {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -114,14 +114,14 @@ func (b *Book) history(a *account) History {
 	return h
 }
 
-// Recent returns the rates of the device; ID 0 is what belongs to none. In and Out are nil if it had no internet traffic.
+// Recent returns the rates of a device. ID 0 is what belongs to no device.
 func (b *Book) Recent(id uint64) Recent {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.recent.of(b.recent.devices[id], b.cfg.Zone)
 }
 
-// NetworkRecent returns the rates of all devices together, and of what belongs to none.
+// NetworkRecent returns the rates of all devices together, with what belongs to no device.
 func (b *Book) NetworkRecent() Recent {
 	b.mu.Lock()
 	defer b.mu.Unlock()

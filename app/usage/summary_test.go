@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A device that is used for two hours in the evening moves little in all others; one that moves as much all the time is idle all the
-// time. The current hour does not count, nor do hours without internet traffic.
+// A device that is used for two hours in the evening moves little in all others; one that moves as much all the time is idle all
+// the time. The current hour does not count, nor do hours without internet traffic.
 func TestBook_Standby(t *testing.T) {
 	b := NewBook(Config{Zone: time.UTC})
 	start := time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
