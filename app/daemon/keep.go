@@ -52,6 +52,7 @@ func (d *Daemon) openStore() ([]device.Record, error) {
 			" for example GONETMON_STATE_DIR=/var/lib/gonetmon", d.cfg.StateDir, err)
 	}
 	d.keep.store = s
+	d.log.Info("devices and usage are kept", "file", s.Status().Path, "devices", len(state.Devices))
 	if err := d.keep.book.Load(state.Usage); err != nil {
 		d.log.Error("the usage of earlier runs cannot be read, and begins again", "error", err)
 	}

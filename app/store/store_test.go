@@ -19,6 +19,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	bolt "go.etcd.io/bbolt"
 
+	"gonetmon/app/device"
 	"gonetmon/app/usage"
 )
 
@@ -210,7 +211,9 @@ func newFile(tb testing.TB) []byte {
 	dir := tb.TempDir()
 	s := open(tb, dir)
 	save(tb, s, history(12)...)
-	save(tb, s, minute(12, 1)...)
+	if err := s.Save(Changes{Devices: []device.Record{record(1), record(2)}, Usage: minute(12, 1)}); err != nil {
+		tb.Fatal(err)
+	}
 	if err := s.Close(); err != nil {
 		tb.Fatal(err)
 	}
@@ -543,6 +546,33 @@ func TestStore_BackupToSlowReader(t *testing.T) {
 	}
 	if err := s.Backup(io.Discard); err != nil {
 		t.Errorf("a third backup: %v", err)
+	}
+}
+
+// A file whose pages cannot be read any more, as on a disk that fails, ends the keeping, but not the process.
+func TestStore_SurvivesUnreadablePages(t *testing.T) {
+	log, lines := newLog()
+	s, _, err := Open(t.TempDir(), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, s, history(40)...)
+	if err := os.Truncate(s.path, 2*pageSize); err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint64(3) {
+		if err := s.Save(Changes{Usage: minute(40, n)}); !errors.As(err, &damage{}) {
+			t.Errorf("Save: %v", err)
+		}
+	}
+	if err := s.Backup(io.Discard); err == nil {
+		t.Error("Backup: no error")
+	}
+	if got := s.Status(); !got.Kept || got.Error == "" || strings.Count(lines(), "\n") != 1 {
+		t.Errorf("status %+v, log %s", got, lines())
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("Close: %v", err)
 	}
 }
 

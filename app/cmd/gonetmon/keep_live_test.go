@@ -3,11 +3,14 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"gonetmon/app/api"
 	"gonetmon/test/testnet"
@@ -135,6 +138,43 @@ func TestDaemon_KeepsUsageOverRestart(t *testing.T) {
 	before, _ := k.moved()
 	k.send(10)
 	k.untilMoved(before + 10*1000)
+}
+
+// A daemon that is killed while it stops, which is when it writes, keeps all of what it was to write or nothing.
+func TestDaemon_SurvivesKillWhileSaving(t *testing.T) {
+	t.Parallel()
+	k := newKeeping(t)
+	const hosts = 20
+	k.send(hosts)
+	k.untilMoved(hosts * 1000)
+	_, took := k.Stop() // it writes at the end of that time
+	kills, lost := 12, 0
+	if testing.Short() {
+		kills = 5
+	}
+	total := uint64(hosts * 1000)
+	for range kills {
+		k.start()
+		k.send(hosts)
+		k.Until("all counted", func() bool { return k.Metrics()["network_bytes_total"] == hosts*1000 })
+		if err := k.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(took - 40*time.Millisecond + rand.N(60*time.Millisecond))
+		_ = k.Cmd.Process.Kill()
+		<-k.Ended
+		k.start()
+		switch now, _ := k.moved(); now {
+		case total:
+			lost++
+		case total + hosts*1000:
+			total = now
+		default:
+			t.Fatalf("%d bytes after a kill, want %d or %d", now, total, total+hosts*1000)
+		}
+		_, took = k.Stop()
+	}
+	t.Logf("%d kills, %d of them before the state was written", kills, lost)
 }
 
 // A backup from the running daemon can be restored while it is stopped, and only then.
