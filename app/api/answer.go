@@ -12,10 +12,10 @@ import (
 	"gonetmon/app/httpd"
 )
 
-// An answer is JSON with its entity tag. Answers that are long are kept gzipped alone, so that slow clients cost little.
+// An answer is JSON with its entity tag. A shared answer is kept only gzipped, so that slow clients cost little memory.
 type answer struct {
 	tag           string // without quotes
-	body, gzipped []byte // one of them; never changed
+	body, gzipped []byte // one of them is nil; neither is changed
 }
 
 func newAnswer(v any) answer {
@@ -36,7 +36,8 @@ func (a answer) zip() answer {
 	return answer{tag: a.tag, gzipped: b.Bytes()}
 }
 
-// send sends the answer, or 304 to a client that has it already. What is gzipped has another entity tag (RFC 9110, section 8.8.3.3).
+// send sends the answer, or 304 to a client that has it already. The gzipped answer has an entity tag of its own (RFC 9110,
+// section 8.8.3.3).
 func (a answer) send(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache")
@@ -71,7 +72,7 @@ func (a answer) send(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// knows reports whether the client has the answer with a tag, by weak comparison (RFC 9110, section 13.1.2).
+// knows reports whether the client already has the answer with this tag, by weak comparison (RFC 9110, section 13.1.2).
 func knows(r *http.Request, tag string) bool {
 	for known := range strings.SplitSeq(strings.Join(r.Header.Values("If-None-Match"), ","), ",") {
 		known = strings.TrimSpace(known)

@@ -1,5 +1,6 @@
 // Package api answers programs in JSON: the state, the devices, their history and usage, and a stream of rates. It reads, and
-// changes nothing. It knows nothing of how traffic is counted, devices are named or usage is kept. docs/api.md describes it.
+// changes nothing. It knows nothing of how traffic is counted, devices are named or usage is kept. docs/api.md describes the
+// answers.
 package api
 
 import (
@@ -27,7 +28,7 @@ type Config struct {
 	Meters         func() []meter.Status
 	Prefixes       func() []netip.Prefix
 	Advice         func() []notice.Notice // on where to capture
-	Ready          func() error           // why traffic is not counted, one reason a line
+	Ready          func() error           // why traffic is not counted, one reason per line
 	Usage          func() usage.Summary
 	History        func(id uint64) usage.History
 	NetworkHistory func() usage.History
@@ -57,7 +58,7 @@ func New(cfg Config) http.Handler {
 	return mux
 }
 
-// routes returns what answers which path.
+// routes returns the handler of each path.
 func (a *api) routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"/api/":                a.serveUnknown,
@@ -84,7 +85,7 @@ func readOnly(next http.HandlerFunc) http.HandlerFunc {
 }
 
 func (a *api) serveUnknown(w http.ResponseWriter, r *http.Request) {
-	refuse(w, http.StatusNotFound, "there is no %s; docs/api.md lists what there is, for example /api/v1/devices", r.URL.Path)
+	refuse(w, http.StatusNotFound, "there is no %s; docs/api.md lists the paths, for example /api/v1/devices", r.URL.Path)
 }
 
 // An Error is the answer to a request that is refused.
@@ -110,11 +111,11 @@ func encode(v any) []byte {
 	return append(b, '\n')
 }
 
-// query returns the parameters of a request, of which it may have the ones named, each once. Otherwise it refuses the request.
+// query returns the parameters of a request. It refuses a request with a parameter that is not allowed, or that comes twice.
 func query(w http.ResponseWriter, r *http.Request, allowed ...string) (url.Values, bool) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		refuse(w, http.StatusBadRequest, "query %q: %v; right is, for example, ?device=17", r.URL.RawQuery, err)
+		refuse(w, http.StatusBadRequest, "query %q: %v; for example ?device=17", r.URL.RawQuery, err)
 		return nil, false
 	}
 	right := "it takes no parameters"
@@ -124,7 +125,7 @@ func query(w http.ResponseWriter, r *http.Request, allowed ...string) (url.Value
 	for name, all := range values {
 		switch {
 		case !slices.Contains(allowed, name):
-			refuse(w, http.StatusBadRequest, "%s=%s: there is no such parameter of %s; %s", name, all[0], r.URL.Path, right)
+			refuse(w, http.StatusBadRequest, "%s=%s: %s has no such parameter; %s", name, all[0], r.URL.Path, right)
 			return nil, false
 		case len(all) > 1:
 			refuse(w, http.StatusBadRequest, "%s=%s and %s=%s: give it once", name, all[0], name, all[1])

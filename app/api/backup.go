@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// serveBackup answers with a copy of the file that outlives a restart. If it fails in the middle, so does the transfer.
+// serveBackup answers with a copy of the state file. If the copy fails halfway, the transfer fails too.
 func (a *api) serveBackup(w http.ResponseWriter, r *http.Request) {
 	if _, ok := query(w, r); !ok {
 		return
@@ -32,7 +32,7 @@ func (a *api) serveBackup(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// A begun notes whether anything was written.
+// A begun is a writer that notes whether anything was written.
 type begun struct {
 	io.Writer
 	yes bool

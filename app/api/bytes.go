@@ -28,7 +28,7 @@ func (b *Bytes) add(o Bytes) {
 // Internet returns the bytes exchanged with the internet.
 func (b Bytes) Internet() uint64 { return b.InternetIn + b.InternetOut }
 
-// Packets are the packets of Bytes.
+// Packets are IP packets by direction, as Bytes.
 type Packets struct {
 	InternetIn  uint64 `json:"internet_in_packets"`
 	InternetOut uint64 `json:"internet_out_packets"`
@@ -45,7 +45,7 @@ func packetsOf(t *traffic.Totals) Packets {
 	}
 }
 
-// Rates are what is moved now, averaged over some seconds, in whole bytes per second.
+// Rates are the current rates, averaged over some seconds, in whole bytes per second.
 type Rates struct {
 	InternetIn  uint64 `json:"internet_in_bytes_per_second"`
 	InternetOut uint64 `json:"internet_out_bytes_per_second"`
@@ -70,7 +70,7 @@ func (r *Rates) add(o Rates) {
 // whole rounds a rate to whole bytes per second.
 func whole(rate float64) uint64 { return uint64(math.Round(max(rate, 0))) }
 
-// A Recent is the internet traffic of the last ten minutes: one value for each step, in whole bytes per second. The last value
+// A Recent has the internet traffic of the last ten minutes: one value for each step, in whole bytes per second. The last value
 // ends at End. Both lists are empty if nothing was moved.
 type Recent struct {
 	StepSeconds int       `json:"step_seconds"`

@@ -40,16 +40,16 @@ type Device struct {
 	Kind         string    `json:"kind"`       // empty if not known, as are Vendor and MAC
 	Vendor       string    `json:"vendor"`
 	MAC          string    `json:"mac"`
-	Addresses    []string  `json:"addresses"` // if it has none, those before the restart
+	Addresses    []string  `json:"addresses"` // those from before the restart until it is seen
 	FirstSeen    time.Time `json:"first_seen,omitzero"`
 	LastSeen     time.Time `json:"last_seen,omitzero"`
 	IdleSeconds  uint64    `json:"idle_seconds"` // since LastSeen
-	Active       bool      `json:"active"`       // it moves something now
+	Active       bool      `json:"active"`       // one of its rates is not 0
 	Rates        Rates     `json:"rates"`
 	Total        Bytes     `json:"total"` // since the start of the counting
 	Today        Bytes     `json:"today"`
 	Period       Bytes     `json:"period"`        // the billing period so far
-	StandbyBytes uint64    `json:"standby_bytes"` // what it moved in hours in which it was idle
+	StandbyBytes uint64    `json:"standby_bytes"` // what it moved in idle hours
 	Recent       Recent    `json:"recent"`
 }
 
@@ -108,7 +108,7 @@ func (a *api) serveDevice(w http.ResponseWriter, r *http.Request) {
 func parseID(w http.ResponseWriter, name, text string) (uint64, bool) {
 	id, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || id == 0 {
-		refuse(w, http.StatusBadRequest, "%s=%s: not the id of a device, which is a number, for example 17; /api/v1/devices lists them",
+		refuse(w, http.StatusBadRequest, "%s=%s: not the ID of a device, which is a number, for example 17; /api/v1/devices lists them",
 			name, text)
 		return 0, false
 	}
@@ -123,7 +123,7 @@ func (a *api) deviceOf(j *joined, use usage.Use) Device {
 		Total: Bytes(usage.BytesOf(&j.totals)), Today: Bytes(use.Today), Period: Bytes(use.Period), StandbyBytes: use.Standby,
 		Recent: a.recentOf(a.cfg.Recent(j.ID)),
 	}
-	for _, a := range slices.Concat(j.Hosts, j.Known) { // it has one of them
+	for _, a := range slices.Concat(j.Hosts, j.Known) { // one of them is empty
 		d.Addresses = append(d.Addresses, a.String())
 	}
 	return d

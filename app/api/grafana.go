@@ -9,7 +9,8 @@ import (
 )
 
 // grafana returns the URL of Grafana for the client of a request. Where Grafana has the host 0.0.0.0 or ::, it is on this
-// machine, under the name by which the client found the page. A URL of this machine only is of no use to another one.
+// machine, under the name by which the client found the page. It returns "" for a loopback URL if the client is on another
+// machine.
 func (a *api) grafana(r *http.Request) string {
 	u, err := url.Parse(a.cfg.GrafanaURL)
 	if err != nil || a.cfg.GrafanaURL == "" {
@@ -25,7 +26,7 @@ func (a *api) grafana(r *http.Request) string {
 	return u.String()
 }
 
-// isLoopback reports whether a host name is of this machine for itself. It is true of none.
+// isLoopback reports whether a host name means the client's own machine. An empty one does.
 func isLoopback(host string) bool {
 	ip, _ := netip.ParseAddr(host)
 	return ip.IsLoopback() || host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost")

@@ -14,7 +14,7 @@ type History struct {
 	Periods []Slot `json:"periods"`
 }
 
-// A Slot is what was moved in one hour, day or billing period.
+// A Slot has what was moved in one hour, day or billing period.
 type Slot struct {
 	Start time.Time `json:"start"`
 	End   time.Time `json:"end"` // excluded

@@ -9,9 +9,9 @@ import (
 	"gonetmon/app/traffic"
 )
 
-// A joined is what a snapshot has of one device, under all the names that it has had.
+// A joined is one device of a snapshot, with the counts under all names that it has had.
 type joined struct {
-	*device.Device // under the name to show: the one that has addresses, or else the one seen last
+	*device.Device // under the name to show: the one with addresses, or else the one seen last
 	totals         traffic.Totals
 	rates          Rates
 	first, last    time.Time

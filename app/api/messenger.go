@@ -13,10 +13,10 @@ import (
 type messenger struct {
 	zone      *time.Location
 	known     []identity // of the last message
-	announced time.Time  // when devices was sent last
+	announced time.Time  // when the event devices was last sent
 }
 
-// An identity is what the list of devices has of a device beside its traffic.
+// An identity is what the list of devices shows of a device besides its traffic.
 type identity struct {
 	id                         uint64
 	name, source, kind, vendor string
@@ -39,7 +39,7 @@ func (m *messenger) message(s *device.Snapshot, now time.Time) []byte {
 	var b bytes.Buffer
 	event(&b, "rates", rates)
 	due := now.Sub(m.announced) >= devicesEvery || !slices.Equal(identities, m.known)
-	if due && !m.announced.IsZero() { // clients ask for the devices by themselves when the stream begins
+	if due && !m.announced.IsZero() { // a client asks for the devices by itself when its stream begins
 		event(&b, "devices", DevicesEvent{rates.Time})
 	}
 	if due {

@@ -10,7 +10,7 @@ import (
 // maxAge is how long an answer is shared while the registry has no new snapshot.
 const maxAge = time.Second
 
-// A shared is an answer that all who ask for the same snapshot get, so that many clients, or slow ones, cost little.
+// A shared has one answer for all requests with the same snapshot, so that many clients cost little.
 type shared struct {
 	mu       sync.Mutex // guards all below
 	snapshot *device.Snapshot
@@ -18,7 +18,7 @@ type shared struct {
 	answer   answer
 }
 
-// get returns the answer for a snapshot. Requests that come while it is rendered wait for it.
+// get returns the answer for a snapshot. Requests that come while it is being rendered wait for it.
 func (c *shared) get(s *device.Snapshot, render func() answer) answer {
 	c.mu.Lock()
 	defer c.mu.Unlock()

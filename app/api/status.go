@@ -28,12 +28,12 @@ type Status struct {
 
 // A Notice is a problem, and what to do about it.
 type Notice struct {
-	Bad  bool   `json:"bad"` // nothing is counted
+	Bad  bool   `json:"bad"` // nothing is counted because of it
 	Text string `json:"text"`
 	Hint string `json:"hint"` // may be empty
 }
 
-// An Interface is one that is captured.
+// An Interface is a network interface to capture on.
 type Interface struct {
 	Name          string `json:"name"`
 	Up            bool   `json:"up"`
@@ -45,7 +45,7 @@ type Interface struct {
 // Store says whether names and usage outlive a restart.
 type Store struct {
 	Kept  bool      `json:"kept"`
-	Error string    `json:"error"` // of the last write; empty if there was none
+	Error string    `json:"error"` // why the last write failed; empty if it did not
 	Saved time.Time `json:"saved,omitzero"`
 }
 
@@ -55,7 +55,7 @@ type Billing struct {
 	CapBytes uint64 `json:"cap_bytes,omitzero"` // of internet traffic
 }
 
-// zone returns the name of the zone, as "Europe/Berlin" or, if only its file is known, "CET".
+// zone returns the name of the time zone: "Europe/Berlin" or, if Go knows only its file, "CET".
 func (a *api) zone(now time.Time) string {
 	if name := a.cfg.Zone.String(); name != "Local" {
 		return name

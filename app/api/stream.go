@@ -13,7 +13,7 @@ const (
 	tickInterval  = 2 * time.Second
 	devicesEvery  = 30 * time.Second
 	maxBehind     = 4                 // messages; a listener that is further behind is dropped
-	writeTimeout  = 10 * time.Second  // of one message
+	writeTimeout  = 10 * time.Second  // for one message
 	reconnectTime = "retry: 2000\n\n" // milliseconds
 )
 
@@ -30,13 +30,13 @@ type DeviceRates struct {
 	Rates
 }
 
-// DevicesEvent is the data of the event devices: /api/v1/devices is to be asked again.
+// DevicesEvent is the data of the event devices: clients should fetch /api/v1/devices again.
 type DevicesEvent struct {
 	Time time.Time `json:"time"`
 }
 
-// A stream sends server-sent events (HTML, section 9.2). Each message is rendered once for all listeners, and none while there are
-// no listeners. A listener that does not keep up is dropped, never waited for.
+// A stream sends server-sent events (HTML standard, section 9.2). Each message is rendered once for all listeners, and none
+// without listeners. A listener that does not keep up is dropped. The stream never waits for one.
 type stream struct {
 	snapshot func() *device.Snapshot
 	zone     *time.Location
@@ -44,15 +44,15 @@ type stream struct {
 	mu        sync.Mutex // guards all below
 	listeners map[chan []byte]bool
 	stop      chan struct{} // closed when the last listener leaves
-	last      []byte        // message; nil before the first one
+	last      []byte        // the last message; nil before the first one
 }
 
 func newStream(cfg Config) *stream {
 	return &stream{snapshot: cfg.Snapshot, zone: cfg.Zone, listeners: map[chan []byte]bool{}}
 }
 
-// serve sends messages until the client or the server ends. Each message has a timeout of its own,
-// instead of that of the server for a whole answer.
+// serve sends messages until the client leaves or the server stops. Each message has a timeout of its own, in place of the
+// server's timeout for a whole answer.
 func (s *stream) serve(w http.ResponseWriter, r *http.Request) {
 	if _, ok := query(w, r); !ok {
 		return
@@ -60,14 +60,14 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request) {
 	messages := s.join()
 	if messages == nil {
 		w.Header().Set("Retry-After", "30")
-		refuse(w, http.StatusServiceUnavailable, "all %d streams are in use; close a page, or ask /api/v1/devices instead", maxListeners)
+		refuse(w, http.StatusServiceUnavailable, "all %d streams are in use; close a page, or fetch /api/v1/devices", maxListeners)
 		return
 	}
 	defer s.leave(messages)
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx would wait for more
+	h.Set("X-Accel-Buffering", "no") // otherwise nginx waits for more
 	if r.Method == http.MethodHead {
 		return
 	}
@@ -105,7 +105,7 @@ func (s *stream) join() chan []byte {
 	return messages
 }
 
-// leave removes a listener, if it was not dropped.
+// leave removes a listener that was not dropped.
 func (s *stream) leave(messages chan []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,7 +146,7 @@ func (s *stream) send(message []byte, stop <-chan struct{}) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	select {
-	case <-stop: // later listeners are another run's
+	case <-stop: // later listeners belong to another run
 		return false
 	default:
 	}

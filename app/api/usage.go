@@ -27,15 +27,15 @@ type Span struct {
 	End   time.Time `json:"end"` // excluded
 }
 
-// A BillingPeriod is the current one. Its bytes are those of the internet.
+// A BillingPeriod is the current billing period. Its bytes are internet bytes.
 type BillingPeriod struct {
 	Span
-	DaysLeft       int    `json:"days_left"` // with today
+	DaysLeft       int    `json:"days_left"` // including today
 	CapBytes       uint64 `json:"cap_bytes,omitzero"`
-	ProjectedBytes uint64 `json:"projected_bytes,omitzero"` // at its end; missing while it is too early to say
+	ProjectedBytes uint64 `json:"projected_bytes,omitzero"` // at its end; left out while it is too early to say
 }
 
-// A Use is what a device, or the network, has moved.
+// A Use has what a device, or the network, has moved.
 type Use struct {
 	Today        Bytes  `json:"today"`
 	Period       Bytes  `json:"period"`
@@ -83,7 +83,7 @@ func (a *api) renderUsage() answer {
 	return newAnswer(u)
 }
 
-// daysLeft returns how many days the period has left, with today. A day may have 23 to 25 hours.
+// daysLeft returns how many days are left in the period, including today. A day has 23 to 25 hours.
 func daysLeft(s *usage.Summary) int {
 	return int(math.Round(s.Period.End.Sub(s.Day.Start).Hours() / 24))
 }
@@ -92,7 +92,7 @@ func useOf(u usage.Use) Use {
 	return Use{Today: Bytes(u.Today), Period: Bytes(u.Period), StandbyBytes: u.Standby}
 }
 
-// subtract takes b from the sum that it is part of.
+// subtract subtracts b from a sum that contains it.
 func subtract(sum *usage.Bytes, b usage.Bytes) {
 	sum.InternetIn -= min(b.InternetIn, sum.InternetIn)
 	sum.InternetOut -= min(b.InternetOut, sum.InternetOut)

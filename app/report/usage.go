@@ -26,7 +26,7 @@ func WriteUsage(w io.Writer, u *api.Usage) {
 		lines[1] += ", " + percent(used, p.CapBytes) + " of " + inBytes(p.CapBytes)
 	}
 	if p.ProjectedBytes > 0 {
-		lines[1] += ", at its end probably " + inBytes(p.ProjectedBytes)
+		lines[1] += ", projected " + inBytes(p.ProjectedBytes)
 		if p.CapBytes > 0 {
 			lines[1] += " (" + percent(p.ProjectedBytes, p.CapBytes) + ")"
 		}
@@ -79,7 +79,8 @@ func WriteHistory(w io.Writer, heading string, slots []api.Slot) {
 	t := table{titles: []string{"date", "internet in", "internet out", "internet", "LAN in", "LAN out"}, left: 1}
 	for i := range slots {
 		s := &slots[i]
-		t.add(days(s.Start, s.End), inBytes(s.InternetIn), inBytes(s.InternetOut), inBytes(s.Internet()), inBytes(s.LANIn), inBytes(s.LANOut))
+		t.add(days(s.Start, s.End), inBytes(s.InternetIn), inBytes(s.InternetOut), inBytes(s.Internet()),
+			inBytes(s.LANIn), inBytes(s.LANOut))
 	}
 	if len(slots) == 0 {
 		heading += ": no traffic"
@@ -112,7 +113,7 @@ func writeCSV(w io.Writer, rows [][]string) error {
 	return c.WriteAll(rows)
 }
 
-// days returns the first and the last day of a time: "2026-11-15 to 2026-12-14", or only "2026-11-15".
+// days returns the first and the last day between two midnights: "2026-11-15 to 2026-12-14", or only "2026-11-15".
 func days(start, end time.Time) string {
 	first, last := start.Format(time.DateOnly), lastDay(end)
 	if first == last {

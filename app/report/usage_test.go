@@ -51,7 +51,7 @@ func TestWriteUsage_Headings(t *testing.T) {
 		change     func(u *api.Usage)
 		want, lack string
 	}{
-		{"no cap", func(u *api.Usage) { u.Period.CapBytes = 0 }, "at its end probably 802 GB\n", " of "},
+		{"no cap", func(u *api.Usage) { u.Period.CapBytes = 0 }, "projected 802 GB\n", " of "},
 		{"too early", func(u *api.Usage) { u.Period.ProjectedBytes = 0 }, "in this period 226 GB, 23 % of 1.00 TB\n", "probably"},
 		{"since a day of the period", func(u *api.Usage) { u.Since = u.Today.Start }, "counted since 2026-11-23 00:00\n", "days left,"},
 		{"the last day", func(u *api.Usage) { u.Period.DaysLeft = 1 }, ", 1 day left\n", "days left"},

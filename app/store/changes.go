@@ -14,30 +14,31 @@ import (
 	"gonetmon/app/usage"
 )
 
-// timesEvery is how often a device is written again of which nothing but times has changed.
+// timesEvery is how often a device is written again if nothing but times has changed.
 const timesEvery = 10 * time.Minute
 
 // Changes are what to write.
 type Changes struct {
-	Devices []device.Record // all that there are
-	Usage   []usage.Entry   // those that changed; with zero Bytes: to be removed
-	Final   bool            // write all times of devices, too. Otherwise each device's are written every ten minutes
+	Devices []device.Record // all of them
+	Usage   []usage.Entry   // those that changed; one with zero Bytes is removed
+	Final   bool            // write the times of all devices; otherwise those of each device are written every ten minutes
 }
 
-// A written record is one that is in the file, as hashes of its JSON.
+// A written has hashes of the JSON of a record that is in the file.
 type written struct {
 	whole    uint64
 	timeless uint64 // without times
 	at       time.Time
 }
 
-// A devices finds out which records have changed.
+// devices finds the records that have changed since they were written.
 type devices struct {
 	seed    maphash.Seed
 	written map[uint64]written // by ID
 }
 
-// changed returns the records to write, as JSON by ID: nil for those to be removed. When they are written, written has them.
+// changed returns the records to write, as JSON by ID; nil is a record to remove. all is what is in the file once they are
+// written.
 func (d *devices) changed(now time.Time, c *Changes) (values map[uint64][]byte, all map[uint64]written, err error) {
 	values, all = map[uint64][]byte{}, make(map[uint64]written, len(c.Devices))
 	for _, rec := range c.Devices {

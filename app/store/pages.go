@@ -10,12 +10,12 @@ import (
 	"os"
 )
 
-// damage is an error of a file that is not, or no longer, one of ours.
+// damage is the error of a file that is damaged, or that is not a state file.
 type damage struct{ error }
 
 func damagef(format string, args ...any) error { return damage{fmt.Errorf(format, args...)} }
 
-// check reads all of a file. A damage, or a format that this program does not know, is an error.
+// check reads all of a file. The error is a damage, or says that the format is newer, or that the file cannot be read.
 func check(file *os.File) (state State, err error) {
 	info, err := file.Stat()
 	if err != nil {
@@ -38,7 +38,7 @@ const (
 	pageLeaf   = 0x02
 	pageFree   = 0x10
 
-	metaSize     = 64 // magic (4), version (4), page size (4), flags (4), root (8), sequence (8), free list, end, transaction ID, checksum
+	metaSize     = 64 // magic, version, page size, flags (4 each), root, sequence, free list, end, transaction ID, checksum (8 each)
 	noFreelist   = ^uint64(0)
 	elementSize  = 16 // branch: position (4), key size (4), page (8); leaf: flags (4), position (4), key size (4), value size (4)
 	leafBucket   = 0x01
@@ -48,8 +48,8 @@ const (
 var order = binary.NativeEndian
 
 // walk visits every entry of every bucket, and checks each page: bbolt maps the file into memory and follows what it finds there,
-// so that a damaged page ends the process, by a fault, without end of recursion, or in a goroutine of its own. (So does its own
-// check of consistency.)
+// so that a damaged page ends the process: by a fault, by endless recursion, or by a panic in a goroutine of bbolt. Its own check
+// of consistency has the same faults.
 func walk(file io.ReaderAt, size int64, visit func(bucket, key, value []byte)) error {
 	m, err := readMeta(file)
 	if err != nil {
@@ -102,8 +102,8 @@ func readMeta(file io.ReaderAt) (best meta, err error) {
 	case best.pageSize > 0:
 		return best, nil
 	case newer:
-		return best, fmt.Errorf("it has another format of bbolt than %d; use a newer gonetmon, or move the file away to begin a new one",
-			boltVersion)
+		return best, fmt.Errorf("it has another format of bbolt than %d; use a newer gonetmon, or move the file away to begin"+
+			" a new one", boltVersion)
 	}
 	return best, damagef("no valid first page")
 }
@@ -115,7 +115,7 @@ type walker struct {
 	visit func(bucket, key, value []byte)
 }
 
-// page reads a page, which nothing else may refer to.
+// page reads a page and marks it as used: nothing else may refer to it.
 func (w *walker) page(id uint64) ([]byte, error) {
 	if id < 2 || id >= w.end {
 		return nil, damagef("page %d does not exist", id)
@@ -140,7 +140,7 @@ func (w *walker) page(id uint64) ([]byte, error) {
 	return data, nil
 }
 
-// use notes that a page has a use, which no other may have.
+// use marks a page as used. A second use is damage.
 func (w *walker) use(id uint64) error {
 	if w.seen[id] {
 		return damagef("page %d is used twice", id)
@@ -149,8 +149,8 @@ func (w *walker) use(id uint64) error {
 	return nil
 }
 
-// tree checks the tree of pages below page id. Its keys are not below from, and below to unless that is nil. The bucket is that of
-// its entries, depth the number of buckets that they are in.
+// tree checks the tree of pages below page id. Its keys must be at least from and, unless to is nil, less than to. Its entries
+// are in the bucket, inside as many buckets as depth.
 func (w *walker) tree(id uint64, depth int, bucket, from, to []byte) error {
 	data, err := w.page(id)
 	if err == nil {
@@ -251,7 +251,7 @@ func leafElement(data []byte, i int) (key, value []byte, isBucket bool, err erro
 	}
 	flags := order.Uint32(e)
 	if err == nil && (len(key) == 0 || flags > leafBucket) {
-		err = damagef("element %d is none", i)
+		err = damagef("element %d has no key or unknown flags", i)
 	}
 	return key, value, flags == leafBucket, err
 }
@@ -259,12 +259,12 @@ func leafElement(data []byte, i int) (key, value []byte, isBucket bool, err erro
 // part returns size bytes of data.
 func part(data []byte, start, size uint64) ([]byte, error) {
 	if start+size > uint64(len(data)) {
-		return nil, damagef("an element ends behind the page")
+		return nil, damagef("an element ends beyond the page")
 	}
 	return data[start : start+size : start+size], nil
 }
 
-// freelist checks the list of free pages: bbolt writes into these.
+// freelist checks the list of free pages, into which bbolt writes.
 func (w *walker) freelist() error {
 	if w.meta.freelist == noFreelist {
 		return nil

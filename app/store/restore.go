@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// Restore puts a backup into the folder, in place of the file that is there, which is kept under the name that Restore returns
-// ("" if there was none). It checks the backup first. No gonetmon may run with this folder: ErrInUse.
+// Restore checks a backup, and puts it into the folder. It keeps the previous file, and returns its new path ("" if there was no
+// file). It returns ErrInUse while a gonetmon runs with this folder.
 func Restore(dir string, backup io.Reader) (kept string, err error) {
 	if err := makeFolder(dir); err != nil {
 		return "", err
@@ -48,7 +48,7 @@ func Restore(dir string, backup io.Reader) (kept string, err error) {
 	return kept, replace(part.Name(), path)
 }
 
-// fill copies the backup to file, checks it, and makes it safe on disk, with the owner of the folder.
+// fill copies the backup to file, checks it, and makes it safe on disk. It gives file the owner of the folder.
 func fill(file *os.File, backup io.Reader, dir string) error {
 	if _, err := io.Copy(file, backup); err != nil {
 		return err

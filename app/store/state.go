@@ -15,7 +15,7 @@ import (
 // format is the version of what is in the buckets. A file with another one is not opened.
 const format = "1"
 
-// The buckets of the file. The entries of the current hour, day and period stand side by side, so that a write touches few pages.
+// The buckets of the file. The entries of the current hour, day and period are side by side, so that a write touches few pages.
 //
 //	meta     "format" -> its version
 //	devices  device (8 bytes) -> device.Record as JSON
@@ -116,7 +116,7 @@ func decodeEntry(kind usage.Kind, key, value []byte) (usage.Entry, error) {
 	return e, nil
 }
 
-// checkFormat reports a file that this program must not touch, or that is none of its own.
+// checkFormat returns an error for a file in a newer format, and for one that is not a state file.
 func (s *State) checkFormat() error {
 	switch version, err := strconv.Atoi(s.format); {
 	case s.format == format:

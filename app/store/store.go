@@ -1,5 +1,5 @@
-// Package store keeps in one file what must outlive a restart: the devices, and what they have moved. It knows nothing of how
-// devices are found, or how their bytes are booked.
+// Package store keeps the state in one file: the devices and their usage, which outlive a restart. It knows nothing of how
+// devices are found or how bytes are booked.
 package store
 
 import (
@@ -23,25 +23,25 @@ import (
 // fileName is the name of the file in the folder.
 const fileName = "gonetmon.db"
 
-// pageSize is that of a new file, in bytes. By default bbolt takes the machine's, which is 16 or 64 KiB on some ARM: four times as
-// much to write.
+// pageSize is that of a new file, in bytes. By default bbolt takes the machine's, which is 16 or 64 KiB on some ARM: four times
+// as much to write.
 const pageSize = 4096
 
-// patience is how long Open and Restore wait until another process lets go of the file.
+// patience is how long Open and Restore wait for another process to close the file.
 const patience = 3 * time.Second
 
 // ErrInUse means that another process has the file open.
 var ErrInUse = errors.New("another gonetmon is using it")
 
-// ErrBusy means that a backup is still being written to somebody else.
-var ErrBusy = errors.New("another backup is under way; try again")
+// errBusy means that another backup is still being written.
+var errBusy = errors.New("another backup is under way; try again")
 
 // A Status says whether state is kept, and how.
 type Status struct {
 	Kept  bool      // on disk
 	Path  string    // of the file
 	Error string    // why the last write failed; "" if it did not
-	Saved time.Time // when all was last written; zero: not yet
+	Saved time.Time // when everything was last written; zero: not yet
 }
 
 // A Store is the open file. It is safe for concurrent use.
@@ -52,18 +52,18 @@ type Store struct {
 
 	copying sync.Mutex // held while a backup is written
 
-	saving  sync.Mutex // held while something is written
+	saving  sync.Mutex // held while the file is written; guards broken and devices
 	broken  error      // a panic, after which bbolt's locks are in an unknown state
 	devices devices
 
-	mu    sync.Mutex
-	err   error // of the last write
+	mu    sync.Mutex // guards all below
+	err   error      // of the last write
 	saved time.Time
 }
 
-// Open opens the file in a folder, and returns what it has. It creates both if they do not exist; the parent of the folder must
-// exist. A file that is damaged is set aside, and a new one begun. A file in a newer format is left as it is, which is an error.
-// After Open the file is only read and written, never opened, created or renamed again.
+// Open opens the file in a folder, and returns its state. It creates both if they do not exist; the parent of the folder must
+// exist. It sets a damaged file aside, and begins a new one. A file in a newer format stays as it is, and is an error. After Open
+// the file is only read and written, never opened, created or renamed again.
 func Open(dir string, log *slog.Logger) (*Store, State, error) {
 	if err := makeFolder(dir); err != nil {
 		return nil, State{}, err
@@ -103,7 +103,7 @@ func Open(dir string, log *slog.Logger) (*Store, State, error) {
 		log.Error("entries of the state file cannot be read, and are left out", "file", s.path, "error", state.bad)
 	}
 	for _, rec := range state.Devices {
-		s.devices.written[rec.ID] = written{} // is replaced, or removed
+		s.devices.written[rec.ID] = written{} // the next Save replaces or removes it
 	}
 	return s, state, nil
 }
@@ -150,7 +150,7 @@ func openLocked(path string) (*os.File, error) {
 	}
 }
 
-// create creates an empty file, all at once.
+// create creates an empty file in one step: under another name, which it then changes.
 func create(path string) error {
 	part := path + ".new"
 	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -174,7 +174,7 @@ func create(path string) error {
 	return replace(part, path)
 }
 
-// replace renames a file that is complete on disk.
+// replace renames a file that is complete on disk, and makes the new name safe on disk.
 func replace(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
@@ -194,8 +194,8 @@ func syncFolder(dir string) error {
 // stamp is the time as part of a file's name.
 func stamp() string { return time.Now().UTC().Format("20060102T150405.000Z") }
 
-// guard calls f. It turns a panic, and a fault while f reads the mapped file, into an error: pages of a failing disk cannot be
-// read.
+// guard calls f. It turns a panic, and a fault while f reads the mapped file, into an error of type damage: pages of a failing
+// disk cannot be read.
 func guard(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -206,7 +206,7 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// Save writes changes: all of them, or none and an error. A failure is logged once, and its end too.
+// Save writes changes: all of them, or none and an error. It logs the first of several failures, and the success after them.
 func (s *Store) Save(c Changes) error {
 	s.saving.Lock()
 	defer s.saving.Unlock()
@@ -246,7 +246,7 @@ func (s *Store) write(c *Changes) error {
 	return err
 }
 
-// Status returns how the store does. Without a store nothing is kept.
+// Status returns the state of the store. A nil Store keeps nothing.
 func (s *Store) Status() Status {
 	if s == nil {
 		return Status{}
@@ -260,11 +260,11 @@ func (s *Store) Status() Status {
 	return status
 }
 
-// Backup writes a consistent copy of the file. It is in memory before the first byte is written, so a slow reader holds up
-// nothing but other backups: they fail with ErrBusy.
+// Backup writes a consistent copy of the file. The copy is in memory before its first byte is written, so a slow reader delays
+// nothing but other backups, which fail.
 func (s *Store) Backup(w io.Writer) error {
 	if !s.copying.TryLock() {
-		return ErrBusy
+		return errBusy
 	}
 	defer s.copying.Unlock()
 	var copied bytes.Buffer

@@ -523,7 +523,7 @@ func TestStore_BackupToSlowReader(t *testing.T) {
 	if _, err := r.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Backup(io.Discard); !errors.Is(err, ErrBusy) {
+	if err := s.Backup(io.Discard); !errors.Is(err, errBusy) {
 		t.Errorf("a second backup: %v", err)
 	}
 	pages := func() (n int64) {

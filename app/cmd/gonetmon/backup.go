@@ -11,7 +11,7 @@ import (
 	"gonetmon/app/store"
 )
 
-// backup copies what the running daemon keeps over a restart into a file. If it fails, the file is as it was before.
+// backup copies the state of the running daemon into a file. If it fails, a file of that name stays as it was.
 func backup(c *config.Config, args []string, stdout io.Writer) (err error) {
 	name, err := fileArgument("backup", args)
 	if err != nil {
@@ -44,7 +44,7 @@ func backup(c *config.Config, args []string, stdout io.Writer) (err error) {
 	return err
 }
 
-// restore puts a backup in place of what the daemon keeps, which must not run.
+// restore puts a backup in place of the state file. The daemon must not run.
 func restore(c *config.Config, args []string, stdout io.Writer) error {
 	name, err := fileArgument("restore", args)
 	if err != nil {
@@ -64,7 +64,8 @@ func restore(c *config.Config, args []string, stdout io.Writer) error {
 	kept, err := store.Restore(string(c.StateDir), in)
 	switch {
 	case errors.Is(err, store.ErrInUse):
-		return misuse.Errorf("restore: %w; stop it first, for example with systemctl stop gonetmon or docker compose stop gonetmon", err)
+		return misuse.Errorf("restore: %w; stop it first, for example with `systemctl stop gonetmon` or"+
+			" `docker compose stop gonetmon`", err)
 	case err != nil:
 		return misuse.Errorf("GONETMON_STATE_DIR=%s: restore %s: %w; it must be a folder that you may write to, %s",
 			c.StateDir, name, err, example)
@@ -76,7 +77,7 @@ func restore(c *config.Config, args []string, stdout io.Writer) error {
 	return err
 }
 
-// fileArgument returns the only argument of a command, a file.
+// fileArgument returns the only argument of a command, which is a file.
 func fileArgument(command string, args []string) (string, error) {
 	if len(args) != 1 {
 		return "", misuse.Errorf("%s: %d arguments, not one FILE (or -); for example gonetmon %s gonetmon.backup",

@@ -20,9 +20,9 @@ import (
 	"gonetmon/app/config"
 )
 
-// get asks the daemon with the same configuration for a path, such as "/healthz", within five seconds; the body may take
-// longer than that. The caller closes the body. An answer other than 200 OK is an error with its text. With TLS the daemon
-// must have the certificate of the configuration; the name in that does not matter.
+// get asks the daemon with the same configuration for a path, such as "/healthz". It waits five seconds for each step up to the
+// header; the body may take longer. The caller closes the body. An answer other than 200 OK is an error with its text. With TLS
+// the daemon must have the certificate of the configuration, whatever names that has.
 func get(c *config.Config, path string) (*http.Response, error) {
 	addr := c.Addr.Addr
 	if addr.IsUnspecified() {
@@ -56,8 +56,8 @@ func get(c *config.Config, path string) (*http.Response, error) {
 	}
 	answer, err := client.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("no gonetmon answers on GONETMON_ADDR=%s and GONETMON_PORT=%d: %w; is it running, with the same variables?",
-			c.Addr, c.Port, err)
+		return nil, fmt.Errorf("no gonetmon answers on GONETMON_ADDR=%s and GONETMON_PORT=%d: %w; is it running,"+
+			" with the same variables?", c.Addr, c.Port, err)
 	}
 	if answer.StatusCode != http.StatusOK {
 		defer func() { _ = answer.Body.Close() }()

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"syscall"
 	"time"
-	_ "time/tzdata" // TZ is obeyed where the system has no zones, too
+	_ "time/tzdata" // so that TZ works where the system has no time zones
 
 	"gonetmon/app/config"
 	"gonetmon/app/daemon"
@@ -23,8 +23,9 @@ const help = `gonetmon counts what every device in a network sends and receives.
 
   gonetmon                  capture, count, and serve the web page and the metrics
   gonetmon usage            ask the running gonetmon what the devices have moved today and in this billing period
-         --days             print the days of the network instead, or with --device NAME those of a device
-         --periods          print the billing periods instead, of the network or of a device
+         --days             print the days of the network instead
+         --periods          print the billing periods of the network instead
+         --device NAME      with --days or --periods: print those of a device
          --json, --csv      print the numbers in bytes: as JSON, or as CSV for a spreadsheet
   gonetmon replay FILE...   count capture files (pcap, pcapng; also gzipped) and print the devices; - reads standard input
          --json             print all counts of each file as JSON instead

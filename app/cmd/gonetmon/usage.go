@@ -13,13 +13,13 @@ import (
 	"gonetmon/app/report"
 )
 
-// usageArguments are those of gonetmon usage.
+// usageArguments are the arguments of gonetmon usage.
 type usageArguments struct {
 	days, periods, json, csv bool
 	device                   string // "": the network
 }
 
-// runUsage prints what the running daemon says of usage.
+// runUsage prints the usage that the running daemon has booked.
 func runUsage(c *config.Config, args []string, stdout io.Writer) error {
 	a, err := parseUsageArguments(args)
 	if err != nil {
@@ -102,7 +102,7 @@ func parseUsageArguments(args []string) (a usageArguments, err error) {
 	return a, nil
 }
 
-// findDevice asks the daemon for the device that has a name, with or without its domain, or an address.
+// findDevice asks the daemon for a device by its name, with or without its domain, or by an address.
 func findDevice(c *config.Config, name string) (*api.Device, error) {
 	var all api.Devices
 	if err := decodeAnswer(c, "/api/v1/devices", &all); err != nil {
