@@ -47,12 +47,12 @@ type Config struct {
 
 const (
 	prefix   = "GONETMON"
-	password = prefix + "_PASSWORD" // of which no value is shown
+	password = prefix + "_PASSWORD" // its value is never shown
 )
 
 // Load reads the environment. A variable that is set but empty counts as not set: docker compose passes unset ones
 // that way. A comment after a value and quotes around it are not part of it: docker compose removes them, docker run does not.
-// Only the password may contain anything, and is taken as it is.
+// The password is taken as it is: it may contain both.
 func Load() (*Config, error) {
 	var c Config
 	known := variableNames()
@@ -113,7 +113,7 @@ func Load() (*Config, error) {
 	return &c, nil
 }
 
-// checkZone returns an error if Go does not know the time zone that the variable TZ names. Go then takes UTC without a word.
+// checkZone returns an error if Go does not know the time zone in the variable TZ. Go itself would silently use UTC.
 func checkZone(tz string) error {
 	name := strings.TrimPrefix(tz, ":")
 	if filepath.IsAbs(name) {

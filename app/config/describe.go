@@ -34,11 +34,11 @@ var descriptions = map[string]string{
 	"Password": "Password of the web page, the API and the metrics, for any user name (HTTP basic authentication). /healthz and " +
 		"/readyz need none. Without TLS it crosses the network in plain text. In .env put it between single quotes; no " +
 		"comment may follow it. none: everyone who can reach GONETMON_ADDR can read everything.",
-	"TLSCert": "PEM file with the certificate to serve with (HTTPS), and with those of its issuers after it. The file is read " +
-		"again when it changes, if user 65534 can read it.",
-	"TLSKey": "PEM file with the private key of that certificate. The same holds for it.",
-	"GrafanaURL": "Where browsers find Grafana, for links to its dashboards. With the host 0.0.0.0 it is the host under which the " +
-		"page was opened. compose.yaml sets it to GRAFANA_ADDR and GRAFANA_PORT.",
+	"TLSCert": "PEM file with the certificate for HTTPS, followed by those of its issuers. Needs GONETMON_TLS_KEY as well. The " +
+		"file is read again when it changes, if user 65534 can read it.",
+	"TLSKey": "PEM file with the private key of that certificate. It is read again under the same conditions.",
+	"GrafanaURL": "Address of Grafana for browsers, for links to its dashboards. The host 0.0.0.0 stands for the host under which " +
+		"the page was opened. compose.yaml sets it from GRAFANA_ADDR and GRAFANA_PORT.",
 	"DNSServers": "DNS servers for reverse lookups of device names (a list of addresses, with :port if it is not 53). auto: " +
 		"the servers in /etc/resolv.conf, which is read again when it changes (a container keeps the copy that it was started with; " +
 		"restart it then). none: no lookups.",
@@ -58,13 +58,13 @@ var descriptions = map[string]string{
 		"how full each table is.",
 	"ForgetAfter": "How long to keep a device after it was last seen. Then its metrics end; its bytes stay in the totals. 0: " +
 		"forever.",
-	"BillingDay": "Day of the month on which a billing period begins, 1 to 31: usage is added up by billing period. In a month without " +
-		"that day, it is the last one. Days and months are those of the time zone of the machine, or of the variable TZ " +
+	"BillingDay": "Day of the month on which a billing period begins, 1 to 31. In a month without that day, it begins on the last " +
+		"one. Usage is added up by hour, day and billing period, in the time zone of the machine or of the variable TZ " +
 		"(TZ=Europe/Berlin).",
-	"DataCap": "Internet traffic that your provider allows in a billing period, in and out, in MB, GB or TB (1 GB is 1,000 MB). none: " +
-		"no limit. It is only shown: gonetmon limits nothing.",
-	"StateDir": "Folder for the file gonetmon.db, in which the devices and their usage outlive a restart. It is created if its " +
-		"parent exists. none: they are kept in memory only.",
+	"DataCap": "Internet traffic that your provider allows in a billing period, in and out together, in MB, GB or TB (1 GB is " +
+		"1,000 MB). none: no cap. It is only shown: gonetmon limits nothing.",
+	"StateDir": "Folder for the state file gonetmon.db, in which the devices and their usage outlive a restart. It is created if " +
+		"its parent exists. none: they are kept in memory only.",
 	"RingSize":       "Capture buffer per interface. A larger one survives longer stalls of a busy machine.",
 	"KeepPrivileges": "Keep all privileges instead of dropping them after startup. For debugging only.",
 	"LogLevel":       "Minimum level of log messages: debug, info, warn or error.",

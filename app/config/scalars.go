@@ -132,7 +132,7 @@ func (v *monthDay) Decode(value string) error {
 	return nil
 }
 
-// dataCap is a number of bytes; 0 means none.
+// dataCap is a data cap in bytes; 0 means none.
 type dataCap uint64
 
 // capUnits are decimal (IEC 80000-13), as in the contracts of providers.
@@ -141,7 +141,7 @@ var capUnits = []struct {
 	bytes float64
 }{{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}}
 
-const maxCap = 1e15 // every byte up to here has its own float64
+const maxCap = 1e15 // float64 is exact up to here
 
 func (v *dataCap) Decode(value string) error {
 	value = strings.TrimSpace(value)

@@ -97,7 +97,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		return err
 	}
 	if d.cert != nil {
-		d.cert.Check() // whether it can still be read when it changes
+		d.cert.Check() // logs if the files cannot be read any more
 	}
 	if err := d.readNamesFile(); err != nil {
 		return err

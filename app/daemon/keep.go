@@ -17,22 +17,22 @@ import (
 )
 
 const (
-	bookEvery = 10 * time.Second // on whole multiples of it, so that hours and days end exactly
+	bookEvery = 10 * time.Second // on whole multiples of the wall clock, so that hours and days end exactly
 	saveEvery = time.Minute
 )
 
-// A keeper books what the devices move, and keeps that and the devices on disk.
+// A keeper books what the devices move, and saves the devices and their usage in the store.
 type keeper struct {
 	registry *device.Registry
 	book     *usage.Book
 	store    *store.Store // nil: nothing is kept
-	failed   string       // why there is none, although there should be one
+	failed   string       // why there is no store although one is configured; "" otherwise
 
-	mu     sync.Mutex // makes bookings come in order
-	booked time.Time  // the last one
+	mu     sync.Mutex // keeps bookings in order
+	booked time.Time  // when the last one was
 }
 
-// openStore opens the store if there is to be one, and returns the devices that it has.
+// openStore makes the keeper, opens the store if GONETMON_STATE_DIR is set, and returns the devices that it has.
 func (d *Daemon) openStore() ([]device.Record, error) {
 	d.keep = &keeper{book: usage.NewBook(usage.Config{BillingDay: d.cfg.BillingDay, Cap: d.cfg.DataCap})}
 	if d.cfg.StateDir == "" {
@@ -40,7 +40,7 @@ func (d *Daemon) openStore() ([]device.Record, error) {
 	}
 	s, state, err := store.Open(d.cfg.StateDir, d.log)
 	switch {
-	case errors.Is(err, syscall.ENOSPC): // a reason not to keep anything, but not one to count nothing
+	case errors.Is(err, syscall.ENOSPC): // nothing can be kept, but everything can be counted
 		d.keep.failed = err.Error()
 		d.log.Error("nothing is kept over a restart", "error", err)
 		return nil, nil
@@ -54,7 +54,7 @@ func (d *Daemon) openStore() ([]device.Record, error) {
 	d.keep.store = s
 	d.log.Info("devices and usage are kept", "file", s.Status().Path, "devices", len(state.Devices))
 	if err := d.keep.book.Load(state.Usage); err != nil {
-		d.log.Error("the usage of earlier runs cannot be read, and begins again", "error", err)
+		d.log.Error("the usage of earlier runs cannot be read; it begins at zero", "error", err)
 	}
 	return state.Devices, nil
 }
@@ -108,7 +108,7 @@ func (k *keeper) add() {
 func (k *keeper) addAt(now time.Time) {
 	at := now
 	if end := now.Truncate(bookEvery); k.booked.Before(end) && now.Sub(end) < time.Second {
-		at = now.Add(end.Sub(now) - 1) // it was gained before, maybe in another hour
+		at = now.Add(end.Sub(now) - 1) // it was gained before end, which may be the end of an hour
 	}
 	gains := map[uint64]usage.Bytes{}
 	k.registry.Gains(func(id uint64, gained *traffic.Totals) { gains[id] = usage.BytesOf(gained) })
@@ -116,7 +116,7 @@ func (k *keeper) addAt(now time.Time) {
 	k.booked = now
 }
 
-// save writes what has changed since the last time. If that fails, it is written the next time. The store logs it.
+// save writes what has changed since the last time that it succeeded. The store logs failures.
 func (k *keeper) save(final bool) {
 	changes := store.Changes{Usage: k.book.Changed(), Final: final}
 	if k.store != nil {
@@ -139,7 +139,7 @@ func (k *keeper) usage() usage.Summary {
 	return k.book.Summary(now)
 }
 
-// status returns how the store does.
+// status returns the state of the store.
 func (k *keeper) status() store.Status {
 	s := k.store.Status()
 	if k.store == nil {
@@ -148,7 +148,7 @@ func (k *keeper) status() store.Status {
 	return s
 }
 
-// backup returns what writes a copy of the file, nil if there is none.
+// backup returns a func that writes a copy of the state file; nil if there is none.
 func (k *keeper) backup() func(io.Writer) error {
 	if k.store == nil {
 		return nil

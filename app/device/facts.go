@@ -88,8 +88,8 @@ func (r *Registry) learn(f *discovery.Fact) {
 	}
 }
 
-// mayName reports whether to believe a name of a station in DHCP. The client's own counts if it came in a frame of the client, or of
-// a station that sends for it, or if there is no other name; the server's counts if it answers a request.
+// mayName reports whether to believe a name of a station in DHCP. The client's own counts if it came in a frame of the client, or
+// of a station that sends for it, or if there is no other name; the server's counts if it answers a request.
 func (r *Registry) mayName(s *station, f *discovery.Fact) bool {
 	switch {
 	case f.Protocol != discovery.DHCP:

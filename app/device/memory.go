@@ -16,8 +16,8 @@ const maxKeptAddrs = 16
 // A Record is what is kept of a device over a restart, in a form for encoding/json. All times are on the wall clock.
 type Record struct {
 	ID       uint64    `json:"id"`
-	Label    string    `json:"label"` // by which it is shown; unique
-	Name     string    `json:"name"`  // the same with its domain
+	Label    string    `json:"label"` // the name by which it is shown; unique
+	Name     string    `json:"name"`  // with its domain
 	Source   string    `json:"source"`
 	Kind     string    `json:"kind,omitempty"`
 	First    time.Time `json:"first"` // when it first sent or received
@@ -29,24 +29,24 @@ type Record struct {
 // A Station is what is kept of a MAC of a device.
 type Station struct {
 	MAC        mac.Addr   `json:"mac"`
-	DHCP       string     `json:"dhcp,omitempty"`       // its own name there
+	DHCP       string     `json:"dhcp,omitempty"`       // the name that it gives itself in DHCP
 	Router     bool       `json:"router,omitempty"`     // it keeps sending packets from outside the LAN
-	Advertises bool       `json:"advertises,omitempty"` // itself as a router
+	Advertises bool       `json:"advertises,omitempty"` // it advertises itself as a router
 	Relayed    []mac.Addr `json:"relayed,omitempty"`    // MACs whose own messages came in its frames
-	Since      time.Time  `json:"since,omitzero"`       // when there was the first of these
-	Until      time.Time  `json:"until,omitzero"`       // when there was the last
+	Since      time.Time  `json:"since,omitzero"`       // when the first of these came
+	Until      time.Time  `json:"until,omitzero"`       // when the last of these came
 }
 
 // A Host is what is kept of an address of a device.
 type Host struct {
 	Addr   netip.Addr `json:"addr"`
 	MAC    mac.Addr   `json:"mac,omitzero"`    // of the station that has it
-	Client mac.Addr   `json:"client,omitzero"` // that has the lease of it
-	Since  time.Time  `json:"since,omitzero"`  // beginning and end of the lease
-	Until  time.Time  `json:"until,omitzero"`
-	Sender mac.Addr   `json:"sender,omitzero"` // that sends from it
+	Client mac.Addr   `json:"client,omitzero"` // the MAC that has leased it
+	Since  time.Time  `json:"since,omitzero"`  // when the lease began
+	Until  time.Time  `json:"until,omitzero"`  // when the lease ends
+	Sender mac.Addr   `json:"sender,omitzero"` // the MAC that sends from it
 	Apart  bool       `json:"apart,omitempty"` // it is not the sender's own
-	Sent   time.Time  `json:"sent,omitzero"`   // when it last did
+	Sent   time.Time  `json:"sent,omitzero"`   // when the sender last sent from it
 	Last   time.Time  `json:"last"`            // when the address last sent or received
 }
 
@@ -73,8 +73,7 @@ func (r *Registry) Records() []Record {
 	return all
 }
 
-// isKept reports whether a series is kept over a restart: its device was seen, and has no other name
-// now.
+// isKept reports whether a series is kept over a restart: its device was seen, and has no other name now.
 func (r *Registry) isKept(s *series) bool { return !s.known.IsZero() && !r.isFormer(s) }
 
 func (r *Registry) record(s *series) Record {
@@ -119,7 +118,7 @@ func (r *Registry) keptHost(h *host) Host {
 	return k
 }
 
-// onWall returns the time on the wall clock of a time on the registry's clock.
+// onWall converts a time of the registry's clock to the wall clock.
 func (r *Registry) onWall(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
@@ -127,7 +126,7 @@ func (r *Registry) onWall(t time.Time) time.Time {
 	return r.wall.Add(t.Sub(r.now)).Truncate(time.Second)
 }
 
-// fromWall is the reverse of onWall. Nothing has been seen in the future: the clock was wrong then.
+// fromWall is the reverse of onWall. A time in the future becomes now: the clock was wrong when it was noted.
 func (r *Registry) fromWall(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
@@ -135,7 +134,7 @@ func (r *Registry) fromWall(t time.Time) time.Time {
 	return r.now.Add(min(0, t.Sub(r.wall)))
 }
 
-// restore begins with the devices of the records.
+// restore takes the devices of the records.
 func (r *Registry) restore(records []Record) {
 	r.now, r.wall = r.cfg.Start, r.cfg.Start.Round(0)
 	for i := range records {
@@ -153,7 +152,7 @@ func (r *Registry) restore(records []Record) {
 	}
 }
 
-// revive makes the device of a record known: without traffic, and with its label.
+// revive makes the device of a record known, with its label and without traffic.
 func (r *Registry) revive(rec *Record) {
 	s := &series{name: rec.Label, id: rec.ID, source: rec.Source, known: rec.First, revived: true}
 	s.last, s.seen = rec.Last, r.fromWall(rec.Last)
@@ -213,7 +212,7 @@ func (r *Registry) reviveStation(k *Station, kind string, g *group) {
 	}
 }
 
-// keptStationFor is stationFor for a MAC that may be none.
+// keptStationFor is stationFor for a MAC that may not be that of a station. It returns nil then.
 func (r *Registry) keptStationFor(hw mac.Addr) *station {
 	if !hw.IsStation() {
 		return nil
@@ -221,7 +220,7 @@ func (r *Registry) keptStationFor(hw mac.Addr) *station {
 	return r.stationFor(hw)
 }
 
-// reviveHost makes an address known as one of which nothing was counted yet.
+// reviveHost makes an address known, of which nothing was counted yet.
 func (r *Registry) reviveHost(k *Host) {
 	if !k.Addr.IsValid() || r.hosts[k.Addr] != nil {
 		return
@@ -245,7 +244,7 @@ func (r *Registry) reviveHost(k *Host) {
 	}
 }
 
-// addFormer keeps the record of a device that is not shown any more. It is shown again if its MAC comes back.
+// addFormer keeps the record of a device that is not shown any more. The device is shown again if its MAC comes back.
 func (r *Registry) addFormer(rec Record) {
 	rec.Hosts = nil
 	for len(r.formerIDs) >= r.cfg.Limit {
@@ -276,7 +275,7 @@ func (r *Registry) dropFormer(id uint64) {
 	}
 }
 
-// comeBack shows the device of a MAC again that was forgotten, if its label is still free. It reports whether it did.
+// comeBack shows the forgotten device of a MAC again, if its label is still free. It reports whether it did.
 func (r *Registry) comeBack(hw mac.Addr) bool {
 	rec := r.former[r.formerMACs[hw]]
 	if rec == nil || r.byID[rec.ID] != nil || r.series[rec.Label] != nil || !r.roomForSeries() {

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	clockSet = 1980 // a clock that shows an earlier year was not set: it begins with 1970
+	clockSet = 1980 // a clock that shows an earlier year was not set: it starts in 1970
 
 	rateOver = 5 * time.Second // the time constant of the rates
 	minRate  = 1.0             // bytes per second; below it a rate is 0
@@ -139,8 +139,8 @@ func (r *Registry) book(id uint64, totals *traffic.Totals) {
 	g.Add(totals)
 }
 
-// Gains calls f for each device that has gained something since the last call, with its ID and that gain. The ID 0 has what belongs
-// to no device. All gains together are those of all hosts, except what waits until its device has a name. f must not call the registry.
+// Gains calls f for each device that has gained something since the last call, with its ID and that gain. ID 0 is what belongs to
+// no device. The gains add up to those of all hosts, except what waits until its device has a name. f must not call the registry.
 func (r *Registry) Gains(f func(id uint64, gained *traffic.Totals)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -192,7 +192,7 @@ func (r *Registry) assign(g *group, name string) bool {
 	return true
 }
 
-// identify decides which ID a group has that gets a series: its own, or that of the device that had the series before and is
+// identify gives an ID to a group that gets a series: its own, a new one, or that of the device that had the series before and is
 // likely to be the same.
 func (r *Registry) identify(g *group, s *series) {
 	switch {
@@ -235,7 +235,7 @@ func (r *Registry) isSameDevice(g *group, s *series) bool {
 	}
 }
 
-// setID makes a group the device with an ID; 0: none.
+// setID makes a group the device with an ID, or with ID 0 no device.
 func (r *Registry) setID(g *group, id uint64) {
 	if r.byID[g.id] == g {
 		delete(r.byID, g.id)
@@ -254,7 +254,7 @@ func (r *Registry) isFormer(s *series) bool {
 // isEmpty reports whether a series has never counted anything, nor was shown before the restart.
 func (s *series) isEmpty() bool { return s.first.IsZero() && !s.revived }
 
-// inherit makes a group, which may be nil, the device that another one was, unless it is a device already.
+// inherit makes a group the device that another group was, unless it is a device already. The group may be nil.
 func (r *Registry) inherit(g, from *group) {
 	if g == nil || g.id != 0 || from.id == 0 {
 		return

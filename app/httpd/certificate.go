@@ -18,11 +18,11 @@ const (
 	certVariable = "GONETMON_TLS_CERT"
 	keyVariable  = "GONETMON_TLS_KEY"
 
-	certificateInterval = 2 * time.Second // between two looks at the files
-	maxPEM              = 1 << 20         // bytes of a file
+	certificateInterval = 2 * time.Second // between two checks of the files
+	maxPEM              = 1 << 20         // bytes
 )
 
-// A Certificate is a TLS certificate with its key, which are read again when their files change.
+// A Certificate is a TLS certificate with its key. It reads them again when their files change.
 type Certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger
@@ -30,11 +30,11 @@ type Certificate struct {
 	mu      sync.Mutex // guards all below
 	current *tls.Certificate
 	files   [2]fs.FileInfo // of both files when they were last read
-	checked time.Time      // when the files were last looked at
-	failing bool           // then
+	checked time.Time      // when the files were last checked
+	failing bool           // the last check failed
 }
 
-// LoadCertificate reads PEM files. The error names the variable and the file, and says what is wrong.
+// LoadCertificate reads the PEM files of a certificate and its key. The error names the variable and the file.
 func LoadCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, error) {
 	c := &Certificate{certFile: certFile, keyFile: keyFile, log: log, checked: time.Now()}
 	if err := c.update(); err != nil {
@@ -43,8 +43,8 @@ func LoadCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, 
 	return c, nil
 }
 
-// Check reads the files again if they have changed. If they cannot be read with the present privileges, or are wrong, it
-// says so once in the log, and the last good certificate stays.
+// Check reads the files again if they have changed. If they cannot be read with the present privileges, or are wrong, it logs
+// this once and keeps the last good certificate.
 func (c *Certificate) Check() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,8 +71,8 @@ func (c *Certificate) check() {
 	c.failing = err != nil
 }
 
-// update reads the files if they have changed. While both are being replaced, the key may be that of another certificate;
-// then the next check reads them.
+// update reads the files if they have changed. While they are being replaced, the key may not belong to the certificate: that is
+// an error, and the next check reads them again.
 func (c *Certificate) update() error {
 	var files [2]fs.FileInfo
 	var err error
@@ -97,7 +97,7 @@ func (c *Certificate) update() error {
 	return nil
 }
 
-// readable returns the state of a file that can be opened for reading.
+// readable returns information on a file that can be read. It returns an error for any other file.
 func readable(name string) (fs.FileInfo, error) {
 	info, err := os.Stat(name)
 	switch {
@@ -116,7 +116,7 @@ func readable(name string) (fs.FileInfo, error) {
 	return f.Stat()
 }
 
-// unchanged reports whether a file was neither written to nor replaced.
+// unchanged reports whether a file was neither written nor replaced.
 func unchanged(info, old fs.FileInfo) bool {
 	return os.SameFile(info, old) && info.Size() == old.Size() && info.ModTime().Equal(old.ModTime())
 }
@@ -141,7 +141,7 @@ func (c *Certificate) read() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// checkCertificate reports what is wrong with the PEM text of a certificate.
+// checkCertificate returns an error if the PEM text has no valid certificate.
 func checkCertificate(text []byte) error {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type == "CERTIFICATE" {
@@ -152,7 +152,7 @@ func checkCertificate(text []byte) error {
 	return errors.New("contains no certificate in PEM format (-----BEGIN CERTIFICATE-----)")
 }
 
-// parseKey parses the PEM texts of a good certificate and of its key.
+// parseKey parses the PEM texts of a valid certificate and of its key.
 func parseKey(cert, key []byte) (tls.Certificate, error) {
 	pair, err := tls.X509KeyPair(cert, key)
 	switch {

@@ -133,7 +133,7 @@ func (l *connLimiter) open() int {
 // setState is the ConnState hook of the HTTP server, which calls a connection active once it has read a whole request header.
 func (l *connLimiter) setState(conn net.Conn, state http.ConnState) {
 	if c, ok := conn.(*tls.Conn); ok {
-		conn = c.NetConn() // as Accept has returned it
+		conn = c.NetConn() // the one that Accept has returned
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 // guesses a second. Nobody is locked out: the right password is never delayed.
 const guessDelay = time.Second
 
-// A passwordCheck answers only requests with the password, whatever their user name (RFC 7617), and those for /healthz and
+// A passwordCheck lets requests with the password pass, whatever their user name (RFC 7617), and requests for /healthz and
 // /readyz.
 type passwordCheck struct {
 	next http.Handler
@@ -25,7 +25,7 @@ func newPasswordCheck(next http.Handler, password string, log *slog.Logger) *pas
 	return &passwordCheck{next: next, hash: sha256.Sum256([]byte(password)), log: log}
 }
 
-// ServeHTTP answers 401 without the password.
+// ServeHTTP answers 401 if the password is missing or wrong.
 func (c *passwordCheck) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, password, tried := r.BasicAuth()
 	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || tried && c.right(password) {
@@ -47,7 +47,7 @@ func (c *passwordCheck) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "This needs the password that is set in GONETMON_PASSWORD, with any user name.\n")
 }
 
-// right reports whether it is the password, in a time that depends on neither.
+// right compares in constant time.
 func (c *passwordCheck) right(password string) bool {
 	hash := sha256.Sum256([]byte(password))
 	return subtle.ConstantTimeCompare(hash[:], c.hash[:]) == 1

@@ -86,7 +86,7 @@ func NewServer(cfg Config) *Server {
 			ErrorLog:          log.New(sloglimit.Writer(func(text string) { cfg.Log.Warn("http server", "error", text) }), "", 0),
 
 			DisableGeneralOptionsHandler: true, // OPTIONS is refused like any other method
-			// Without HTTP/2: the limits of connections and times are those of one request at a time.
+			// HTTP/1 only: the limits of connections and times are made for one request at a time on each.
 			Protocols: new(http.Protocols),
 		},
 	}
@@ -182,7 +182,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.limiter == nil {
 		panic("httpd: Run without Listen")
 	}
-	s.http.BaseContext = func(net.Listener) context.Context { return ctx } // so that streams end
+	s.http.BaseContext = func(net.Listener) context.Context { return ctx } // so that streams end with it
 	served := make(chan error, 1)
 	go func() {
 		if s.tls {

@@ -76,8 +76,8 @@ func (l *listener) connect(t *testing.T, send string) net.Conn {
 	return secure
 }
 
-// A secureConn reads only after its handshake, of which crypto/tls has a lock: time in a synctest bubble stops while somebody waits
-// for a lock.
+// A secureConn reads only after its handshake, of which crypto/tls has a lock: time in a synctest bubble stops while somebody
+// waits for a lock.
 type secureConn struct {
 	*tls.Conn
 	begun chan struct{} // closed then

@@ -6,8 +6,8 @@ import (
 	"gonetmon/app/usage"
 )
 
-// usage writes what was moved in the billing period. A device has one series, under its present name; what it moved under former
-// names is part of it.
+// usage writes what was moved in the billing period. A device has one series, under its present name, which includes what it
+// moved under former names.
 func (t *textWriter) usage(s *device.Snapshot, u *usage.Summary) {
 	devices := present(s)
 	t.startFamily("gonetmon_period_bytes", gauge,
@@ -21,19 +21,20 @@ func (t *textWriter) usage(s *device.Snapshot, u *usage.Summary) {
 		"IP bytes exchanged with the internet in this billing period, also by devices that are forgotten or over the limit.")
 	t.sample(u.Network.Period.InternetIn, "direction", "in")
 	t.sample(u.Network.Period.InternetOut, "direction", "out")
-	t.startFamily("gonetmon_device_idle_bytes", gauge, "IP bytes that the device has exchanged with the internet in the last 72 hours, "+
-		"in hours in which it was idle: with at most twice its lower quartile. Only of devices that had internet traffic in 24 of them.")
+	t.startFamily("gonetmon_device_idle_bytes", gauge, "Standby: IP bytes that the device has exchanged with the internet in its "+
+		"idle hours, of the last 72. An hour is idle with at most twice the lower quartile. Only for devices with 24 hours of traffic.")
 	for _, d := range devices {
 		if n := u.Devices[d.ID].Standby; n > 0 {
 			t.deviceSample(n, "device", d.Name)
 		}
 	}
 	if u.Cap > 0 {
-		t.single("gonetmon_period_cap_bytes", gauge, "Internet bytes that a billing period may have (GONETMON_DATA_CAP).", u.Cap)
+		t.single("gonetmon_period_cap_bytes", gauge,
+			"Internet bytes that the provider allows in a billing period (GONETMON_DATA_CAP).", u.Cap)
 	}
 	if u.Projected > 0 {
 		t.single("gonetmon_period_projected_bytes", gauge,
-			"Internet bytes at the end of this billing period, if it goes on as in the last days.", u.Projected)
+			"Internet bytes at the end of this billing period, at the mean of the last complete days.", u.Projected)
 	}
 	t.startFamily("gonetmon_period_start_timestamp_seconds", gauge, "Unix time at which this billing period began.")
 	t.timestamp(u.Period.Start)
@@ -41,7 +42,7 @@ func (t *textWriter) usage(s *device.Snapshot, u *usage.Summary) {
 	t.timestamp(u.Period.End)
 }
 
-// present returns each device once, as it is called now or was last, sorted by name.
+// present returns each device once, under its present or else its last name, sorted by name.
 func present(s *device.Snapshot) []*device.Device {
 	last := make(map[uint64]*device.Device, len(s.Devices))
 	for i := range s.Devices {
@@ -59,7 +60,7 @@ func present(s *device.Snapshot) []*device.Device {
 	return all
 }
 
-// store writes whether the state on disk is current. Nothing is written if nothing is to be kept.
+// store writes whether the state file is current. It writes nothing if no state file is configured.
 func (t *textWriter) store(s store.Status) {
 	if !s.Kept && s.Error == "" {
 		return
@@ -68,9 +69,10 @@ func (t *textWriter) store(s store.Status) {
 	if s.Error != "" {
 		up = 0
 	}
-	t.single("gonetmon_store_up", gauge, "1 if devices and usage were kept on disk (GONETMON_STATE_DIR) at the last try, else 0.", up)
+	t.single("gonetmon_store_up", gauge,
+		"1 if the last write of devices and usage to disk (GONETMON_STATE_DIR) succeeded, else 0.", up)
 	if !s.Saved.IsZero() {
-		t.startFamily("gonetmon_store_saved_timestamp_seconds", gauge, "Unix time at which all was last kept on disk.")
+		t.startFamily("gonetmon_store_saved_timestamp_seconds", gauge, "Unix time at which everything was last written to disk.")
 		t.timestamp(s.Saved)
 	}
 }

@@ -1,5 +1,5 @@
 // Package misuse marks the errors that a person has to correct: in the command line, the configuration, a file or the
-// privileges. Such an error comes again however often the program is started.
+// privileges. Such an error returns however often the program is started.
 package misuse
 
 import "fmt"

@@ -20,8 +20,8 @@ type Notice struct {
 	Text, Hint string
 }
 
-// All returns the problems that keep gonetmon from counting correctly, and hints on what to do: those that follow from its
-// arguments, and advice (of the daemon, on where to capture).
+// All returns the problems that keep gonetmon from counting correctly, with hints on what to do: those that follow from its
+// arguments, and the daemon's advice on where to capture.
 func All(s *device.Snapshot, meters []meter.Status, prefixes []netip.Prefix, advice []Notice) (all []Notice) {
 	var up []string
 	var frames, drops uint64
@@ -62,8 +62,8 @@ func All(s *device.Snapshot, meters []meter.Status, prefixes []netip.Prefix, adv
 	}
 	if drops > 0 {
 		all = append(all, Notice{
-			Text: units.Grouped(drops) + " of " + units.Grouped(frames+drops) + " frames were dropped (" + units.Percent(drops, frames+drops) +
-				"): actual traffic is higher than shown.",
+			Text: units.Grouped(drops) + " of " + units.Grouped(frames+drops) + " frames were dropped (" +
+				units.Percent(drops, frames+drops) + "): actual traffic is higher than shown.",
 			Hint: "The capture buffer was full. If the number keeps growing, increase GONETMON_RING_SIZE. If that does not help, " +
 				"the machine is too slow for this traffic."})
 	}
