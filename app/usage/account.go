@@ -67,7 +67,6 @@ func (a *account) fold(k Kind, start int64) (gone []int64) {
 	a.slots[k] = s[:i]
 	if len(gone) > 0 {
 		a.slots[k].add(start, sum)
-		a.standby = standby{}
 	}
 	return gone
 }

@@ -284,3 +284,16 @@ func TestBook_ChangedBillingDayTwice(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 }
+
+// A device is dropped with the last period in which it had traffic.
+func TestBook_DropsSilentDevices(t *testing.T) {
+	b := NewBook(Config{Zone: time.UTC})
+	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	b.Add(now, map[uint64]Bytes{2: internet(3)})
+	for ; now.Before(time.Date(2028, 1, 31, 0, 0, 0, 0, time.UTC)); now = now.AddDate(0, 0, 1) {
+		b.Add(now, map[uint64]Bytes{1: internet(3)})
+		if _, ok := b.accounts[2]; ok != (now.Year() < 2028) {
+			t.Fatalf("at %v, the device is kept: %v", now, ok)
+		}
+	}
+}
