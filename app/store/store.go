@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -69,7 +68,7 @@ func Open(dir string, log *slog.Logger) (*Store, State, error) {
 		return nil, State{}, err
 	}
 	s := &Store{path: filepath.Join(dir, fileName), log: log}
-	s.devices = devices{seed: maphash.MakeSeed(), written: map[uint64]written{}}
+	s.devices = devices{}
 	file, err := openLocked(s.path)
 	if err != nil {
 		return nil, State{}, err
@@ -103,7 +102,7 @@ func Open(dir string, log *slog.Logger) (*Store, State, error) {
 		log.Error("entries of the state file cannot be read, and are left out", "file", s.path, "error", state.bad)
 	}
 	for _, rec := range state.Devices {
-		s.devices.written[rec.ID] = written{} // the next Save replaces or removes it
+		s.devices[rec.ID] = written{} // the next Save replaces or removes it
 	}
 	return s, state, nil
 }
@@ -241,7 +240,7 @@ func (s *Store) write(c *Changes) error {
 		return errors.Join(writeDevices(tx, values), writeUsage(tx, c.Usage))
 	})
 	if err == nil {
-		s.devices.written = all
+		s.devices = all
 	}
 	return err
 }
