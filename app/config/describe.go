@@ -58,8 +58,8 @@ var descriptions = map[string]string{
 		"how full each table is.",
 	"ForgetAfter": "How long to keep a device after it was last seen. Then its metrics end; its bytes stay in the totals. 0: " +
 		"forever.",
-	"BillingDay": "Day of the month on which a billing period begins, 1 to 31. In a month without that day, it begins on the last " +
-		"one. Usage is added up by hour, day and billing period, in the time zone of the machine or of the variable TZ " +
+	"BillingDay": "Day of the month on which a billing period begins, 1 to 31. In a shorter month it begins on the last day. " +
+		"Usage is added up by hour, day and billing period, in the time zone of the machine or of the variable TZ " +
 		"(TZ=Europe/Berlin).",
 	"DataCap": "Internet traffic that your provider allows in a billing period, in and out together, in MB, GB or TB (1 GB is " +
 		"1,000 MB). none: no cap. It is only shown: gonetmon limits nothing.",
