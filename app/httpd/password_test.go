@@ -15,7 +15,7 @@ import (
 	"gonetmon/app/sloglimit"
 )
 
-// A logBuffer may be written to and read at a time.
+// A logBuffer may be written and read at the same time.
 type logBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

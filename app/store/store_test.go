@@ -549,7 +549,7 @@ func TestStore_BackupToSlowReader(t *testing.T) {
 	}
 }
 
-// A file whose pages cannot be read any more, as on a disk that fails, ends the keeping, but not the process.
+// A file whose pages cannot be read any more, as on a disk that fails, ends the saving, but not the process.
 func TestStore_SurvivesUnreadablePages(t *testing.T) {
 	log, lines := newLog()
 	s, _, err := Open(t.TempDir(), log)

@@ -212,8 +212,8 @@ func TestBook_HoldsOverRestart(t *testing.T) {
 	}
 }
 
-// Ever new devices do not fill the memory. What they moved stays, as that of no device. Who moves much, or was seen today, stays,
-// too.
+// Ever new devices do not fill the memory. Their bytes stay, booked for no device. Devices that move much, or were seen today,
+// stay, too.
 func TestBook_BoundsDevices(t *testing.T) {
 	b := NewBook(Config{Zone: time.UTC})
 	stored := store{}
@@ -258,7 +258,7 @@ func TestBook_BoundsDevices(t *testing.T) {
 	}
 }
 
-// A period that an earlier change has cut short stays, when all days since its end are booked anew.
+// A period that an earlier change has cut short stays, when all days since its end are booked again.
 func TestBook_ChangedBillingDayTwice(t *testing.T) {
 	at := func(month time.Month, day int) time.Time { return time.Date(2026, month, day, 0, 0, 0, 0, time.UTC) }
 	stored := store{}

@@ -184,7 +184,7 @@ func TestStack(t *testing.T) {
 	})
 }
 
-// A kept is what of a device outlives a restart.
+// A kept has what outlives a restart of a device.
 type kept struct {
 	ID        uint64
 	FirstSeen string `json:"first_seen"`

@@ -140,7 +140,7 @@ func TestDaemon_KeepsUsageOverRestart(t *testing.T) {
 	k.untilMoved(before + 10*1000)
 }
 
-// A daemon that is killed while it stops, which is when it writes, keeps all of what it was to write or nothing.
+// A daemon that is killed while it stops, which is when it writes, keeps all of what it was writing, or none of it.
 func TestDaemon_SurvivesKillWhileSaving(t *testing.T) {
 	t.Parallel()
 	k := newKeeping(t)
