@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"gonetmon/app/config"
@@ -66,9 +67,11 @@ func restore(c *config.Config, args []string, stdout io.Writer) error {
 	case errors.Is(err, store.ErrInUse):
 		return misuse.Errorf("restore: %w; stop it first, for example with `systemctl stop gonetmon` or"+
 			" `docker compose stop gonetmon`", err)
-	case err != nil:
+	case errors.As(err, new(*fs.PathError)):
 		return misuse.Errorf("GONETMON_STATE_DIR=%s: restore %s: %w; it must be a folder that you may write to, %s",
 			c.StateDir, name, err, example)
+	case err != nil:
+		return misuse.Errorf("restore %s: %w; only a file of this or an older `gonetmon backup` can be restored", name, err)
 	case kept != "":
 		_, err = fmt.Fprintf(stdout, "restored; the previous file is %s\n", kept)
 	default:

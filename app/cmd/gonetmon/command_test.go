@@ -51,6 +51,19 @@ func TestRun_UsageErrors(t *testing.T) {
 			}
 		})
 	}
+	for state, want := range map[string]string{
+		filepath.Join(dir, "state"): "only a file of this or an older `gonetmon backup`",
+		"/does/not/exist":           "GONETMON_STATE_DIR=/does/not/exist: ",
+		text:                        "it must be a folder that you may write to",
+	} {
+		t.Run("restore to "+state, func(t *testing.T) {
+			t.Setenv("GONETMON_STATE_DIR", state)
+			var m misuse.Error
+			if err := run([]string{"restore", text}, nil); !errors.As(err, &m) || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v, want %s", err, want)
+			}
+		})
+	}
 	t.Run("a missing names file", func(t *testing.T) {
 		t.Setenv("GONETMON_NAMES_FILE", "/does/not/exist")
 		var m misuse.Error
