@@ -146,6 +146,9 @@ func TestPage_ShowsWhatIsCounted(t *testing.T) {
 		}
 	}
 
+	wire.SendAll(round, 0) // so that no total is in the middle of two texts, where Go and JavaScript round differently
+	rounds++
+
 	var want, today map[string]moved
 	var network uint64
 	if !testnet.Within(soon, func() bool {
