@@ -22,6 +22,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"gonetmon/test/testnet"
@@ -44,8 +45,8 @@ type watched struct {
 	problems []string
 }
 
-// open shows a page in a new browser.
-func open(t *testing.T, address string) *watched {
+// open shows a page in a new browser. Scripts run before those of the page.
+func open(t *testing.T, address string, scripts ...string) *watched {
 	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
@@ -57,11 +58,19 @@ func open(t *testing.T, address string) *watched {
 	if _, err := Eval[int](tab, "1"); err != nil { // starts it
 		t.Fatal(err)
 	}
+	for _, s := range scripts {
+		p := page.AddScriptToEvaluateOnNewDocumentParams{Source: s}
+		if _, err := chromedp.Call(tab.ctx, page.AddScriptToEvaluateOnNewDocument, p); err != nil {
+			t.Fatal(err)
+		}
+	}
 	console, requests := chromedp.Console(tab.ctx), chromedp.Events(tab.ctx, network.RequestWillBeSent)
 	var watchers sync.WaitGroup
 	watchers.Go(func() {
 		for m, err := range console {
-			if err == nil && (m.Type == chromedp.ConsoleError || m.Type == chromedp.ConsoleException || m.Type == chromedp.ConsoleWarning) {
+			switch {
+			case err != nil:
+			case m.Type == chromedp.ConsoleError, m.Type == chromedp.ConsoleException, m.Type == chromedp.ConsoleWarning:
 				w.note(fmt.Sprintf("console: %s: %s", m.Type, m.Text))
 			}
 		}
@@ -276,7 +285,7 @@ func (w *watched) lines() map[string]line {
 	w.t.Helper()
 	all := map[string]line{}
 	for _, l := range eval[[]line](w, `[...document.querySelectorAll('.body .row')].map(r => Object.fromEntries(
-		[['Name', '.name'], ['Today', '.today'], ['Period', '.period'], ['Other', '.other']].map(([n, s]) => [n, r.querySelector(s).textContent])))`) {
+		['Name', 'Today', 'Period', 'Other'].map(n => [n, r.querySelector('.' + n.toLowerCase()).textContent])))`) {
 		if _, twice := all[l.Name]; twice {
 			w.t.Errorf("%s is in the list twice", l.Name)
 		}

@@ -48,31 +48,106 @@ type profile struct {
 
 // The profiles of a home.
 var profiles = []profile{
-	{"tv-livingroom.fritz.box", names.SourceDHCP, "TV", "LG Electronics", "a8:23:fe:10:52:7c", "192.168.178.30 2001:db8:42:1::30", 9.4, .012, .02, "evening", 18.4, .21, 0, .41, 0},
-	{"ben-laptop.fritz.box", names.SourceDHCP, "", "Intel Corporate", "3c:58:c2:77:0d:41", "192.168.178.20 2001:db8:42:1::20 fe80::3e58:c2ff:fe77:d41", 3.1, .22, 6.5, "office", 41.2, 2.3, 88, 0, 0},
-	{"annas-iphone.fritz.box", names.SourceMDNS, "phone", "", "f2:5a:1c:09:12:34", "192.168.178.24 2001:db8:42:1:1c2b:9a55:41d0:8e11", 1.6, .11, .01, "evening", 3.9, .18, 0, .03, 0},
-	{"nas.fritz.box", names.SourcePTR, "NAS", "Synology", "00:11:32:12:34:56", "192.168.178.2 fd00::2", .9, 1.4, 11.2, "night", 1.2, .9, 92, .88, 0},
-	{"playstation.fritz.box", names.SourceDHCP, "game console", "Sony", "70:66:2a:5e:11:b0", "192.168.178.33", 6.2, .03, 0, "evening", 0, 0, 0, .62, 42 * time.Minute},
-	{"chromecast-bedroom.fritz.box", names.SourceMDNS, "Chromecast", "Google", "1c:f2:9a:61:07:3f", "192.168.178.31", 2.2, .014, .03, "evening", 0, 0, 0, .12, 3 * time.Hour},
-	{"alexa-kitchen.fritz.box", names.SourceDHCP, "speaker", "Amazon Technologies", "68:54:fd:30:aa:18", "192.168.178.41 2001:db8:42:1::41", .42, .09, .01, "always", .32, .02, 0, .09, 0},
-	{"doorbell-cam.fritz.box", names.SourceDHCP, "camera", "Ring", "34:3e:a4:8b:20:c9", "192.168.178.52", .06, 14, 0, "always", .02, 1.4, 0, 1.92, 0},
-	{"homeassistant.fritz.box", names.SourceMDNS, "Home Assistant", "Raspberry Pi Trading", "dc:a6:32:44:b1:05", "192.168.178.5", .16, .7, .9, "always", .04, .03, .6, .06, 0},
-	{"clara-tablet.fritz.box", names.SourceDHCP, "tablet", "", "9e:41:77:2c:6d:50", "192.168.178.27 2001:db8:42:1:88c1:2:9:1f", 1.9, .04, 0, "evening", 0, 0, 0, 0, 12 * time.Minute},
-	{"kids-switch.fritz.box", names.SourceDHCP, "game console", "Nintendo", "98:b6:e9:00:7a:12", "192.168.178.34", .8, .05, 0, "evening", 0, 0, 0, .07, 26 * time.Hour},
-	{"pixel-8.fritz.box", names.SourceMDNS, "phone", "", "7a:02:cf:be:33:90", "192.168.178.25 2001:db8:42:1:5d0:7f:1:a2", 1.1, .16, .02, "evening", .71, .09, 0, .02, 0},
-	{"office-mac.fritz.box", names.SourceMDNS, "computer", "Apple", "14:98:77:3d:f0:62", "192.168.178.21 2001:db8:42:1::21", 2.6, .35, 1.2, "office", 6.8, 1.1, 2.4, .21, 0},
-	{"brother-printer.fritz.box", names.SourcePTR, "printer", "Brother industries", "00:80:92:ce:14:0a", "192.168.178.9", .001, .4, .01, "office", 0, 0, 0, 0, 5 * time.Hour},
-	{"thermostat.fritz.box", names.SourceDHCP, "thermostat", "tado", "ec:e5:12:1b:90:77", "192.168.178.71", .004, .7, 0, "always", 0, 0, 0, 0, 28 * time.Second},
-	{"hue-bridge.fritz.box", names.SourceMDNS, "light", "Philips Lighting", "00:17:88:6a:4b:20", "192.168.178.60", .012, .6, .04, "always", 0, 0, .01, .01, 0},
-	{"sonos-move.fritz.box", names.SourceService, "speaker", "Sonos", "48:a6:b8:90:3e:d1", "192.168.178.44", .31, .02, .02, "evening", .29, .01, 0, .02, 0},
-	{"vacuum.fritz.box", names.SourceDHCP, "vacuum cleaner", "Roborock", "b0:4a:39:72:15:ee", "192.168.178.66", .02, 1.1, 0, "always", 0, 0, 0, 0, 2 * time.Hour},
-	{"garage-esp32.fritz.box", names.SourceDHCP, "", "Espressif", "24:0a:c4:aa:01:9b", "192.168.178.61", .001, .8, .002, "always", 0, 0, 0, 0, 9 * time.Minute},
-	{"solar-inverter.fritz.box", names.SourceDHCP, "inverter", "SMA Solar Technology", "00:40:ad:9a:73:01", "192.168.178.63", .008, 3, 0, "office", 0, .01, 0, .01, 0},
-	{"work-laptop.fritz.box", names.SourceNetBIOS, "computer", "Dell", "d8:9e:f3:08:62:1d", "192.168.178.22", 2.9, .31, .1, "office", 12.6, 4.2, .1, 0, 0},
-	{"ebook.fritz.box", names.SourceDHCP, "e-reader", "Amazon Technologies", "fc:65:de:19:b7:3a", "192.168.178.37", .003, .1, 0, "evening", 0, 0, 0, 0, 50 * time.Hour},
-	{"router.fritz.box", names.SourcePTR, "router", "AVM", "38:10:d5:12:9c:01", "192.168.178.1 fd00::1 fe80::3a10:d5ff:fe12:9c01", .03, .5, .4, "always", .02, .01, .05, 0, 0},
-	{"192.168.178.77", names.SourceAddress, "", "", "de:ad:0c:5f:10:aa", "192.168.178.77", .01, .6, 0, "always", 0, 0, 0, 0, 6 * time.Minute},
-	{"guest-phone.fritz.box", names.SourceDHCP, "phone", "", "52:11:8e:f0:9d:24", "192.168.178.90", .2, .1, 0, "evening", 0, 0, 0, 0, 9 * 24 * time.Hour},
+	{
+		"tv-livingroom.fritz.box", names.SourceDHCP, "TV", "LG Electronics", "a8:23:fe:10:52:7c",
+		"192.168.178.30 2001:db8:42:1::30", 9.4, .012, .02, "evening", 18.4, .21, 0, .41, 0,
+	},
+	{
+		"ben-laptop.fritz.box", names.SourceDHCP, "", "Intel Corporate", "3c:58:c2:77:0d:41",
+		"192.168.178.20 2001:db8:42:1::20 fe80::3e58:c2ff:fe77:d41", 3.1, .22, 6.5, "office", 41.2, 2.3, 88, 0, 0,
+	},
+	{
+		"annas-iphone.fritz.box", names.SourceMDNS, "phone", "", "f2:5a:1c:09:12:34",
+		"192.168.178.24 2001:db8:42:1:1c2b:9a55:41d0:8e11", 1.6, .11, .01, "evening", 3.9, .18, 0, .03, 0,
+	},
+	{
+		"nas.fritz.box", names.SourcePTR, "NAS", "Synology", "00:11:32:12:34:56",
+		"192.168.178.2 fd00::2", .9, 1.4, 11.2, "night", 1.2, .9, 92, .88, 0,
+	},
+	{
+		"playstation.fritz.box", names.SourceDHCP, "game console", "Sony", "70:66:2a:5e:11:b0",
+		"192.168.178.33", 6.2, .03, 0, "evening", 0, 0, 0, .62, 42 * time.Minute,
+	},
+	{
+		"chromecast-bedroom.fritz.box", names.SourceMDNS, "Chromecast", "Google", "1c:f2:9a:61:07:3f",
+		"192.168.178.31", 2.2, .014, .03, "evening", 0, 0, 0, .12, 3 * time.Hour,
+	},
+	{
+		"alexa-kitchen.fritz.box", names.SourceDHCP, "speaker", "Amazon Technologies", "68:54:fd:30:aa:18",
+		"192.168.178.41 2001:db8:42:1::41", .42, .09, .01, "always", .32, .02, 0, .09, 0,
+	},
+	{
+		"doorbell-cam.fritz.box", names.SourceDHCP, "camera", "Ring", "34:3e:a4:8b:20:c9",
+		"192.168.178.52", .06, 14, 0, "always", .02, 1.4, 0, 1.92, 0,
+	},
+	{
+		"homeassistant.fritz.box", names.SourceMDNS, "Home Assistant", "Raspberry Pi Trading", "dc:a6:32:44:b1:05",
+		"192.168.178.5", .16, .7, .9, "always", .04, .03, .6, .06, 0,
+	},
+	{
+		"clara-tablet.fritz.box", names.SourceDHCP, "tablet", "", "9e:41:77:2c:6d:50",
+		"192.168.178.27 2001:db8:42:1:88c1:2:9:1f", 1.9, .04, 0, "evening", 0, 0, 0, 0, 12 * time.Minute,
+	},
+	{
+		"kids-switch.fritz.box", names.SourceDHCP, "game console", "Nintendo", "98:b6:e9:00:7a:12",
+		"192.168.178.34", .8, .05, 0, "evening", 0, 0, 0, .07, 26 * time.Hour,
+	},
+	{
+		"pixel-8.fritz.box", names.SourceMDNS, "phone", "", "7a:02:cf:be:33:90",
+		"192.168.178.25 2001:db8:42:1:5d0:7f:1:a2", 1.1, .16, .02, "evening", .71, .09, 0, .02, 0,
+	},
+	{
+		"office-mac.fritz.box", names.SourceMDNS, "computer", "Apple", "14:98:77:3d:f0:62",
+		"192.168.178.21 2001:db8:42:1::21", 2.6, .35, 1.2, "office", 6.8, 1.1, 2.4, .21, 0,
+	},
+	{
+		"brother-printer.fritz.box", names.SourcePTR, "printer", "Brother industries", "00:80:92:ce:14:0a",
+		"192.168.178.9", .001, .4, .01, "office", 0, 0, 0, 0, 5 * time.Hour,
+	},
+	{
+		"thermostat.fritz.box", names.SourceDHCP, "thermostat", "tado", "ec:e5:12:1b:90:77",
+		"192.168.178.71", .004, .7, 0, "always", 0, 0, 0, 0, 28 * time.Second,
+	},
+	{
+		"hue-bridge.fritz.box", names.SourceMDNS, "light", "Philips Lighting", "00:17:88:6a:4b:20",
+		"192.168.178.60", .012, .6, .04, "always", 0, 0, .01, .01, 0,
+	},
+	{
+		"sonos-move.fritz.box", names.SourceService, "speaker", "Sonos", "48:a6:b8:90:3e:d1",
+		"192.168.178.44", .31, .02, .02, "evening", .29, .01, 0, .02, 0,
+	},
+	{
+		"vacuum.fritz.box", names.SourceDHCP, "vacuum cleaner", "Roborock", "b0:4a:39:72:15:ee",
+		"192.168.178.66", .02, 1.1, 0, "always", 0, 0, 0, 0, 2 * time.Hour,
+	},
+	{
+		"garage-esp32.fritz.box", names.SourceDHCP, "", "Espressif", "24:0a:c4:aa:01:9b",
+		"192.168.178.61", .001, .8, .002, "always", 0, 0, 0, 0, 9 * time.Minute,
+	},
+	{
+		"solar-inverter.fritz.box", names.SourceDHCP, "inverter", "SMA Solar Technology", "00:40:ad:9a:73:01",
+		"192.168.178.63", .008, 3, 0, "office", 0, .01, 0, .01, 0,
+	},
+	{
+		"work-laptop.fritz.box", names.SourceNetBIOS, "computer", "Dell", "d8:9e:f3:08:62:1d",
+		"192.168.178.22", 2.9, .31, .1, "office", 12.6, 4.2, .1, 0, 0,
+	},
+	{
+		"ebook.fritz.box", names.SourceDHCP, "e-reader", "Amazon Technologies", "fc:65:de:19:b7:3a",
+		"192.168.178.37", .003, .1, 0, "evening", 0, 0, 0, 0, 50 * time.Hour,
+	},
+	{
+		"router.fritz.box", names.SourcePTR, "router", "AVM", "38:10:d5:12:9c:01",
+		"192.168.178.1 fd00::1 fe80::3a10:d5ff:fe12:9c01", .03, .5, .4, "always", .02, .01, .05, 0, 0,
+	},
+	{
+		"192.168.178.77", names.SourceAddress, "", "", "de:ad:0c:5f:10:aa",
+		"192.168.178.77", .01, .6, 0, "always", 0, 0, 0, 0, 6 * time.Minute,
+	},
+	{
+		"guest-phone.fritz.box", names.SourceDHCP, "phone", "", "52:11:8e:f0:9d:24",
+		"192.168.178.90", .2, .1, 0, "evening", 0, 0, 0, 0, 9 * 24 * time.Hour,
+	},
 }
 
 // A Home is a simulated network that has been watched for weeks.
@@ -166,7 +241,8 @@ func (h *Home) fill(p profile, random *rand.Rand) (b usage.History) {
 			received := 1e9 * p.daily * today * lag() * weight(p.hours, from.Hour()) * share
 			sent := received * p.up * lag()
 			lan := 1e9 * p.lan * today * lag() * weight(p.hours, from.Hour()) * share
-			moved := usage.Bytes{InternetIn: uint64(received), InternetOut: uint64(sent), LANIn: uint64(lan * .3), LANOut: uint64(lan * .7)}
+			moved := usage.Bytes{InternetIn: uint64(received), InternetOut: uint64(sent),
+				LANIn: uint64(lan * .3), LANOut: uint64(lan * .7)}
 			if now.Sub(end) < 71*time.Hour {
 				b.Hours = append(b.Hours, usage.Slot{Start: from, End: end, Bytes: moved})
 			}
@@ -311,7 +387,8 @@ func (h *Home) Handler() http.Handler {
 			})
 		},
 		Store:  func() store.Status { return store.Status{Kept: !h.Forgets, Saved: h.now()} },
-		Backup: func(io.Writer) error { return nil }, Zone: h.Zone, BillingDay: 1, GrafanaURL: "http://127.0.0.1:3000", Version: "v1.2.3",
+		Backup: func(io.Writer) error { return nil }, Zone: h.Zone, BillingDay: 1,
+		GrafanaURL: "http://127.0.0.1:3000", Version: "v1.2.3",
 	}))
 	return mux
 }

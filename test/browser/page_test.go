@@ -129,7 +129,8 @@ func TestPage_ShowsWhatIsCounted(t *testing.T) {
 	wire := testnet.NewSender(there, "in0")
 	wire.SendAll(append(append(tv.lease("Roku-TV"), laptop.lease("laptop")...), evil.lease("<img src=x onerror=alert(1)>")...), 0)
 	round := [][]byte{
-		tv.receives(1400), tv.receives(1300), tv.sends(100, nil), laptop.receives(500), laptop.sends(900, nil), laptop.sends(700, &tv),
+		tv.receives(1400), tv.receives(1300), tv.sends(100, nil), laptop.receives(500), laptop.sends(900, nil),
+		laptop.sends(700, &tv),
 		evil.sends(333, nil), nameless.receives(60), nameless.sends(61, nil),
 	}
 	begin := time.Now()
@@ -226,7 +227,9 @@ func TestPage_HostileNames(t *testing.T) {
 func TestPage_IsAccessible(t *testing.T) {
 	needChromium(t)
 	home := NewHome(25, time.Now())
-	home.Problems = []notice.Notice{{Text: "br0 and eth0 have the same frames.", Hint: "Choose one."}, {Bad: true, Text: "Nothing is captured."}}
+	home.Problems = []notice.Notice{
+		{Text: "br0 and eth0 have the same frames.", Hint: "Choose one."}, {Bad: true, Text: "Nothing is captured."},
+	}
 	home.Forgets = true
 	page := open(t, serve(t, home))
 	page.until(`document.querySelectorAll('.body .row').length === 25 && document.querySelector('.notice.bad') !== null`)
@@ -256,7 +259,9 @@ func TestPage_BoundsDocument(t *testing.T) {
 		}
 	}
 	page.until(`document.querySelector('.body .row:last-child').getAttribute('aria-rowindex') === '1001'`)
-	page.must(do(page, `const input = document.querySelector('input'); input.value = 'DOORBELL ring 10.0.3'; input.dispatchEvent(new Event('input'))`))
+	page.must(do(page, `const input = document.querySelector('input')
+		input.value = 'DOORBELL ring 10.0.3'
+		input.dispatchEvent(new Event('input'))`))
 	page.until(`document.querySelector('.list h2').textContent === '9 of 1000 devices'`)
 	if n := eval[int](page, `document.querySelectorAll('.body .row').length`); n != 9 {
 		t.Errorf("%d rows of a search", n)
@@ -266,17 +271,24 @@ func TestPage_BoundsDocument(t *testing.T) {
 // When the server goes away, no rate is shown as live, and the page says since when.
 func TestPage_LosesConnection(t *testing.T) {
 	needChromium(t)
+	for name, script := range map[string]string{"shared worker": "", "no shared worker": "delete window.SharedWorker"} {
+		t.Run(name, func(t *testing.T) { losesConnection(t, script) })
+	}
+}
+
+func losesConnection(t *testing.T, script string) {
 	home := NewHome(5, time.Now())
 	server := newFlaky(home.Handler())
-	page := open(t, server.start(t))
+	page := open(t, server.start(t), script)
 	page.untilLive()
 	server.off()
 	page.until(`document.querySelector('.light.gone') !== null`)
 	if got := page.text(".light"); !strings.HasPrefix(got, "not connected since ") {
 		t.Errorf("it says %q", got)
 	}
-	if got := eval[string](page, `document.querySelector('.rates').textContent + [...document.querySelectorAll('.body .down, .body .up')].map(c => c.textContent).join('')`); strings.Contains(got, "bit/s") {
-		t.Errorf("rates are still shown: %s", got)
+	rates := eval[string](page, `[...document.querySelectorAll('.rates, .body .down, .body .up')].map(c => c.textContent).join(' ')`)
+	if strings.Contains(rates, "bit/s") {
+		t.Errorf("rates are still shown: %s", rates)
 	}
 	server.on()
 	page.untilLive()

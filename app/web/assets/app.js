@@ -14,11 +14,21 @@ const sum = ([a, b]) => a + b
 
 // state is what is known of the network. Lists and pages read it.
 const state = {
-  devices: [], byId: new Map(), rates: new Map(), network: {}, status: {}, usage: {}, live: false,
+  devices: [],
+  byId: new Map(),
+  rates: new Map(),
+  network: {},
+  status: {},
+  usage: {},
+  live: false,
   started: 0, // when the counting began, in milliseconds
   offset: 0, // of the clock of the server to that of the browser, in milliseconds
-  get now() { return Date.now() + this.offset },
-  ratesOf(device) { return this.rates.get(device.id) },
+  get now() {
+    return Date.now() + this.offset
+  },
+  ratesOf(device) {
+    return this.rates.get(device.id)
+  },
 }
 
 const options = Object.assign({sort: 'now', scope: 'internet', grouped: false}, stored())
@@ -34,7 +44,9 @@ function stored() {
 function store() {
   try {
     localStorage.setItem('gonetmon', JSON.stringify(options))
-  } catch { /* no storage: the choice lasts as long as the page */ }
+  } catch {
+    /* no storage: the choice lasts as long as the page */
+  }
 }
 
 // get fetches from the API; null means that there is no such thing.
@@ -51,28 +63,67 @@ class Overview {
   #down = el('span', {class: 'down'})
   #up = el('span', {class: 'up'})
   #lan = el('p', {class: 'note'})
-  #today = {big: el('p', {class: 'big'}), note: el('p', {class: 'note'}), lan: el('p', {class: 'note'}), course: el('p', {class: 'course'})}
-  #period = {heading: el('h2', {}, 'This month'), span: el('span', {class: 'span'}), big: el('p', {class: 'big'}), note: el('p', {class: 'note'}),
-    lan: el('p', {class: 'note'}), cap: el('div', {class: 'cap', role: 'img', hidden: true}, el('i'), el('b')), course: el('p', {class: 'course'})}
+  #today = {
+    big: el('p', {class: 'big'}),
+    note: el('p', {class: 'note'}),
+    lan: el('p', {class: 'note'}),
+    course: el('p', {class: 'course'}),
+  }
+  #period = {
+    heading: el('h2', {}, 'This month'),
+    span: el('span', {class: 'span'}),
+    big: el('p', {class: 'big'}),
+    note: el('p', {class: 'note'}),
+    lan: el('p', {class: 'note'}),
+    cap: el('div', {class: 'cap', role: 'img', hidden: true}, el('i'), el('b')),
+    course: el('p', {class: 'course'}),
+  }
   #standby = el('ol')
   #standbyCard
-  #history = new History(options.scope, v => { options.scope = v; store() })
+  #history = new History(options.scope, v => {
+    options.scope = v
+    store()
+  })
   list = new List(state, options, store)
 
   constructor() {
     const {heading, span, big, note, lan, cap, course} = this.#period
     heading.append(' ', span)
-    this.#standbyCard = el('section', {class: 'card standby', 'aria-label': 'Standby', hidden: true},
-      el('h2', {}, 'Standby ', el('span', {class: 'span'}, 'internet traffic while idle, last 3 days')), this.#standby)
-    this.node = el('div', {class: 'overview'}, el('h1', {class: 'hidden'}, 'The network'),
-      el('section', {class: 'card now', 'aria-label': 'Internet now'},
-        el('div', {class: 'top'}, el('h2', {}, 'Internet now'), el('p', {class: 'big rates'}, this.#down, this.#up), this.#lan), this.#chart.node),
-      el('section', {class: 'card today', 'aria-label': 'Today'}, el('h2', {}, 'Today'), this.#today.big, this.#today.note, this.#today.lan, this.#today.course),
+    this.#standbyCard = el(
+      'section',
+      {class: 'card standby', 'aria-label': 'Standby', hidden: true},
+      el('h2', {}, 'Standby ', el('span', {class: 'span'}, 'internet traffic while idle, last 3 days')),
+      this.#standby,
+    )
+    this.node = el(
+      'div',
+      {class: 'overview'},
+      el('h1', {class: 'hidden'}, 'The network'),
+      el(
+        'section',
+        {class: 'card now', 'aria-label': 'Internet now'},
+        el('div', {class: 'top'}, el('h2', {}, 'Internet now'), el('p', {class: 'big rates'}, this.#down, this.#up), this.#lan),
+        this.#chart.node,
+      ),
+      el(
+        'section',
+        {class: 'card today', 'aria-label': 'Today'},
+        el('h2', {}, 'Today'),
+        this.#today.big,
+        this.#today.note,
+        this.#today.lan,
+        this.#today.course,
+      ),
       el('section', {class: 'card period', 'aria-label': 'This month'}, heading, big, note, lan, cap, course),
-      this.#standbyCard, this.list.node, this.#history.node)
+      this.#standbyCard,
+      this.list.node,
+      this.#history.node,
+    )
   }
 
-  focus(id) { this.list.focusOn(id) }
+  focus(id) {
+    this.list.focusOn(id)
+  }
 
   // loaded takes the recent traffic of the network, and shows all that has changed.
   loaded(history) {
@@ -105,7 +156,10 @@ class Overview {
 
   #showUse() {
     const {network, usage} = state
-    for (const [name, card] of [['today', this.#today], ['period', this.#period]]) {
+    for (const [name, card] of [
+      ['today', this.#today],
+      ['period', this.#period],
+    ]) {
       const internet = bytesOf(network[name], 'internet')
       setText(card.big, bytes(sum(internet)))
       card.note.replaceChildren(el('span', {class: 'down'}, bytes(internet[0])), el('span', {class: 'up'}, bytes(internet[1])))
@@ -113,17 +167,20 @@ class Overview {
     }
     const period = usage.period
     if (!period) return
-    const counted = ({start}) => Date.parse(usage.since) > Date.parse(start) + 3600e3 && 'counted since ' + moment(usage.since, state.now)
+    const counted = ({start}) =>
+      Date.parse(usage.since) > Date.parse(start) + 3600e3 && 'counted since ' + moment(usage.since, state.now)
     setText(this.#today.course, counted(usage.today) || '')
     const {cap, course, span} = this.#period
     setText(span, periodName(period))
-    const used = sum(bytesOf(network.period, 'internet')), limit = period.cap_bytes ?? 0, projected = period.projected_bytes ?? 0
+    const used = sum(bytesOf(network.period, 'internet')),
+      limit = period.cap_bytes ?? 0,
+      projected = period.projected_bytes ?? 0
     cap.hidden = !limit
     const words = [projected > 0 && 'heading for ' + bytes(projected), many(period.days_left, 'day') + ' left']
     if (limit) {
       cap.className = 'cap' + (used > limit ? ' over' : projected > limit ? ' near' : '')
-      cap.firstChild.style.width = Math.min(100, 100 * used / limit) + '%'
-      cap.lastChild.style.left = Math.min(100, 100 * projected / limit) + '%'
+      cap.firstChild.style.width = Math.min(100, (100 * used) / limit) + '%'
+      cap.lastChild.style.left = Math.min(100, (100 * projected) / limit) + '%'
       cap.lastChild.hidden = projected <= used
       cap.setAttribute('aria-label', `${percent(used, limit)} of the data cap used`)
       words.unshift(`${percent(used, limit)} of ${tick(limit, 'B')}`)
@@ -133,50 +190,99 @@ class Overview {
   }
 
   #showStandby() {
-    const worst = state.devices.filter(d => d.standby_bytes > 0).sort((a, b) => b.standby_bytes - a.standby_bytes).slice(0, 3)
+    const worst = state.devices
+      .filter(d => d.standby_bytes > 0)
+      .sort((a, b) => b.standby_bytes - a.standby_bytes)
+      .slice(0, 3)
     this.#standbyCard.hidden = worst.length === 0
-    this.#standby.replaceChildren(...worst.map(d =>
-      el('li', {}, el('a', {href: '#/device/' + d.id}, nameOf(d)[0]), el('span', {class: 'n'}, bytes(d.standby_bytes)))))
+    this.#standby.replaceChildren(
+      ...worst.map(d =>
+        el('li', {}, el('a', {href: '#/device/' + d.id}, nameOf(d)[0]), el('span', {class: 'n'}, bytes(d.standby_bytes))),
+      ),
+    )
   }
 }
 
 // The frame of the page.
 
-const icon = svg('svg', {viewBox: '0 0 16 16', 'aria-hidden': 'true'}, svg('rect', {width: 16, height: 16, rx: 4}),
-  svg('path', {d: 'M4 12V8M8 12V4M12 12V6.5'}))
+const icon = svg(
+  'svg',
+  {viewBox: '0 0 16 16', 'aria-hidden': 'true'},
+  svg('rect', {width: 16, height: 16, rx: 4}),
+  svg('path', {d: 'M4 12V8M8 12V4M12 12V6.5'}),
+)
 const light = el('span', {class: 'light', role: 'status'})
 const time = el('time', {class: 'clock'})
 const notices = el('section', {class: 'notices', 'aria-label': 'Problems', hidden: true})
 const main = el('main')
-const kept = el('p', {class: 'kept', hidden: true}, 'Nothing is kept over a restart: set GONETMON_STATE_DIR to keep names and usage.')
+const kept = el(
+  'p',
+  {class: 'kept', hidden: true},
+  'Nothing is kept over a restart: set GONETMON_STATE_DIR to keep names and usage.',
+)
 const version = el('span', {}, 'gonetmon')
 const overview = new Overview()
 let page // that is shown: a DevicePage, or overview
 let scrolled = 0 // of the list, while a device is shown
 
 document.body.replaceChildren(
-  el('header', {}, el('a', {class: 'brand', href: '#'}, icon, 'gonetmon'), light, time), notices, main,
-  el('footer', {}, kept, el('p', {}, version, ' · ', el('a', {href: '/?sort=total'}, 'capture in detail'), ' · ', el('a', {href: '/metrics'}, 'metrics'))))
+  el('header', {}, el('a', {class: 'brand', href: '#'}, icon, 'gonetmon'), light, time),
+  notices,
+  main,
+  el(
+    'footer',
+    {},
+    kept,
+    el(
+      'p',
+      {},
+      version,
+      ' · ',
+      el('a', {href: '/?sort=total'}, 'capture in detail'),
+      ' · ',
+      el('a', {href: '/metrics'}, 'metrics'),
+    ),
+  ),
+)
 
 function showStatus() {
   const {status, live} = state
   const all = status.notices ?? []
   const bad = all.some(n => n.bad)
-  const unready = bad ? [] : status.not_ready ?? []
+  const unready = bad ? [] : (status.not_ready ?? [])
   const store = status.store ?? {}
-  const rows = [...all, ...unready.map(text => ({bad: true, text})), ...(store.error ? [{bad: true, text: 'Usage cannot be saved: ' + store.error}] : [])]
+  const rows = [...all, ...unready.map(text => ({bad: true, text}))]
+  if (store.error) rows.push({bad: true, text: 'Usage cannot be saved: ' + store.error})
+  rows.sort((a, b) => Boolean(b.bad) - Boolean(a.bad))
   const key = JSON.stringify(rows)
   if (notices.dataset.key !== key) {
     notices.dataset.key = key
     notices.hidden = rows.length === 0
-    notices.replaceChildren(...rows.map(n =>
-      el('div', {class: n.bad ? 'notice bad' : 'notice', role: n.bad ? 'alert' : 'note'}, el('strong', {}, n.text), ' ', n.hint)))
+    notices.replaceChildren(
+      ...rows.map(n =>
+        el(
+          'div',
+          {class: n.bad ? 'notice bad' : 'notice', role: n.bad ? 'alert' : 'note'},
+          el('strong', {}, n.text),
+          ' ',
+          n.hint,
+        ),
+      ),
+    )
   }
   kept.hidden = store.kept !== false
   setText(version, 'gonetmon ' + (status.version ?? ''))
-  const words = !live ? (connection.since ? 'not connected since ' + clock(toWall(connection.since)) : 'connecting …')
-    : rows.length === 0 ? 'all heard' : bad || unready.length ? 'something is wrong' : many(rows.length, 'notice')
+  const words = !live
+    ? connection.since
+      ? 'not connected since ' + clock(toWall(connection.since))
+      : 'connecting …'
+    : rows.length === 0
+      ? 'all heard'
+      : bad || unready.length
+        ? 'something is wrong'
+        : many(rows.length, 'notice')
   setText(light, words)
+  document.body.classList.toggle('stale', !live && connection.since > 0)
   light.className = 'light ' + (!live ? 'gone' : rows.length === 0 ? 'good' : rows.some(n => n.bad) ? 'bad' : 'warn')
   setText(time, live ? clock(toWall(state.now)) : '')
 }
@@ -222,7 +328,7 @@ async function load() {
   state.started = Date.parse(devices.started)
   state.usage = usage
   state.devices = devices.devices
-  for (const d of state.devices) d.haystack = [d.name, d.mac, d.vendor, d.kind, ...d.addresses ?? []].join(' ').toLowerCase()
+  for (const d of state.devices) d.haystack = [d.name, d.mac, d.vendor, d.kind, ...(d.addresses ?? [])].join(' ').toLowerCase()
   state.byId = new Map(state.devices.map(d => [d.id, d]))
   state.network = {...devices.network, rates: state.live ? state.network.rates : devices.network.rates}
   if (!state.live) state.rates = new Map(state.devices.filter(d => d.active).map(d => [d.id, d.rates]))
@@ -233,7 +339,8 @@ async function load() {
 
 // stream hands the events of the API to a func: by the worker that all pages share, or without one directly.
 const stream = {
-  worker: null, source: null,
+  worker: null,
+  source: null,
 
   open(heard) {
     if (!window.SharedWorker) {
@@ -255,7 +362,11 @@ const stream = {
 
 // connection keeps the stream open. When it ends, it is opened again, after a while that grows.
 const connection = {
-  opened: false, since: 0, wait: 1000, timer: 0, watch: 0,
+  opened: false,
+  since: 0,
+  wait: 1000,
+  timer: 0,
+  watch: 0,
 
   async open() {
     clearTimeout(this.timer)
@@ -332,7 +443,9 @@ document.addEventListener('visibilitychange', () => {
   }
 })
 addEventListener('pagehide', () => connection.close())
-addEventListener('pageshow', e => { if (e.persisted) connection.open() })
+addEventListener('pageshow', e => {
+  if (e.persisted) connection.open()
+})
 
 addEventListener('hashchange', route)
 route()

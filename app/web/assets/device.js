@@ -3,7 +3,8 @@ import {choice, el, setText} from './dom.js'
 import {bytesOf, nameOf, rateOf, whatOf} from './list.js'
 import {bits, bytes, clock, date, many, moment, month, percent, source, toWall, wall, weekday} from './text.js'
 
-const hour = 3600e3, day = 24 * hour
+const hour = 3600e3,
+  day = 24 * hour
 const sum = ([a, b]) => a + b
 
 // hoursOf returns the bars of the last 72 hours. The history leaves out hours without traffic.
@@ -45,7 +46,8 @@ function periodsOf(slots, scope) {
   const items = slots.map((s, i) => {
     const x = (count - slots.length + i + 0.5) / count
     const [received, sent] = bytesOf(s, scope)
-    const from = wall(s.start), to = wall(s.end) - day
+    const from = wall(s.start),
+      to = wall(s.end) - day
     ticks.push({x, text: month(from)})
     return {x, in: received, out: sent, title: `${date(from)} – ${date(to)} ${new Date(to).getUTCFullYear()}`}
   })
@@ -61,22 +63,47 @@ export class History {
 
   constructor(scope, changed) {
     this.#scope = scope
-    const parts = [['hours', '72 hours', hoursOf], ['days', '62 days', daysOf], ['periods', 'Months', periodsOf]]
-    const [scopes, press] = choice('Traffic of the charts', [['internet', 'internet'], ['lan', 'LAN']], v => {
-      this.#scope = v
-      changed(v)
-      this.#draw()
-    })
+    const parts = [
+      ['hours', '72 hours', hoursOf],
+      ['days', '62 days', daysOf],
+      ['periods', 'Months', periodsOf],
+    ]
+    const [scopes, press] = choice(
+      'Traffic of the charts',
+      [
+        ['internet', 'internet'],
+        ['lan', 'LAN'],
+      ],
+      v => {
+        this.#scope = v
+        changed(v)
+        this.#draw()
+      },
+    )
     press(scope)
     this.#charts = parts.map(([name, title, bars]) => ({name, bars, title, chart: new Chart(title)}))
     this.#tables = this.#charts.map(({title}) => {
-      const details = el('details', {ontoggle: () => this.#fill()}, el('summary', {}, 'as a table'), el('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': title}))
+      const details = el(
+        'details',
+        {ontoggle: () => this.#fill()},
+        el('summary', {}, 'as a table'),
+        el('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': title}),
+      )
       details.dataset.title = title
       return details
     })
-    this.node = el('section', {class: 'card history', 'aria-label': 'History'},
-      el('div', {class: 'tools'}, el('h2', {}, 'History'), el('ul', {class: 'legend', 'aria-hidden': 'true'}, el('li', {class: 'down'}, 'down'), el('li', {class: 'up'}, 'up')), scopes),
-      this.#charts.map((c, i) => el('figure', {class: c.name}, el('figcaption', {}, c.title), c.chart.node, this.#tables[i])))
+    this.node = el(
+      'section',
+      {class: 'card history', 'aria-label': 'History'},
+      el(
+        'div',
+        {class: 'tools'},
+        el('h2', {}, 'History'),
+        el('ul', {class: 'legend', 'aria-hidden': 'true'}, el('li', {class: 'down'}, 'down'), el('li', {class: 'up'}, 'up')),
+        scopes,
+      ),
+      this.#charts.map((c, i) => el('figure', {class: c.name}, el('figcaption', {}, c.title), c.chart.node, this.#tables[i])),
+    )
   }
 
   // set shows a history of the API, at the moment now.
@@ -99,10 +126,27 @@ export class History {
     this.#tables.forEach((details, i) => {
       if (!details.open) return
       const rows = this.#charts[i].data[0].filter(r => r.in || r.out).reverse()
-      details.lastChild.replaceChildren(el('table', {},
-        el('caption', {class: 'hidden'}, details.dataset.title),
-        el('thead', {}, el('tr', {}, ['when', 'down', 'up'].map(t => el('th', {scope: 'col'}, t)))),
-        el('tbody', {}, rows.map(r => el('tr', {}, el('th', {scope: 'row'}, r.title), el('td', {}, bytes(r.in)), el('td', {}, bytes(r.out)))))))
+      details.lastChild.replaceChildren(
+        el(
+          'table',
+          {},
+          el('caption', {class: 'hidden'}, details.dataset.title),
+          el(
+            'thead',
+            {},
+            el(
+              'tr',
+              {},
+              ['when', 'down', 'up'].map(t => el('th', {scope: 'col'}, t)),
+            ),
+          ),
+          el(
+            'tbody',
+            {},
+            rows.map(r => el('tr', {}, el('th', {scope: 'row'}, r.title), el('td', {}, bytes(r.in)), el('td', {}, bytes(r.out)))),
+          ),
+        ),
+      )
     })
   }
 }
@@ -129,31 +173,56 @@ export class DevicePage {
   constructor(id, state, options, changed) {
     this.id = id
     this.#state = state
-    this.#history = new History(options.scope, v => { options.scope = v; changed() })
+    this.#history = new History(options.scope, v => {
+      options.scope = v
+      changed()
+    })
     this.#now.append(this.#down, this.#up)
     const tile = name => {
-      const big = el('p', {class: 'big'}), down = el('span', {class: 'down'}), up = el('span', {class: 'up'}), note = el('p', {class: 'note'})
+      const big = el('p', {class: 'big'}),
+        down = el('span', {class: 'down'}),
+        up = el('span', {class: 'up'}),
+        note = el('p', {class: 'note'})
       const ways = name === 'Today' || name === 'This month' ? el('p', {class: 'note'}, down, up) : null
       return {big, down, up, note, node: el('div', {class: 'tile'}, el('h2', {}, name), big, ways, note)}
     }
     this.#tiles = {today: tile('Today'), period: tile('This month'), share: tile('Share of the house'), standby: tile('Standby')}
-    this.#content = el('div', {class: 'content'},
-      el('section', {class: 'card tiles', 'aria-label': 'Traffic'},
-        el('div', {class: 'tile'}, el('h2', {}, 'Internet now'), this.#now, this.#lan), Object.values(this.#tiles).map(t => t.node), this.#live.node),
+    this.#content = el(
+      'div',
+      {class: 'content'},
+      el(
+        'section',
+        {class: 'card tiles', 'aria-label': 'Traffic'},
+        el('div', {class: 'tile'}, el('h2', {}, 'Internet now'), this.#now, this.#lan),
+        Object.values(this.#tiles).map(t => t.node),
+        this.#live.node,
+      ),
       this.#history.node,
       el('section', {class: 'card', 'aria-label': 'About this device'}, el('h2', {}, 'About this device'), this.#facts),
-      el('section', {class: 'card', 'aria-label': 'Evidence'}, el('h2', {}, 'Why these addresses are one device'), this.#why))
-    this.node = el('div', {class: 'device'},
+      el('section', {class: 'card', 'aria-label': 'Evidence'}, el('h2', {}, 'Why these addresses are one device'), this.#why),
+    )
+    this.node = el(
+      'div',
+      {class: 'device'},
       el('nav', {}, el('a', {href: '#', class: 'back'}, '← All devices'), this.#grafana),
-      el('div', {class: 'title'}, this.#heading, this.#what), this.#gone, this.#content)
+      el('div', {class: 'title'}, this.#heading, this.#what),
+      this.#gone,
+      this.#content,
+    )
     this.update()
   }
 
-  focus() { this.#heading.focus({preventScroll: true}) }
+  focus() {
+    this.#heading.focus({preventScroll: true})
+  }
 
-  get name() { return nameOf(this.#device ?? {name: 'device ' + this.id})[0] }
+  get name() {
+    return nameOf(this.#device ?? {name: 'device ' + this.id})[0]
+  }
 
-  get #device() { return this.#state.byId.get(this.id) }
+  get #device() {
+    return this.#state.byId.get(this.id)
+  }
 
   // load fetches what is only shown here.
   async load(get) {
@@ -165,7 +234,9 @@ export class DevicePage {
     this.#started = true
     this.#history.set(history ?? {}, this.#state.now)
     const why = detail.evidence ?? []
-    this.#why.replaceChildren(...(why.length > 0 ? why : ['Nothing has been learned about it yet.']).map(text => el('li', {}, text)))
+    this.#why.replaceChildren(
+      ...(why.length > 0 ? why : ['Nothing has been learned about it yet.']).map(text => el('li', {}, text)),
+    )
     this.#showFacts(detail)
     this.update()
   }
@@ -178,20 +249,34 @@ export class DevicePage {
   }
 
   #showFacts(device) {
-    const time = text => text ? moment(text, this.#state.now) : 'not yet'
+    const time = text => (text ? moment(text, this.#state.now) : 'not yet')
     const facts = [
       ['Name', device.name + (source(device.source) ? ', from ' + source(device.source) : '')],
-      ['Kind', device.kind], ['Vendor', device.vendor], ['MAC', device.mac],
+      ['Kind', device.kind],
+      ['Vendor', device.vendor],
+      ['MAC', device.mac],
       [device.addresses?.length > 1 ? 'Addresses' : 'Address', device.addresses ?? []],
-      ['First seen', time(device.first_seen)], ['Last seen', device.active ? 'now' : time(device.last_seen)],
+      ['First seen', time(device.first_seen)],
+      ['Last seen', device.active ? 'now' : time(device.last_seen)],
     ]
-    this.#facts.replaceChildren(...facts.filter(([, value]) => value?.length > 0).flatMap(([name, value]) =>
-      [el('dt', {}, name), el('dd', {}, [value].flat().map(text => el('span', {}, text)))]))
+    this.#facts.replaceChildren(
+      ...facts
+        .filter(([, value]) => value?.length > 0)
+        .flatMap(([name, value]) => [
+          el('dt', {}, name),
+          el(
+            'dd',
+            {},
+            [value].flat().map(text => el('span', {}, text)),
+          ),
+        ]),
+    )
   }
 
   // update shows the present numbers.
   update() {
-    const device = this.#device, {network, live, status} = this.#state
+    const device = this.#device,
+      {network, live, status} = this.#state
     const [short, domain] = device ? nameOf(device) : [this.name, '']
     if (this.shown !== short + domain) {
       this.shown = short + domain
@@ -217,11 +302,10 @@ export class DevicePage {
     setText(this.#tiles.share.note, `of ${bytes(house)} this month`)
     setText(this.#tiles.standby.big, bytes(device.standby_bytes ?? 0))
     setText(this.#tiles.standby.note, 'while idle, last 3 days')
-    let url = null
-    try {
-      url = status.grafana_url ? new URL(status.grafana_url) : null
-    } catch { /* not a URL */ }
-    this.#grafana.hidden = !url || !['http:', 'https:'].includes(url.protocol)
-    if (!this.#grafana.hidden) this.#grafana.href = `${status.grafana_url.replace(/\/$/, '')}/d/gonetmon-device?var-device=${encodeURIComponent(device.name)}`
+    const grafana = status.grafana_url ?? ''
+    this.#grafana.hidden = !/^https?:\/\//.test(grafana)
+    if (this.#grafana.hidden) return
+    const home = grafana.replace(/\/$/, '')
+    this.#grafana.href = `${home}/d/gonetmon-device?var-device=${encodeURIComponent(device.name)}`
   }
 }

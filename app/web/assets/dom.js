@@ -33,7 +33,19 @@ export function setAttribute(node, name, value) {
 // with the element, to press another.
 export function choice(label, options, chosen) {
   const buttons = options.map(([value, text]) =>
-    el('button', {type: 'button', 'data-value': value, onclick: () => { press(value); chosen(value) }}, text))
+    el(
+      'button',
+      {
+        type: 'button',
+        'data-value': value,
+        onclick: () => {
+          press(value)
+          chosen(value)
+        },
+      },
+      text,
+    ),
+  )
   const press = value => buttons.forEach(b => b.setAttribute('aria-pressed', b.dataset.value === value))
   return [el('div', {class: 'choice', role: 'group', 'aria-label': label}, buttons), press]
 }

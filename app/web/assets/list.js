@@ -20,8 +20,9 @@ const scopes = {internet: ['internet', 'lan'], lan: ['lan', 'internet']}
 const named = {internet: 'internet', lan: 'LAN'}
 
 // rateOf and bytesOf return [in, out] of a scope.
-export const rateOf = (rates, scope) => rates ? [rates[scope + '_in_bytes_per_second'] ?? 0, rates[scope + '_out_bytes_per_second'] ?? 0] : [0, 0]
-export const bytesOf = (use, scope) => use ? [use[scope + '_in_bytes'] ?? 0, use[scope + '_out_bytes'] ?? 0] : [0, 0]
+export const rateOf = (rates, scope) =>
+  rates ? [rates[scope + '_in_bytes_per_second'] ?? 0, rates[scope + '_out_bytes_per_second'] ?? 0] : [0, 0]
+export const bytesOf = (use, scope) => (use ? [use[scope + '_in_bytes'] ?? 0, use[scope + '_out_bytes'] ?? 0] : [0, 0])
 const sum = ([a, b]) => a + b
 
 // nameOf returns the name of a device in two parts: "tv" and ".fritz.box".
@@ -73,33 +74,88 @@ export class List {
       changed()
       this.update(true)
     }
-    const [sorts, pressSort] = choice('Sort by', [['now', 'now'], ['today', 'today'], ['period', 'this month']], v => { options.sort = v; again() })
-    const [scopeButtons, pressScope] = choice('Traffic', [['internet', 'internet'], ['lan', 'LAN']], v => { options.scope = v; again() })
+    const [sorts, pressSort] = choice(
+      'Sort by',
+      [
+        ['now', 'now'],
+        ['today', 'today'],
+        ['period', 'this month'],
+      ],
+      v => {
+        options.sort = v
+        again()
+      },
+    )
+    const [scopeButtons, pressScope] = choice(
+      'Traffic',
+      [
+        ['internet', 'internet'],
+        ['lan', 'LAN'],
+      ],
+      v => {
+        options.scope = v
+        again()
+      },
+    )
     pressSort(options.sort)
     pressScope(options.scope)
     this.#search = el('input', {
-      type: 'search', placeholder: 'Search', 'aria-label': 'Search by name, address, MAC, vendor or kind', autocomplete: 'off', spellcheck: 'false',
+      type: 'search',
+      placeholder: 'Search',
+      'aria-label': 'Search by name, address, MAC, vendor or kind',
+      autocomplete: 'off',
+      spellcheck: 'false',
       oninput: () => this.update(true),
     })
-    const grouping = el('button', {
-      type: 'button', class: 'toggle', 'aria-pressed': String(options.grouped), onclick: () => {
-        options.grouped = !options.grouped
-        grouping.setAttribute('aria-pressed', options.grouped)
-        again()
+    const grouping = el(
+      'button',
+      {
+        type: 'button',
+        class: 'toggle',
+        'aria-pressed': String(options.grouped),
+        onclick: () => {
+          options.grouped = !options.grouped
+          grouping.setAttribute('aria-pressed', options.grouped)
+          again()
+        },
       },
-    }, 'groups')
+      'groups',
+    )
     const heading = (name, text, number) => {
       this.#head[name] = el('div', {role: 'columnheader', class: name + (number ? ' n' : '')}, text)
       return this.#head[name]
     }
-    this.#table = el('div', {role: 'table', class: 'devices', 'aria-label': 'Devices'},
-      el('div', {role: 'rowgroup', class: 'head'}, el('div', {role: 'row', class: 'row', 'aria-rowindex': 1},
-        heading('who', 'device'), heading('spark', 'last 10 minutes'), heading('down', '↓ now', true), heading('up', '↑ now', true),
-        heading('today', 'today', true), heading('period', 'this month', true), heading('other', 'LAN', true))), this.#body)
+    this.#table = el(
+      'div',
+      {role: 'table', class: 'devices', 'aria-label': 'Devices'},
+      el(
+        'div',
+        {role: 'rowgroup', class: 'head'},
+        el(
+          'div',
+          {role: 'row', class: 'row', 'aria-rowindex': 1},
+          heading('who', 'device'),
+          heading('spark', 'last 10 minutes'),
+          heading('down', '↓ now', true),
+          heading('up', '↑ now', true),
+          heading('today', 'today', true),
+          heading('period', 'this month', true),
+          heading('other', 'LAN', true),
+        ),
+      ),
+      this.#body,
+    )
     this.title = el('h2', {}, 'Devices')
-    this.node = el('section', {class: 'card list', 'aria-label': 'Devices'},
-      el('div', {class: 'tools'}, this.title, this.#search, sorts, scopeButtons, grouping), this.#table, this.#empty)
-    this.#body.addEventListener('pointermove', () => { this.#pointed = performance.now() })
+    this.node = el(
+      'section',
+      {class: 'card list', 'aria-label': 'Devices'},
+      el('div', {class: 'tools'}, this.title, this.#search, sorts, scopeButtons, grouping),
+      this.#table,
+      this.#empty,
+    )
+    this.#body.addEventListener('pointermove', () => {
+      this.#pointed = performance.now()
+    })
     addEventListener('scroll', () => this.#schedule(), {passive: true})
     new ResizeObserver(() => {
       this.#height = 0
@@ -119,9 +175,10 @@ export class List {
   // update shows the present state. The order changes seldom by itself, and not while somebody points at a row.
   update(now) {
     if (!this.node.isConnected) return
-    const at = performance.now(), top = this.#body.getBoundingClientRect().top // read before anything is written
+    const at = performance.now(),
+      top = this.#body.getBoundingClientRect().top // read before anything is written
     const busy = at - this.#pointed < pointing || this.#body.querySelector(':focus-visible') !== null
-    if (now || !busy && at - this.#ordered > calm) {
+    if (now || (!busy && at - this.#ordered > calm)) {
       this.#ordered = at
       this.#arrange()
     }
@@ -138,10 +195,20 @@ export class List {
     const {sort, scope, grouped} = this.#options
     const words = this.#search.value.toLowerCase().split(/\s+/).filter(Boolean)
     const found = this.#state.devices.filter(d => words.every(w => d.haystack.includes(w)))
-    const keyed = found.map(d => ({device: d, moved: this.#moved(d), period: sum(bytesOf(d.period, scope)), last: d.last_seen ?? ''}))
-    keyed.sort((a, b) => b.moved - a.moved || b.period - a.period || (a.last < b.last ? 1 : a.last > b.last ? -1 : 0) ||
-      (a.device.name < b.device.name ? -1 : 1))
-    this.largest = Math.max(1, ...keyed.map(k => sort === 'now' ? 1 : k.moved))
+    const keyed = found.map(d => ({
+      device: d,
+      moved: this.#moved(d),
+      period: sum(bytesOf(d.period, scope)),
+      last: d.last_seen ?? '',
+    }))
+    keyed.sort(
+      (a, b) =>
+        b.moved - a.moved ||
+        b.period - a.period ||
+        (a.last < b.last ? 1 : a.last > b.last ? -1 : 0) ||
+        (a.device.name < b.device.name ? -1 : 1),
+    )
+    this.largest = Math.max(1, ...keyed.map(k => (sort === 'now' ? 1 : k.moved)))
     const rows = keyed.map(k => ({key: k.device.id, device: k.device}))
     this.#items = grouped ? this.#group(rows) : rows
     const [own, other] = scopes[scope]
@@ -171,14 +238,16 @@ export class List {
     return items
   }
 
-  // reach returns the items from and to which rows must be in the document: all, or those in and near the window. top is where the
-  // first item is in the window.
+  // reach returns the items from and to which rows must be in the document: all, or those in and near the window. top is where
+  // the first item is in the window.
   #reach(top) {
     const count = this.#items.length
     if (count <= few) return [0, count]
-    this.#height ||= parseFloat(getComputedStyle(this.#table).getPropertyValue('--row')) * parseFloat(getComputedStyle(document.documentElement).fontSize)
+    this.#height ||=
+      parseFloat(getComputedStyle(this.#table).getPropertyValue('--row')) *
+      parseFloat(getComputedStyle(document.documentElement).fontSize)
     const near = pixels => Math.max(0, Math.min(count, Math.floor(pixels / this.#height / chunk) * chunk))
-    return [near(-top - chunk / 2 * this.#height), near(innerHeight - top + 1.5 * chunk * this.#height)]
+    return [near(-top - (chunk / 2) * this.#height), near(innerHeight - top + 1.5 * chunk * this.#height)]
   }
 
   // paint puts rows into the document. With all, it also writes what has changed in those that were there.
@@ -187,7 +256,8 @@ export class List {
     if (!all && from === this.#from && to === this.#to) return
     this.#from = from
     this.#to = to
-    const wanted = this.#items.slice(from, to), keys = new Set(wanted.map(i => i.key))
+    const wanted = this.#items.slice(from, to),
+      keys = new Set(wanted.map(i => i.key))
     for (const [key, row] of this.#rows) {
       if (keys.has(key)) continue
       row.node.remove()
@@ -199,7 +269,7 @@ export class List {
       let row = this.#rows.get(item.key)
       const fresh = !row
       if (fresh) {
-        row = item.device ? this.#free.pop() ?? new Row() : new Heading()
+        row = item.device ? (this.#free.pop() ?? new Row()) : new Heading()
         this.#rows.set(item.key, row)
       }
       if (fresh || all) row.show(item, this.#state, this.#options, this.largest)
@@ -213,25 +283,40 @@ export class List {
   }
 
   // focusOn puts the focus on a device, if it is in the document.
-  focusOn(id) { this.#rows.get(id)?.link.focus({preventScroll: true}) }
+  focusOn(id) {
+    this.#rows.get(id)?.link.focus({preventScroll: true})
+  }
 }
 
 // numbers makes the cells for what a device or a group moves.
-const numbers = () => Object.fromEntries(['down', 'up', 'today', 'period', 'other'].map(name => [name, el('div', {role: 'cell', class: name + ' n'})]))
+const numbers = () =>
+  Object.fromEntries(
+    ['down', 'up', 'today', 'period', 'other'].map(name => [name, el('div', {role: 'cell', class: name + ' n'})]),
+  )
 
 // showNumbers writes what devices move together.
 function showNumbers(cells, devices, state, {sort, scope}) {
-  const total = (pair) => devices.reduce(([a, b], d) => { const [x, y] = pair(d); return [a + x, b + y] }, [0, 0])
+  const total = pair =>
+    devices.reduce(
+      ([a, b], d) => {
+        const [x, y] = pair(d)
+        return [a + x, b + y]
+      },
+      [0, 0],
+    )
   const [down, up] = total(d => rateOf(state.ratesOf(d), scope))
   const [, other] = scopes[scope]
-  const rate = v => state.live && v > 0 ? bits(v) : '–'
-  const moved = pair => sum(pair) > 0 ? bytes(sum(pair)) : '–'
+  const rate = v => (state.live && v > 0 ? bits(v) : '–')
+  const moved = pair => (sum(pair) > 0 ? bytes(sum(pair)) : '–')
   setText(cells.down, rate(down))
   setText(cells.up, rate(up))
   cells.down.classList.toggle('none', !(state.live && down > 0))
   cells.up.classList.toggle('none', !(state.live && up > 0))
-  const uses = {today: total(d => bytesOf(d.today, scope)), period: total(d => bytesOf(d.period, scope)),
-    other: total(d => bytesOf(sort === 'period' ? d.period : d.today, other))}
+  const uses = {
+    today: total(d => bytesOf(d.today, scope)),
+    period: total(d => bytesOf(d.period, scope)),
+    other: total(d => bytesOf(sort === 'period' ? d.period : d.today, other)),
+  }
   for (const name of Object.keys(uses)) {
     setText(cells[name], moved(uses[name]))
     cells[name].classList.toggle('none', sum(uses[name]) === 0)
@@ -244,8 +329,13 @@ class Heading {
   #cells = numbers()
   #name = el('b')
   #count = el('span', {class: 'count'})
-  node = el('div', {role: 'row', class: 'row group'}, el('div', {role: 'rowheader', class: 'who'}, this.#name, this.#count),
-    el('div', {role: 'cell', class: 'spark'}), Object.values(this.#cells))
+  node = el(
+    'div',
+    {role: 'row', class: 'row group'},
+    el('div', {role: 'rowheader', class: 'who'}, this.#name, this.#count),
+    el('div', {role: 'cell', class: 'spark'}),
+    Object.values(this.#cells),
+  )
 
   show(item, state, options) {
     setText(this.#name, item.name)
@@ -267,8 +357,13 @@ class Row {
   #recent // that is drawn
   #style // of the bar
   link = el('a', {class: 'name'}, this.#short, this.#domain)
-  node = el('div', {role: 'row', class: 'row'}, el('div', {role: 'rowheader', class: 'who'}, this.link, this.#what),
-    el('div', {role: 'cell', class: 'spark'}, this.#spark, this.#seen), Object.values(this.#cells))
+  node = el(
+    'div',
+    {role: 'row', class: 'row'},
+    el('div', {role: 'rowheader', class: 'who'}, this.link, this.#what),
+    el('div', {role: 'cell', class: 'spark'}, this.#spark, this.#seen),
+    Object.values(this.#cells),
+  )
 
   show({device}, state, options, largest) {
     const {sort} = options
@@ -280,7 +375,7 @@ class Row {
     this.#showRecent(device, state)
     const uses = showNumbers(this.#cells, [device], state, options)
     const bar = sort === 'now' ? [0, 0] : uses[sort]
-    const share = n => (100 * n / largest).toFixed(1) + '%'
+    const share = n => ((100 * n) / largest).toFixed(1) + '%'
     const style = `--in: ${share(bar[0])}; --all: ${share(sum(bar))}`
     if (this.#style === style) return
     this.#style = style
@@ -292,7 +387,10 @@ class Row {
   #showRecent(device, state) {
     if (this.#recent !== device.recent) {
       this.#recent = device.recent
-      const [received, sent] = spark(device.recent?.internet_in_bytes_per_second ?? [], device.recent?.internet_out_bytes_per_second ?? [])
+      const [received, sent] = spark(
+        device.recent?.internet_in_bytes_per_second ?? [],
+        device.recent?.internet_out_bytes_per_second ?? [],
+      )
       setAttribute(this.#received, 'd', received)
       setAttribute(this.#sent, 'd', sent)
       this.drawn = received !== ''

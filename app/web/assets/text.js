@@ -1,8 +1,23 @@
 // Text for people. Units and digits are those of app/units in Go.
 
 const hard = '\u00a0' // no-break space, before a unit
-const minute = 60e3, hour = 60 * minute, day = 24 * hour
-const months = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December']
+const minute = 60e3,
+  hour = 60 * minute,
+  day = 24 * hour
+const months = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+]
 const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 
 function split(v) {
@@ -32,7 +47,7 @@ export function tick(v, unit) {
 
 // percent returns part of whole, with one decimal below 10.
 export function percent(part, whole) {
-  const p = whole > 0 ? 100 * part / whole : 0
+  const p = whole > 0 ? (100 * part) / whole : 0
   if (p > 0 && p < 0.1) return '<' + hard + '0.1' + hard + '%'
   return (p > 0 && p < 9.95 ? p.toFixed(1) : p.toFixed(0)) + hard + '%'
 }
@@ -46,7 +61,9 @@ export const many = (n, noun) => `${n} ${noun}${n === 1 ? '' : 's'}`
 let offset = 0 // of the zone of the server, in milliseconds
 
 // setZone takes the zone from a time of the API.
-export function setZone(text) { offset = wall(text) - Date.parse(text) }
+export function setZone(text) {
+  offset = wall(text) - Date.parse(text)
+}
 
 // wall returns the time on the wall of a time of the API, in milliseconds.
 export const wall = text => Date.parse(text.slice(0, 19) + 'Z')
@@ -80,7 +97,8 @@ export function month(ms) {
 
 // periodName returns "November" of a billing period that is a month, and otherwise "15 Nov – 14 Dec".
 export function periodName({start, end}) {
-  const from = wall(start), to = wall(end) - day
+  const from = wall(start),
+    to = wall(end) - day
   const t = new Date(from)
   return t.getUTCDate() === 1 ? months[t.getUTCMonth()] : date(from) + ' – ' + date(to)
 }
@@ -88,7 +106,8 @@ export function periodName({start, end}) {
 // moment returns a time of the API as "14:03", "28 Nov 14:03" or "28 Nov 2025", whichever says enough at now; with short "28 Nov"
 // for the second.
 export function moment(text, now, short) {
-  const t = wall(text), n = toWall(now)
+  const t = wall(text),
+    n = toWall(now)
   if (Math.floor(t / day) === Math.floor(n / day)) return clock(t)
   if (Math.abs(n - t) > 300 * day) return date(t) + hard + new Date(t).getUTCFullYear()
   return short ? date(t) : date(t) + ' ' + clock(t)
@@ -97,14 +116,25 @@ export function moment(text, now, short) {
 // ago returns how long ago something was, in the largest unit.
 export function ago(seconds) {
   const ms = seconds * 1000
-  for (const [unit, name] of [[day, 'd'], [hour, 'h'], [minute, 'min'], [1000, 's']]) {
+  for (const [unit, name] of [
+    [day, 'd'],
+    [hour, 'h'],
+    [minute, 'min'],
+    [1000, 's'],
+  ]) {
     if (ms >= unit && ms >= 10e3) return Math.floor(ms / unit) + hard + name + ' ago'
   }
   return 'now'
 }
 
 const sources = {
-  file: 'your hosts file', ptr: 'DNS', dhcp: 'DHCP', mdns: 'mDNS', service: 'an mDNS service', llmnr: 'LLMNR', netbios: 'NetBIOS',
+  file: 'your hosts file',
+  ptr: 'DNS',
+  dhcp: 'DHCP',
+  mdns: 'mDNS',
+  service: 'an mDNS service',
+  llmnr: 'LLMNR',
+  netbios: 'NetBIOS',
 }
 
 // source returns where a name is from, or "".

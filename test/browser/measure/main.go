@@ -1,5 +1,5 @@
-// Command measure prints what gonetmon's page costs a browser: the first paint, the longest frame while somebody scrolls through many
-// devices, and the memory of many tabs. Without a URL it is the page of a simulated home.
+// Command measure prints what gonetmon's page costs a browser: the first paint, the longest frame while somebody scrolls through
+// many devices, and the memory of many tabs. Without a URL it is the page of a simulated home.
 package main
 
 import (
@@ -64,14 +64,15 @@ func measureFrames(tab *browser.Tab, address string) error {
 		return err
 	}
 	type paint struct{ Answer, Loaded, First, Rows float64 }
-	p, err := browser.Eval[paint](tab, `({first: performance.getEntriesByName('first-contentful-paint')[0].startTime, rows: performance.now(),
-		answer: performance.getEntriesByType('navigation')[0].responseEnd,
+	p, err := browser.Eval[paint](tab, `({first: performance.getEntriesByName('first-contentful-paint')[0].startTime,
+		rows: performance.now(), answer: performance.getEntriesByType('navigation')[0].responseEnd,
 		loaded: performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd})`)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("the page was there after %.0f ms, its scripts had run after %.0f ms; first paint %.0f ms; rows were live after %.0f ms at most\n",
-		p.Answer, p.Loaded, p.First, p.Rows)
+	fmt.Printf("after %.0f ms the page was there, after %.0f ms its scripts had run, after %.0f ms came the first paint, ",
+		p.Answer, p.Loaded, p.First)
+	fmt.Printf("after %.0f ms at most rows were live\n", p.Rows)
 	before, err := used(tab)
 	if err != nil {
 		return err
@@ -95,7 +96,8 @@ func measureFrames(tab *browser.Tab, address string) error {
 			scrollBy(0, down)
 			if (now < end) return requestAnimationFrame(frame)
 			all.sort((a, b) => a - b)
-			done({count: all.length, longest: all.at(-1), p99: all[Math.floor(all.length * .99)], tasks: tasks.length, task: Math.max(0, ...tasks)})
+			done({count: all.length, longest: all.at(-1), p99: all[Math.floor(all.length * .99)],
+				tasks: tasks.length, task: Math.max(0, ...tasks)})
 		}
 		requestAnimationFrame(frame)
 	})`, scroll.Milliseconds()))
@@ -118,7 +120,8 @@ func measureFrames(tab *browser.Tab, address string) error {
 
 // used returns what the page has used of the processor, in seconds.
 func used(tab *browser.Tab) (map[string]float64, error) {
-	if _, err := chromedp.Call(tab.Context(), cdpperformance.Enable, cdpperformance.EnableParams{TimeDomain: "threadTicks"}); err != nil {
+	enable := cdpperformance.EnableParams{TimeDomain: "threadTicks"}
+	if _, err := chromedp.Call(tab.Context(), cdpperformance.Enable, enable); err != nil {
 		return nil, err
 	}
 	got, err := chromedp.Call(tab.Context(), cdpperformance.GetMetrics, cdp.Empty{})
@@ -165,7 +168,8 @@ func measureTabs(first *browser.Tab, address string) error {
 			}
 			sum += used
 		}
-		fmt.Printf("%v: %d tabs, %d live, heap %.1f MB each\n", time.Since(begin).Round(time.Second), len(all), connected, sum/1e6/float64(len(all)))
+		fmt.Printf("%v: %d tabs, %d live, heap %.1f MB each\n",
+			time.Since(begin).Round(time.Second), len(all), connected, sum/1e6/float64(len(all)))
 		if time.Since(begin) > *open {
 			return nil
 		}

@@ -1,5 +1,5 @@
-// Command pictures makes pictures of gonetmon's page with a simulated home, as PNG: of the list and of a device, in three widths, in
-// light and dark, in the folder that is named; and one for the README in the file that is named.
+// Command pictures makes pictures of gonetmon's page with a simulated home, as PNG: of the list and of a device, in three widths,
+// in light and dark, in the folder that is named; and one for the README in the file that is named.
 package main
 
 import (
