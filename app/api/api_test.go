@@ -167,7 +167,8 @@ func TestAPI_HostileTexts(t *testing.T) {
 		cfg.Why = func() map[string][]string { return map[string][]string{name: {name}} }
 		cfg.Ready = func() error { return errors.New(name) }
 		cfg.Advice = func() []notice.Notice { return []notice.Notice{{Text: name, Hint: name}} }
-		for _, target := range []string{"/api/v1/status", "/api/v1/devices", "/api/v1/devices/1", "/api/v1/devices/2", "/api/v1/usage"} {
+		for _, target := range []string{"/api/v1/status", "/api/v1/devices", "/api/v1/devices/1", "/api/v1/devices/2",
+			"/api/v1/usage"} {
 			w := ask(cfg, http.MethodGet, target)
 			if w.Code != http.StatusOK || !json.Valid(w.Body.Bytes()) || strings.ContainsAny(w.Body.String(), "<>&\u2028") {
 				t.Errorf("%q: %s: status %d, %s", name, target, w.Code, w.Body)
@@ -178,7 +179,8 @@ func TestAPI_HostileTexts(t *testing.T) {
 
 // Any query is answered in JSON: refused, if it has more than the ID of a device.
 func FuzzQuery(f *testing.F) {
-	for _, q := range []string{"", "device=5", "device=05", "device=+5", "device=5&device=5", "device=5;", "Device=5", "device", "=5", "%", "device=%35"} {
+	for _, q := range []string{"", "device=5", "device=05", "device=+5", "device=5&device=5", "device=5;",
+		"Device=5", "device", "=5", "%", "device=%35"} {
 		f.Add("v1/history", q)
 	}
 	f.Add("v1/devices/5", "")
@@ -186,7 +188,8 @@ func FuzzQuery(f *testing.F) {
 	f.Add("v1/usage", "days=1")
 	f.Fuzz(func(t *testing.T, path, q string) {
 		w := httptest.NewRecorder()
-		New(home()).ServeHTTP(w, &http.Request{Method: http.MethodHead, URL: &url.URL{Path: "/api/" + path, RawQuery: q}, Host: "localhost"})
+		New(home()).ServeHTTP(w, &http.Request{Method: http.MethodHead,
+			URL: &url.URL{Path: "/api/" + path, RawQuery: q}, Host: "localhost"})
 		if path == "v1/history" && w.Code == http.StatusOK && q != "" && strings.Trim(q, "&") != "" {
 			if v, err := url.ParseQuery(q); err != nil || len(v) != 1 || len(v["device"]) != 1 {
 				t.Errorf("%q is accepted", q)

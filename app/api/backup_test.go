@@ -21,7 +21,10 @@ func TestBackup(t *testing.T) {
 	}{
 		{"a copy", func(w io.Writer) error { _, err := io.WriteString(w, content); return err }, 200, content, false},
 		{"fails at once", func(io.Writer) error { return errors.New("disk is gone") }, 500, "disk is gone", false},
-		{"fails later", func(w io.Writer) error { _, _ = io.WriteString(w, content); return errors.New("disk is gone") }, 200, "", true},
+		{"fails later", func(w io.Writer) error {
+			_, _ = io.WriteString(w, content)
+			return errors.New("disk is gone")
+		}, 200, "", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg.Backup = tt.backup

@@ -82,7 +82,8 @@ func TestDevices_JoinsFormerNames(t *testing.T) {
 
 // What a device has moved since the start is what the metrics say of its names at that moment.
 func TestDevices_TotalsAreThoseOfTheMetrics(t *testing.T) {
-	for name, s := range map[string]*device.Snapshot{"home": snapshots.Home(), "renamed": renamed(), "crowd": snapshots.Crowd(1000)} {
+	for name, s := range map[string]*device.Snapshot{"home": snapshots.Home(), "renamed": renamed(),
+		"crowd": snapshots.Crowd(1000)} {
 		t.Run(name, func(t *testing.T) {
 			cfg := home()
 			cfg.Snapshot = func() *device.Snapshot { return s }

@@ -189,7 +189,8 @@ func TestOpenAPI_DescribesAnswers(t *testing.T) {
 	}
 	m := messenger{zone: cfg.Zone}
 	m.message(cfg.Snapshot(), snapshots.Start)
-	for event := range strings.SplitSeq(strings.TrimSpace(string(m.message(cfg.Snapshot(), snapshots.Start.Add(time.Hour)))), "\n\n") {
+	message := m.message(cfg.Snapshot(), snapshots.Start.Add(time.Hour))
+	for event := range strings.SplitSeq(strings.TrimSpace(string(message)), "\n\n") {
 		name, data, _ := strings.Cut(event, "\n")
 		name = map[string]string{"event: rates": "RatesEvent", "event: devices": "DevicesEvent"}[name]
 		check(name, d.Components.Schemas[name], []byte(strings.TrimPrefix(data, "data: ")))

@@ -33,7 +33,8 @@ func TestUsage_AddsUp(t *testing.T) {
 		t.Errorf("the others have %v", u.Others)
 	}
 	p := u.Period
-	if p.CapBytes != want.Cap || p.ProjectedBytes != want.Projected || !p.Start.Equal(want.Period.Start) || !p.End.Equal(want.Period.End) {
+	if p.CapBytes != want.Cap || p.ProjectedBytes != want.Projected ||
+		!p.Start.Equal(want.Period.Start) || !p.End.Equal(want.Period.End) {
 		t.Errorf("period %v, want %v", p, want.Period)
 	}
 }

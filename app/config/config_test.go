@@ -123,7 +123,8 @@ func TestLoad_Refuses(t *testing.T) {
 		"FORGET_AFTER":    {"xd", "30", "-1d"},
 		"MAX_HOSTS":       {"0", "1048577", "many"},
 		"BILLING_DAY":     {"0", "32", "-1", "first", "1.5"},
-		"DATA_CAP":        {"1TiB", "1200", "0GB", "-1TB", ".GB", "1.2.3TB", "1e3GB", "infGB", "0x10GB", "1,5TB", "1001TB", "500kB", "TB"},
+		"DATA_CAP": {"1TiB", "1200", "0GB", "-1TB", ".GB", "1.2.3TB", "1e3GB",
+			"infGB", "0x10GB", "1,5TB", "1001TB", "500kB", "TB"},
 		"RING_SIZE":       {"8MB", "1", "9999999999GiB", "-18014398509480960KiB"}, // which would be 1 MiB after an overflow
 		"KEEP_PRIVILEGES": {"yes"},
 		"LOG_LEVEL":       {"loud"},
@@ -142,7 +143,8 @@ func TestLoad_Refuses(t *testing.T) {
 // A password may contain anything that can be typed, and no error or output shows it.
 func TestLoad_Password(t *testing.T) {
 	for value, want := range map[string]string{
-		"secret": "secret", "pa$$word": "pa$$word", "# 1": "# 1", "a # b": "a # b", `"a"`: `"a"`, "'a": "'a", " a b ": "a b", "é☃": "é☃",
+		"secret": "secret", "pa$$word": "pa$$word", "# 1": "# 1", "a # b": "a # b", `"a"`: `"a"`,
+		"'a": "'a", " a b ": "a b", "é☃": "é☃",
 		"none": "", "NONE": "", " ": "",
 	} {
 		setEnvironment(t, password+"="+value)

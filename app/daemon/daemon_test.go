@@ -100,7 +100,8 @@ func TestDaemon_ExplainsListenErrors(t *testing.T) {
 	} {
 		err := d.explainListen(cause)
 		var m misuse.Error
-		if errors.As(err, &m) != want.usage || !strings.HasPrefix(err.Error(), want.text) || !strings.Contains(err.Error(), "for example GONETMON_") {
+		if errors.As(err, &m) != want.usage || !strings.HasPrefix(err.Error(), want.text) ||
+			!strings.Contains(err.Error(), "for example GONETMON_") {
 			t.Errorf("%v: %v, want %s", cause, err, want.text)
 		}
 	}

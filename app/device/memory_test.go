@@ -270,7 +270,8 @@ func TestRegistry_RestoresAnything(t *testing.T) {
 	cfg.Records = []Record{
 		{}, {ID: 1, Label: "a", Last: future, First: future, Stations: []Station{{}, {MAC: testMAC(1), Until: future}}},
 		{ID: 1, Label: "a", Last: lan.now, Stations: []Station{{MAC: testMAC(1)}}},
-		{ID: 2, Label: "b", Last: lan.now, Stations: []Station{{MAC: testMAC(1)}, {MAC: mac.Addr{1}}}, Hosts: []Host{{}, {MAC: testMAC(9)}}},
+		{ID: 2, Label: "b", Last: lan.now, Stations: []Station{{MAC: testMAC(1)}, {MAC: mac.Addr{1}}},
+			Hosts: []Host{{}, {MAC: testMAC(9)}}},
 	}
 	lan.Registry = NewRegistry(cfg)
 	checkLinks(t, lan.Registry)

@@ -59,7 +59,8 @@ func TestCertificate_ReadsChangedFiles(t *testing.T) {
 					t.Errorf("%s: certificate %d, want %d", step.name, got, step.want)
 				}
 			}
-			if n := strings.Count(log.String(), "\n"); n > 1 || (n > 0) != (step.warn != "") || !strings.Contains(log.String(), step.warn) {
+			if n := strings.Count(log.String(), "\n"); n > 1 || (n > 0) != (step.warn != "") ||
+				!strings.Contains(log.String(), step.warn) {
 				t.Errorf("%s: log %q, want one line with %q", step.name, log.String(), step.warn)
 			}
 		}
@@ -127,7 +128,8 @@ func TestServer_NegotiatesTLS(t *testing.T) {
 				InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}, MinVersion: version, MaxVersion: version,
 			})
 			err := conn.Handshake()
-			if state := conn.ConnectionState(); (err == nil) != (version >= tls.VersionTLS12) || err == nil && state.NegotiatedProtocol != "http/1.1" {
+			if state := conn.ConnectionState(); (err == nil) != (version >= tls.VersionTLS12) ||
+				err == nil && state.NegotiatedProtocol != "http/1.1" {
 				t.Errorf("%s: %v, protocol %q", tls.VersionName(version), err, state.NegotiatedProtocol)
 			}
 			_ = conn.Close()

@@ -79,7 +79,8 @@ func TestServer_RequiresPassword(t *testing.T) {
 				t.Errorf("%s: %v %s", c.name, got.Header, body)
 			}
 		}
-		if n := strings.Count(log.String(), "\n"); n != 3 || strings.Contains(log.String(), "hush") || !strings.Contains(log.String(), "client=") {
+		if n := strings.Count(log.String(), "\n"); n != 3 || strings.Contains(log.String(), "hush") ||
+			!strings.Contains(log.String(), "client=") {
 			t.Errorf("%d lines: %s", n, log.String())
 		}
 		// Others with the password are answered while many guess.

@@ -144,7 +144,8 @@ func TestExposition_EscapesLabels(t *testing.T) {
 func TestExposition_NamesUseOnce(t *testing.T) {
 	s := snapshots.Home()
 	s.Devices[2].ID = 5 // old-phone was the name of what is tv now
-	s.Devices = append(s.Devices, device.Device{ID: 6, Name: "u", Last: snapshots.Start}, device.Device{ID: 6, Name: "v", Last: snapshots.Start.Add(1)},
+	s.Devices = append(s.Devices, device.Device{ID: 6, Name: "u", Last: snapshots.Start},
+		device.Device{ID: 6, Name: "v", Last: snapshots.Start.Add(1)},
 		device.Device{ID: 6, Name: "w"})
 	got := map[string]float64{}
 	for _, m := range parse(t, text(ownFamilies(s)))["gonetmon_period_bytes"].Metric {

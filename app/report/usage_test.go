@@ -16,7 +16,8 @@ func month() *api.Usage {
 	zone := time.FixedZone("CET", 3600)
 	day := time.Date(2026, 11, 23, 0, 0, 0, 0, zone)
 	u := &api.Usage{
-		Time: day.Add(14*time.Hour + 5*time.Minute), Since: day.AddDate(0, 0, -20), Today: api.Span{Start: day, End: day.AddDate(0, 0, 1)},
+		Time: day.Add(14*time.Hour + 5*time.Minute), Since: day.AddDate(0, 0, -20),
+		Today: api.Span{Start: day, End: day.AddDate(0, 0, 1)},
 		Period: api.BillingPeriod{
 			Span:     api.Span{Start: day.AddDate(0, 0, -8), End: day.AddDate(0, 0, 22)},
 			DaysLeft: 22, CapBytes: 1e12, ProjectedBytes: 802e9,

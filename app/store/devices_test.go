@@ -54,7 +54,8 @@ func TestStore_KeepsDevices(t *testing.T) {
 		}
 		var state State
 		s, state = reopen(t, dir)
-		if diff := gocmp.Diff([]device.Record{one, two}, state.Devices, cmpopts.EquateComparable(netip.Addr{}, mac.Addr{})); diff != "" {
+		if diff := gocmp.Diff([]device.Record{one, two}, state.Devices,
+			cmpopts.EquateComparable(netip.Addr{}, mac.Addr{})); diff != "" {
 			t.Errorf("-want +got\n%s", diff)
 		}
 		one.Label = "phone"

@@ -178,7 +178,8 @@ func TestOpen_Refuses(t *testing.T) {
 		"/proc/self":   {"/proc/self", fs.ErrNotExist},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, _, err := Open(tt.dir, discard()); err == nil || !errors.Is(err, tt.want) && !strings.Contains(err.Error(), tt.want.Error()) {
+			if _, _, err := Open(tt.dir, discard()); err == nil || !errors.Is(err, tt.want) &&
+				!strings.Contains(err.Error(), tt.want.Error()) {
 				t.Errorf("%v, want %v", err, tt.want)
 			}
 		})
@@ -587,7 +588,8 @@ func TestRestore(t *testing.T) {
 	}
 	old, backup := read(t, s.path), newFile(t)
 	for name, data := range map[string][]byte{
-		"empty": nil, "half": backup[:len(backup)/2], "no backup": []byte("hello"), "a page of an error": []byte(strings.Repeat("<p>", 9000)),
+		"empty": nil, "half": backup[:len(backup)/2], "no backup": []byte("hello"),
+		"a page of an error": []byte(strings.Repeat("<p>", 9000)),
 	} {
 		if _, err := Restore(dir, bytes.NewReader(data)); err == nil || !strings.Contains(err.Error(), "backup") {
 			t.Errorf("%s: %v", name, err)

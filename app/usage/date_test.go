@@ -87,7 +87,8 @@ func TestDate_BillingStart(t *testing.T) {
 		{20260114, 15, 20251215, 20260115}, {20261231, 31, 20261231, 20270131}, {20260301, 29, 20260228, 20260329},
 	} {
 		d := date(tt.day)
-		if got, next := d.billingStart(tt.billingDay), d.nextBillingStart(tt.billingDay); got != date(tt.start) || next != date(tt.next) {
+		got, next := d.billingStart(tt.billingDay), d.nextBillingStart(tt.billingDay)
+		if got != date(tt.start) || next != date(tt.next) {
 			t.Errorf("%d, billing day %d: %d to %d, want %d to %d", tt.day, tt.billingDay, got, next, tt.start, tt.next)
 		}
 	}

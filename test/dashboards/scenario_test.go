@@ -80,7 +80,8 @@ func TestQueries_Scenarios(t *testing.T) {
 
 		{"the data cap counts both directions", "gonetmon-usage/Data cap used/A", "1m", "period in 600x10; period out 300x10; cap a 1200x10",
 			600, 0, "{} 0.75"},
-		{"the projection has its share of the cap", "gonetmon-usage/Data cap used/B", "1m", "ahead a 1500x10; cap a 1200x10; ahead b 9000x10",
+		{"the projection has its share of the cap", "gonetmon-usage/Data cap used/B", "1m",
+			"ahead a 1500x10; cap a 1200x10; ahead b 9000x10",
 			600, 0, "{} 1.25"},
 		{"there is no cap", "gonetmon-usage/Data cap used/A", "1m", "period in 600x10; period out 300x10", 600, 0, none},
 		{"days until the longest period ends", "gonetmon-usage/Days left/A", "1m", "end a 86400x10; end b 130200x10", 600, 0, "{} 1.5"},

@@ -86,7 +86,8 @@ func Hostile() *device.Snapshot {
 	s := Home()
 	var all []device.Device
 	for i, name := range HostileNames {
-		all = append(all, device.Device{ID: uint64(i) + 1, Name: name, Source: name, Vendor: name, Kind: name, Hosts: Addrs(fmt.Sprint("10.0.0.", i)),
+		all = append(all, device.Device{ID: uint64(i) + 1, Name: name, Source: name, Vendor: name, Kind: name,
+			Hosts:  Addrs(fmt.Sprint("10.0.0.", i)),
 			Totals: Totals(uint64(i), 1, 2, 3, 4), First: Start, Last: Start})
 	}
 	s.Devices = all

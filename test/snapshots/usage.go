@@ -66,7 +66,8 @@ func History(id uint64) (h usage.History) {
 // Recent returns what a device of Home, or with 0 the network, has just moved.
 func Recent(id uint64) usage.Recent {
 	const values = 60
-	r := usage.Recent{Step: 10 * time.Second, End: Start.Add(2 * time.Minute), In: make([]float64, values), Out: make([]float64, values)}
+	r := usage.Recent{Step: 10 * time.Second, End: Start.Add(2 * time.Minute),
+		In: make([]float64, values), Out: make([]float64, values)}
 	if id == 0 || id == 5 {
 		for i := values - 12; i < values; i++ {
 			r.In[i], r.Out[i] = 3_000_000+float64(i%7)*20_000, 47_000

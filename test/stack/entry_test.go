@@ -100,7 +100,8 @@ func TestPrometheusEntryPoint_SetsPorts(t *testing.T) {
 	}
 }
 
-// Prometheus gets gonetmon's password in a file that only it can read, whatever characters it has, and speaks TLS where gonetmon does.
+// Prometheus gets gonetmon's password in a file that only it can read, whatever characters it has, and speaks TLS where gonetmon
+// does.
 func TestPrometheusEntryPoint_PassesAccess(t *testing.T) {
 	type job struct {
 		JobName   string `yaml:"job_name"`

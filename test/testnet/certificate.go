@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// WriteCertificate writes a certificate with this serial number, and its key, into cert.pem and key.pem in a folder. Every user can
-// read them.
+// WriteCertificate writes a certificate with this serial number, and its key, into cert.pem and key.pem in a folder. Every user
+// can read them.
 func WriteCertificate(tb testing.TB, dir string, serial int64) (cert, key string) {
 	tb.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

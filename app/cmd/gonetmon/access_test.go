@@ -95,7 +95,8 @@ func TestDaemon_ReadsCertificateWithPrivileges(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := start(t, here, "GONETMON_TLS_CERT="+cert, "GONETMON_TLS_KEY="+key, "GONETMON_ADDR=0.0.0.0")
-	for _, want := range []string{"cannot read the TLS files again", "GONETMON_TLS_KEY=" + key, "uid=65534", "without GONETMON_PASSWORD everyone"} {
+	for _, want := range []string{"cannot read the TLS files again", "GONETMON_TLS_KEY=" + key,
+		"uid=65534", "without GONETMON_PASSWORD everyone"} {
 		if !strings.Contains(p.Log.String(), want) {
 			t.Errorf("the log lacks %q", want)
 		}

@@ -67,7 +67,8 @@ func TestRun_UsageErrors(t *testing.T) {
 	t.Run("a missing names file", func(t *testing.T) {
 		t.Setenv("GONETMON_NAMES_FILE", "/does/not/exist")
 		var m misuse.Error
-		if err := run([]string{"replay", text}, nil); !errors.As(err, &m) || !strings.Contains(err.Error(), "GONETMON_NAMES_FILE=/does/not/exist: ") {
+		if err := run([]string{"replay", text}, nil); !errors.As(err, &m) ||
+			!strings.Contains(err.Error(), "GONETMON_NAMES_FILE=/does/not/exist: ") {
 			t.Errorf("error %v", err)
 		}
 	})
