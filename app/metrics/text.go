@@ -52,7 +52,7 @@ func (t *textWriter) sample(value uint64, labels ...string) {
 	}
 }
 
-// deviceSample writes what sample writes. There are 16 of them for each device, and the library would take 24 ms for
+// deviceSample writes what sample writes. There are up to 17 of them for each device, and the library would take 24 ms for
 // those of 4,096 devices instead of 4 ms.
 func (t *textWriter) deviceSample(value uint64, labels ...string) {
 	b := append(t.appendSeries(labels...), ' ')

@@ -39,7 +39,7 @@ const help = `gonetmon counts what every device in a network sends and receives.
          --markdown         as a table
   gonetmon version          print the version
 
-It is configured by GONETMON_* environment variables alone.
+It is configured by the environment variables GONETMON_* and TZ alone.
 `
 
 // Exit statuses.
