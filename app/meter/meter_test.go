@@ -179,7 +179,7 @@ func mix(n, hosts int, v6, tagged bool) []capture.Frame {
 		} else {
 			h, p = netip.AddrFrom4([4]byte{192, 168, 2, byte(i*7%hosts) + 1}), netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)})
 		}
-		if i*2654435761>>7&1 == 0 {
+		if uint32(i)*2654435761>>7&1 == 0 {
 			h, p = p, h
 		}
 		var tags []uint16
