@@ -53,7 +53,8 @@ var descriptions = map[string]string{
 		"search domains in /etc/resolv.conf, also those of later versions. none: show full names. For replay, auto means none.",
 	"ReportInterval": "How often to print the table of devices with traffic. 0: never.",
 	"MaxHosts": "Maximum number of addresses counted individually; traffic of further addresses is counted as overflow. " +
-		"Each address needs about 2 kB of memory here and 60 kB in Prometheus. The same limit applies to " +
+		"Each address needs about 2 kB of memory here and 60 kB in Prometheus, and the usage of a device up to 10 kB here. The " +
+		"same limit applies to " +
 		"neighbors, MACs and cached DNS names; twice as many device names are kept. gonetmon_table_entries shows " +
 		"how full each table is.",
 	"ForgetAfter": "How long to keep a device after it was last seen. Then its metrics end; its bytes stay in the totals. 0: " +
