@@ -35,7 +35,7 @@ func modules() []string {
 }
 
 // NewAssets returns the handler of /assets/: the style sheet and the scripts of the app. Browsers ask each time whether they have
-// changed, so that an update of gonetmon is an update of the page.
+// changed, so that the app is never older than gonetmon.
 func NewAssets() http.Handler {
 	files := map[string]asset{}
 	entries, err := assets.ReadDir("assets")

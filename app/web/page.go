@@ -47,8 +47,8 @@ type page struct {
 	policy  string
 }
 
-// NewPage returns the page. Without a query it is the app, or without JavaScript a page that the server renders. With one it is
-// always the latter. It needs nothing from other hosts, and its policy forbids that.
+// NewPage returns the page. Without a query it is the app or, in browsers without JavaScript, a page that the server renders.
+// With a query it is always the latter. It needs nothing from other hosts, and its policy forbids that.
 func NewPage(cfg Config) http.Handler {
 	layout, err := template.New("page").Funcs(template.FuncMap{
 		"ago": ago, "bits": inBits, "bytes": inBytes, "dropShare": dropShare, "grouped": units.Grouped, "percent": units.Percent,
