@@ -79,7 +79,8 @@ type Daemon struct {
 // New returns a daemon that does nothing until Run.
 func New(cfg Config) *Daemon { return &Daemon{cfg: cfg} }
 
-// Run captures and counts until ctx ends. Then every frame that has arrived is counted, and the last report printed.
+// Run captures and counts until ctx ends. Then it counts every frame that has arrived, saves the state and prints the last
+// report.
 func (d *Daemon) Run(ctx context.Context) error {
 	limitMemory(d.cfg.MaxHosts)
 	writer := newLogWriter(d.cfg.Log)
