@@ -54,7 +54,7 @@ func (d *Daemon) openStore() ([]device.Record, error) {
 	d.keep.store = s
 	d.log.Info("devices and usage are kept", "file", s.Status().Path, "devices", len(state.Devices))
 	if err := d.keep.book.Load(state.Usage); err != nil {
-		d.log.Error("the usage of earlier runs cannot be read; it begins at zero", "error", err)
+		d.log.Error("some of the usage of earlier runs cannot be read, and is left out", "error", err)
 	}
 	return state.Devices, nil
 }

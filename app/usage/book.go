@@ -214,18 +214,18 @@ func (b *Book) merge() {
 	}
 }
 
-// Load gives the Book the entries that an earlier one returned. Call it once, before the first Add. It takes nothing, and returns
-// an error, if no Book can have returned one of them.
-func (b *Book) Load(entries []Entry) error {
-	for _, e := range entries {
-		if err := e.check(); err != nil {
-			return err
-		}
-	}
+// Load gives the Book the entries that an earlier one returned. Call it once, before the first Add. It leaves out those that no
+// Book can have returned, and returns an error that names the first of them.
+func (b *Book) Load(entries []Entry) (err error) {
+	entries = slices.Clone(entries)
+	entries = slices.DeleteFunc(entries, func(e Entry) bool {
+		bad := e.check()
+		err = cmp.Or(err, bad)
+		return bad != nil
+	})
+	slices.SortFunc(entries, compareEntries)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	entries = slices.Clone(entries)
-	slices.SortFunc(entries, compareEntries)
 	for _, e := range entries {
 		switch {
 		case e.Bytes == (Bytes{}):
@@ -238,7 +238,7 @@ func (b *Book) Load(entries []Entry) error {
 	}
 	b.rebill()
 	b.prune()
-	return nil
+	return err
 }
 
 func compareEntries(a, b Entry) int {

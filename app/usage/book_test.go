@@ -112,14 +112,14 @@ func TestBook_ChangedUntilSaved(t *testing.T) {
 	}
 }
 
-// What no Book can have stored is refused, and nothing is taken.
-func TestBook_LoadRefuses(t *testing.T) {
+// What no Book can have stored is left out, and the rest is taken.
+func TestBook_LoadLeavesOutWrongEntries(t *testing.T) {
 	for _, e := range []Entry{
 		{numKinds, 0, 1, internet(3)}, {Hour, -3600, 1, internet(3)}, {Hour, 1 << 40, 1, internet(3)}, {Held, 1, 1, internet(3)},
 		{Day, 20260230, 1, internet(3)}, {Day, 0, 1, internet(3)}, {Period, 1769904000, 1, internet(3)},
 	} {
 		b := NewBook(Config{})
-		if err := b.Load([]Entry{{Day, 20261129, 1, internet(3)}, e}); err == nil || len(b.History(1).Days) > 0 {
+		if err := b.Load([]Entry{{Day, 20261129, 1, internet(3)}, e}); err == nil || len(b.History(1).Days) != 1 {
 			t.Errorf("%v: %v", e, err)
 		}
 	}
