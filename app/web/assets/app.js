@@ -1,4 +1,5 @@
-// The page with JavaScript: what the network moves now, today and this month, and who it is. It is fed by the API (docs/api.md).
+// The page with JavaScript: what the network moves now, today and this month, and which devices move it. It reads the API
+// (docs/api.md).
 
 import {Live} from './chart.js'
 import {DevicePage, History} from './device.js'
@@ -12,7 +13,7 @@ const longest = 30e3 // milliseconds between two attempts to connect
 
 const sum = ([a, b]) => a + b
 
-// state is what is known of the network. Lists and pages read it.
+// state is what the page knows of the network. Lists and pages read it.
 const state = {
   devices: [],
   byId: new Map(),
@@ -49,7 +50,7 @@ function store() {
   }
 }
 
-// get fetches from the API; null means that there is no such thing.
+// get fetches an answer of the API. It returns null for status 404.
 async function get(path) {
   const answer = await fetch('/api/v1/' + path, {signal: AbortSignal.timeout(15e3)})
   if (answer.status === 404) return null
@@ -313,7 +314,7 @@ function route() {
   showTitle()
 }
 
-// setClock takes the clock of the server from a time of the API, which has whole seconds.
+// setClock sets the offset to the clock of the server from a time of the API, which has whole seconds.
 function setClock(text) {
   const offset = Date.parse(text) - Date.now()
   if (Math.abs(offset - state.offset) > 2000) state.offset = offset
@@ -403,13 +404,13 @@ const connection = {
     showTitle()
   },
 
-  // heard starts the time anew after which the stream counts as broken.
+  // heard restarts the time after which the stream counts as broken.
   heard() {
     clearTimeout(this.watch)
     this.watch = setTimeout(() => this.lost(), silence)
   },
 
-  // close ends the stream; what is shown is not live from now on.
+  // close ends the stream. From then on what is shown is not live.
   close() {
     clearTimeout(this.timer)
     clearTimeout(this.watch)
@@ -431,7 +432,7 @@ const connection = {
   },
 }
 
-// A page that nobody sees gives its connection back.
+// A hidden page closes its connection.
 let hiding = 0
 document.addEventListener('visibilitychange', () => {
   clearTimeout(hiding)

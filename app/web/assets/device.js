@@ -167,7 +167,7 @@ export class DevicePage {
   #why = el('ul', {class: 'why'})
   #history
   #grafana = el('a', {class: 'button', hidden: true}, 'Dashboard in Grafana')
-  #gone = el('p', {class: 'card empty', hidden: true}, 'There is no such device. It may have been forgotten since.')
+  #gone = el('p', {class: 'card empty', hidden: true}, 'There is no such device. It may have been forgotten.')
   #content
 
   constructor(id, state, options, changed) {
@@ -273,7 +273,7 @@ export class DevicePage {
     )
   }
 
-  // update shows the present numbers.
+  // update shows the current numbers.
   update() {
     const device = this.#device,
       {network, live, status} = this.#state

@@ -18,12 +18,12 @@ export const el = (tag, attributes = {}, ...children) => fill(document.createEle
 // svg makes an element of SVG.
 export const svg = (tag, attributes = {}, ...children) => fill(document.createElementNS(namespace, tag), attributes, children)
 
-// setText changes the text of an element if it is another.
+// setText changes the text of an element if it differs.
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text
 }
 
-// setAttribute changes an attribute if it is another; null removes it.
+// setAttribute changes an attribute if it differs; null removes it.
 export function setAttribute(node, name, value) {
   if (value == null) node.removeAttribute(name)
   else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value)

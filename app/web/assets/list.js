@@ -2,7 +2,7 @@ import {choice, el, setAttribute, setText, svg} from './dom.js'
 import {spark} from './chart.js'
 import {ago, bits, bytes, many, moment} from './text.js'
 
-// The groups of the dashboard "Groups" in Grafana: a pattern is of the whole name, and the first that fits has the device.
+// The groups of the dashboard "Groups" in Grafana. A pattern matches the whole name. A device is in the first group that matches.
 const groups = [
   ['Media', 'alexa.*|roku.*|.*cast.*|.*tv.*|.*sonos.*'],
   ['Kids', 'kid.*|.*-kid.*|switch.*|playstation.*|xbox.*'],
@@ -37,8 +37,8 @@ export function whatOf(device) {
   return [kind, device.vendor].filter(Boolean).join(' · ')
 }
 
-// seenOf returns when a device was last seen: "3 h ago", or, before the counting began, "28 Nov 14:03". It returns "" if that is
-// now or not known.
+// seenOf returns when a device was last seen: "3 h ago", or "last seen 28 Nov" if that was before the counting began. It returns
+// "" if that is now or not known.
 export function seenOf(device, state) {
   if (!device.last_seen) return ''
   if (Date.parse(device.last_seen) < state.started - 1000) return 'last seen ' + moment(device.last_seen, state.now, true)
@@ -172,7 +172,7 @@ export class List {
     })
   }
 
-  // update shows the present state. The order changes seldom by itself, and not while somebody points at a row.
+  // update shows the current state. The order changes by itself only from time to time, and not while somebody points at a row.
   update(now) {
     if (!this.node.isConnected) return
     const at = performance.now(),
@@ -185,7 +185,7 @@ export class List {
     this.#paint(true, top)
   }
 
-  // moved says what a device moves by the measure of the order.
+  // moved returns what a device moves, in the unit by which the list is sorted.
   #moved(device) {
     const {sort, scope} = this.#options
     return sum(sort === 'now' ? rateOf(this.#state.ratesOf(device), scope) : bytesOf(device[sort], scope))
@@ -221,7 +221,7 @@ export class List {
     this.#table.setAttribute('aria-rowcount', this.#items.length + 1)
     const all = this.#state.devices.length
     setText(this.title, found.length === all ? many(all, 'device') : `${found.length} of ${many(all, 'device')}`)
-    const nothing = all === 0 ? 'No device has been seen yet.' : found.length === 0 ? 'No device fits the search.' : ''
+    const nothing = all === 0 ? 'No device has been seen yet.' : found.length === 0 ? 'No device matches the search.' : ''
     setText(this.#empty, nothing)
     this.#empty.hidden = nothing === ''
   }

@@ -1,5 +1,5 @@
-// The stream of events, as a shared worker: a browser has few connections to a server, so all its pages share one. A page says
-// "open" and "close", and hears of each event.
+// The stream of events, as a shared worker: a browser has few connections to a server, so all its pages share one. A page
+// sends "open" and "close", and gets each event.
 
 const pages = new Set()
 let source = null

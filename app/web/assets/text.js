@@ -55,8 +55,8 @@ export function percent(part, whole) {
 // many returns "1 device", "2 devices".
 export const many = (n, noun) => `${n} ${noun}${n === 1 ? '' : 's'}`
 
-// The API writes times in the zone of the server. All times are shown in that zone, wherever the browser is: a moment there is a
-// Date whose UTC fields are those of the clock on the wall.
+// The API writes times in the zone of the server. All times are shown in that zone, wherever the browser is. A time on the wall
+// is a Date whose UTC fields are those of the wall clock in that zone.
 
 let offset = 0 // of the zone of the server, in milliseconds
 
