@@ -51,13 +51,16 @@ func checkOutput(text string) error {
 	return nil
 }
 
-// checkPage checks that the page for people is complete and runs no script.
+// ownScript is the script of the page.
+const ownScript = `<script type="module" src="/assets/app.js"></script>`
+
+// checkPage checks that the page for people is complete and runs no script but its own.
 func checkPage(html string) error {
 	if err := plain(html); err != nil {
 		return err
 	}
-	if strings.Contains(html, "<script") || handler.MatchString(html) {
-		return fmt.Errorf("it runs a script")
+	if strings.Contains(strings.Replace(html, ownScript, "", 1), "<script") || handler.MatchString(html) {
+		return fmt.Errorf("it runs a script that is not its own")
 	}
 	if !strings.HasPrefix(html, "<!DOCTYPE html>") || !strings.HasSuffix(strings.TrimSpace(html), "</html>") {
 		return fmt.Errorf("it is not complete")
