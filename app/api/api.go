@@ -27,7 +27,7 @@ type Config struct {
 	Why            func() map[string][]string
 	Meters         func() []meter.Status
 	Prefixes       func() []netip.Prefix
-	Advice         func() []notice.Notice // on where to capture
+	Advice         func() []notice.Notice // on where to capture, and on the clock
 	Ready          func() error           // why traffic is not counted, one reason per line
 	Usage          func() usage.Summary
 	History        func(id uint64) usage.History

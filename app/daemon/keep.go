@@ -11,8 +11,10 @@ import (
 
 	"gonetmon/app/device"
 	"gonetmon/app/misuse"
+	"gonetmon/app/notice"
 	"gonetmon/app/store"
 	"gonetmon/app/traffic"
+	"gonetmon/app/units"
 	"gonetmon/app/usage"
 )
 
@@ -137,6 +139,20 @@ func (k *keeper) usage() usage.Summary {
 		k.addAt(now)
 	}
 	return k.book.Summary(now)
+}
+
+// notices says so if the clock of the machine keeps traffic from being booked.
+func (k *keeper) notices() []notice.Notice {
+	held := k.book.Held()
+	if held == (usage.Bytes{}) {
+		return nil
+	}
+	return []notice.Notice{{
+		Text: "The clock of this machine was not set, or has jumped: " + units.Bytes(held.Internet(), " ") +
+			" of internet traffic is not in the usage of today and of this billing period yet.",
+		Hint: "It is added when the clock has been steady for a while. The clock shows " +
+			time.Now().Format("2 January 2006, 15:04") + "; if that is wrong, set it, for example by NTP.",
+	}}
 }
 
 // status returns the state of the store.

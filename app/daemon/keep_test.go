@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -100,6 +101,24 @@ func TestKeeper_EndsHoursExactly(t *testing.T) {
 		k.registry.Update(time.Now())
 		if got := k.usage().Network.Today.InternetOut; got != 1245 {
 			t.Errorf("today %d, want 1245", got)
+		}
+	})
+}
+
+// While the clock of the machine is not set, traffic waits, and people are told why.
+func TestKeeper_WaitsForClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // begins in the year 2000
+		k := newKeeper(t, "")
+		k.count(2_000_000)
+		k.flush()
+		all := k.notices()
+		if len(all) != 1 || !strings.Contains(all[0].Text, "2.00 MB") || !strings.Contains(all[0].Hint, "January 2000") {
+			t.Errorf("notices %+v", all)
+		}
+		time.Sleep(time.Until(time.Date(2026, 11, 29, 12, 0, 0, 0, time.Local)))
+		k.flush()
+		if all := k.notices(); len(all) > 0 || k.usage().Network.Today.InternetOut != 2_000_000 {
+			t.Errorf("notices %+v, today %+v", all, k.usage().Network.Today)
 		}
 	})
 }

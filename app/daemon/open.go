@@ -20,6 +20,7 @@ import (
 	"gonetmon/app/metrics"
 	"gonetmon/app/misuse"
 	"gonetmon/app/names"
+	"gonetmon/app/notice"
 	"gonetmon/app/rdns"
 	"gonetmon/app/report"
 	"gonetmon/app/web"
@@ -153,7 +154,7 @@ func (d *Daemon) newServer(listener net.Listener, ownNames []string) *httpd.Serv
 			Snapshot: d.registry.Snapshot, Meters: d.status, Names: stats, ControlDrops: d.controlDrops, Version: d.cfg.Version,
 			Facts:    func() discovery.Stats { return d.facts().Stats },
 			Prefixes: func() []netip.Prefix { return d.lan.Current().List() },
-			Advice:   d.adviser.notices,
+			Advice:   d.advice,
 			Why:      d.registry.Why,
 		}),
 		Assets:      web.NewAssets(),
@@ -172,7 +173,7 @@ func (d *Daemon) newServer(listener net.Listener, ownNames []string) *httpd.Serv
 // newAPI returns the handler of /api/.
 func (d *Daemon) newAPI() http.Handler {
 	return api.New(api.Config{
-		Snapshot: d.registry.Snapshot, Why: d.registry.Why, Meters: d.status, Advice: d.adviser.notices, Ready: d.ready,
+		Snapshot: d.registry.Snapshot, Why: d.registry.Why, Meters: d.status, Advice: d.advice, Ready: d.ready,
 		Prefixes:       func() []netip.Prefix { return d.lan.Current().List() },
 		Usage:          d.keep.usage,
 		History:        d.keep.book.History,
@@ -186,6 +187,11 @@ func (d *Daemon) newAPI() http.Handler {
 		GrafanaURL:     d.cfg.GrafanaURL,
 		Version:        d.cfg.Version,
 	})
+}
+
+// advice says what else is wrong: where gonetmon captures, and the clock.
+func (d *Daemon) advice() []notice.Notice {
+	return slices.Concat(d.adviser.notices(), d.keep.notices())
 }
 
 // readNamesFile reads the file of names with the privileges with which it will be read again when it changes.

@@ -103,6 +103,16 @@ func (b *Book) newestHour() time.Time {
 	return time.Unix(hours[len(hours)-1].start, 0)
 }
 
+// Held returns what is not booked yet, of all devices together, because the clock of the machine may be wrong.
+func (b *Book) Held() (sum Bytes) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, held := range b.held {
+		sum.Add(held)
+	}
+	return sum
+}
+
 // hold keeps bytes until the clock is right.
 func (b *Book) hold(id uint64, gained Bytes) {
 	if gained == (Bytes{}) {

@@ -28,7 +28,7 @@ type Config struct {
 	Facts        func() discovery.Stats
 	ControlDrops func() uint64              // control frames skipped under overload
 	Prefixes     func() []netip.Prefix      // of the LAN
-	Advice       func() []notice.Notice     // on where to capture
+	Advice       func() []notice.Notice     // on where to capture, and on the clock
 	Why          func() map[string][]string // Registry.Why; only called for a page that shows it
 	Version      string
 }
