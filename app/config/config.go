@@ -117,7 +117,11 @@ func Load() (*Config, error) {
 func checkZone(tz string) error {
 	name := strings.TrimPrefix(tz, ":")
 	if filepath.IsAbs(name) {
-		if _, err := os.Stat(name); err != nil {
+		data, err := os.ReadFile(name)
+		if err == nil {
+			_, err = time.LoadLocationFromTZData(name, data)
+		}
+		if err != nil {
 			return fmt.Errorf("TZ=%q: %w; for example TZ=Europe/Berlin", tz, err)
 		}
 		return nil

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"gonetmon/app/config"
 	"gonetmon/app/misuse"
@@ -18,6 +19,9 @@ func backup(c *config.Config, args []string, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	if info, err := os.Lstat(name); name != "-" && err == nil && !info.Mode().IsRegular() {
+		return misuse.Errorf("backup %s: not a regular file; choose another name, or - for standard output", name)
+	}
 	answer, err := get(c, "/api/v1/backup")
 	if err != nil {
 		return err
@@ -27,11 +31,11 @@ func backup(c *config.Config, args []string, stdout io.Writer) (err error) {
 		_, err = io.Copy(stdout, answer.Body)
 		return err
 	}
-	part := name + ".part"
-	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".part")
 	if err != nil {
 		return err
 	}
+	part := file.Name()
 	_, err = io.Copy(file, answer.Body)
 	if err == nil {
 		err = file.Sync()
@@ -82,6 +86,9 @@ func restore(c *config.Config, args []string, stdout io.Writer) error {
 
 // fileArgument returns the only argument of a command, which is a file.
 func fileArgument(command string, args []string) (string, error) {
+	if len(args) == 1 && len(args[0]) > 1 && args[0][0] == '-' {
+		return "", unknownArgument(args[0])
+	}
 	if len(args) != 1 {
 		return "", misuse.Errorf("%s: %d arguments, not one FILE (or -); for example gonetmon %s gonetmon.backup",
 			command, len(args), command)

@@ -39,6 +39,8 @@ func TestRun_UsageErrors(t *testing.T) {
 		{"a missing file", []string{"replay", filepath.Join(dir, "none.pcap")}, "none.pcap: no such file or directory"},
 		{"a folder", []string{"replay", dir}, "is a directory"},
 		{"a backup to nowhere", []string{"backup"}, "for example gonetmon backup gonetmon.backup"},
+		{"a backup with an unknown flag", []string{"backup", "--now"}, `"--now": no such command or argument`},
+		{"a backup over a device", []string{"backup", "/dev/null"}, "/dev/null: not a regular file"},
 		{"two backups", []string{"restore", "a", "b"}, "restore: 2 arguments"},
 		{"nowhere to restore", []string{"restore", text}, "GONETMON_STATE_DIR is not set"},
 	} {
