@@ -68,7 +68,7 @@ func (a *api) renderDevices() answer {
 		Today: Bytes(summary.Network.Today), Period: Bytes(summary.Network.Period), StandbyBytes: summary.Network.Standby,
 		Recent: a.recentOf(a.cfg.NetworkRecent()),
 	}}
-	for _, j := range join(s) {
+	for _, j := range joinUsed(s, summary.Devices) {
 		d := a.deviceOf(j, summary.Devices[j.ID])
 		all.Network.Rates.add(d.Rates)
 		all.Network.Total.add(d.Total)

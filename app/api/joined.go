@@ -7,6 +7,7 @@ import (
 
 	"gonetmon/app/device"
 	"gonetmon/app/traffic"
+	"gonetmon/app/usage"
 )
 
 // A joined is one device of a snapshot, with the counts under all names that it has had.
@@ -34,7 +35,26 @@ func join(s *device.Snapshot) []*joined {
 	return all
 }
 
-// find returns the device with an ID, nil if there is none.
+// joinUsed is join, and adds the former devices that have moved something.
+func joinUsed(s *device.Snapshot, use map[uint64]usage.Use) []*joined {
+	all := join(s)
+	known := make(map[uint64]bool, len(all))
+	for _, j := range all {
+		known[j.ID] = true
+	}
+	for i := range s.Former {
+		if d := &s.Former[i]; !known[d.ID] && use[d.ID] != (usage.Use{}) {
+			all = append(all, formerly(s, d))
+		}
+	}
+	return all
+}
+
+func formerly(s *device.Snapshot, d *device.Device) *joined {
+	return &joined{Device: d, first: d.First, last: d.Last, idle: max(0, s.Time.Sub(d.Last))}
+}
+
+// find returns the device with an ID, also a former one; nil if there is none.
 func find(s *device.Snapshot, id uint64) (j *joined) {
 	for i := range s.Devices {
 		if d := &s.Devices[i]; d.ID == id {
@@ -42,6 +62,11 @@ func find(s *device.Snapshot, id uint64) (j *joined) {
 				j = &joined{Device: d}
 			}
 			j.add(d)
+		}
+	}
+	for i := range s.Former {
+		if d := &s.Former[i]; d.ID == id && j == nil {
+			j = formerly(s, d)
 		}
 	}
 	return j

@@ -68,7 +68,7 @@ func (a *api) renderUsage() answer {
 		Network: useOf(s.Network), Devices: []DeviceUse{},
 	}
 	others := s.Network
-	for _, j := range join(a.cfg.Snapshot()) {
+	for _, j := range joinUsed(a.cfg.Snapshot(), s.Devices) {
 		use, moved := s.Devices[j.ID]
 		if !moved {
 			continue

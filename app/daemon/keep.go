@@ -28,6 +28,7 @@ type keeper struct {
 	registry *device.Registry
 	book     *usage.Book
 	store    *store.Store // nil: nothing is kept
+	lastID   uint64       // of the devices with usage before the restart
 	failed   string       // why there is no store although one is configured; "" otherwise
 
 	mu     sync.Mutex // keeps bookings in order
@@ -54,6 +55,9 @@ func (d *Daemon) openStore() ([]device.Record, error) {
 			" for example GONETMON_STATE_DIR=/var/lib/gonetmon", d.cfg.StateDir, err)
 	}
 	d.keep.store = s
+	for _, e := range state.Usage {
+		d.keep.lastID = max(d.keep.lastID, e.ID)
+	}
 	d.log.Info("devices and usage are kept", "file", s.Status().Path, "devices", len(state.Devices))
 	if err := d.keep.book.Load(state.Usage); err != nil {
 		d.log.Error("some of the usage of earlier runs cannot be read, and is left out", "error", err)

@@ -108,7 +108,7 @@ func (d *Daemon) makeRegistry(servers []netip.AddrPort, search []string, records
 	}
 	registry := device.Config{
 		Order: d.cfg.Names, Strip: search, Limit: d.cfg.MaxHosts, AwaitNames: true, Forget: d.cfg.ForgetAfter, Start: time.Now(),
-		Remember: d.keep.store != nil, Records: records,
+		Remember: d.keep.store != nil, Records: records, LastID: d.keep.lastID,
 	}
 	for _, t := range d.taps {
 		registry.Tables = append(registry.Tables, t.table)

@@ -2,6 +2,7 @@ package device
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"gonetmon/app/mac"
@@ -67,11 +68,17 @@ func (r *Registry) isSameDevice(g *group, s *series) bool {
 		return false
 	case err == nil && known: // an address passes from device to device
 		return ours == theirs
-	case s.group == nil && !known:
-		return g.id == 0
+	case s.group == nil && !known: // only an address says that it is the same
+		return g.id == 0 && g.mayRevive(s)
 	default:
 		return true
 	}
+}
+
+// mayRevive reports whether a group may be the device without a known MAC that a series counted for before the restart: it has one
+// of its addresses.
+func (g *group) mayRevive(s *series) bool {
+	return !s.revived || g.behind != nil || slices.ContainsFunc(g.hosts, func(h *host) bool { return slices.Contains(s.had, h.addr) })
 }
 
 // setID makes a group the device with an ID, or with ID 0 no device.

@@ -111,7 +111,7 @@ func (r *Registry) isFree(g *group, label string) bool {
 	}
 	silent := r.cfg.AwaitNames && r.now.Sub(s.seen) >= asleepAfter
 	if s.group == nil && (theirs == mac.Addr{}) {
-		return true
+		return silent || g.mayRevive(s)
 	}
 	if theirs == (mac.Addr{}) {
 		return silent && !slices.ContainsFunc(s.group.hosts, func(h *host) bool { return r.now.Sub(h.last) < asleepAfter })

@@ -136,7 +136,7 @@ func (r *Registry) fromWall(t time.Time) time.Time {
 
 // restore takes the devices of the records.
 func (r *Registry) restore(records []Record) {
-	r.now, r.wall = r.cfg.Start, r.cfg.Start.Round(0)
+	r.now, r.wall, r.lastID = r.cfg.Start, r.cfg.Start.Round(0), r.cfg.LastID
 	for i := range records {
 		rec := &records[i]
 		if rec.ID == 0 || r.byID[rec.ID] != nil {
@@ -232,7 +232,7 @@ func (r *Registry) reviveHost(k *Host) {
 		s.add(h)
 	}
 	if c := r.keptStationFor(k.Client); c != nil && k.Until.After(r.wall) {
-		h.lease = lease{mac: k.Client, since: r.fromWall(k.Since), end: r.now.Add(k.Until.Sub(r.wall))}
+		h.lease = lease{mac: k.Client, since: r.fromWall(k.Since), end: r.now.Add(min(k.Until.Sub(r.wall), k.Until.Sub(k.Since)))}
 		if h.addr.Is4() {
 			c.leased = h
 		}
@@ -262,6 +262,17 @@ func (r *Registry) addFormer(rec Record) {
 	}
 }
 
+// setAside keeps the record of a device that lost its name to another device, until it is shown again.
+func (r *Registry) setAside(g *group, rec Record) {
+	if g.id == 0 || len(g.stations) == 0 || rec.First.IsZero() {
+		return
+	}
+	g.known = rec.First
+	rec.ID, rec.Label, rec.Source = g.id, g.mac().String(), names.SourceAddress
+	rec.Name = rec.Label
+	r.addFormer(rec)
+}
+
 func (r *Registry) dropFormer(id uint64) {
 	rec := r.former[id]
 	if rec == nil {
@@ -278,10 +289,18 @@ func (r *Registry) dropFormer(id uint64) {
 // comeBack shows the forgotten device of a MAC again, if its label is still free. It reports whether it did.
 func (r *Registry) comeBack(hw mac.Addr) bool {
 	rec := r.former[r.formerMACs[hw]]
-	if rec == nil || r.byID[rec.ID] != nil || r.series[rec.Label] != nil || !r.roomForSeries() {
+	if rec == nil || r.byID[rec.ID] != nil || !r.roomForSeries() {
+		return false
+	}
+	label := rec.Label
+	if r.series[label] != nil {
+		label += "-" + hw.String()
+	}
+	if r.series[label] != nil {
 		return false
 	}
 	r.dropFormer(rec.ID)
+	rec.Label = label
 	r.revive(rec)
 	s := r.stations[hw]
 	return s != nil && s.group != nil

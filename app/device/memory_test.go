@@ -282,3 +282,101 @@ func TestRegistry_RestoresAnything(t *testing.T) {
 		t.Errorf("devices are %v", maps.Collect(maps.All(got)))
 	}
 }
+
+// idOf returns the ID of the record with a MAC, 0 if there is none.
+func idOf(t *testing.T, r *Registry, hw mac.Addr) uint64 {
+	t.Helper()
+	for _, rec := range storedRecords(t, r) {
+		for _, s := range rec.Stations {
+			if s.MAC == hw {
+				return rec.ID
+			}
+		}
+	}
+	return 0
+}
+
+// A device without a name is shown by its address. It keeps its ID and its record when another device takes that, and its usage
+// is still its own.
+func TestRegistry_KeepsDeviceThatLostItsAddress(t *testing.T) {
+	lan := newTestLAN(100, false)
+	lan.learn(announced(2, "192.168.2.23"))
+	lan.sendAll("192.168.2.23")
+	lan.update(time.Minute)
+	id := lan.ids()["192.168.2.23"]
+	lan.update(time.Hour)
+	lan.learn(announced(1, "192.168.2.23"))
+	lan.macs[scenarioAddr(".23")] = testMAC(1)
+	for range 20 {
+		lan.sendAll("192.168.2.23")
+	}
+	if got := lan.ids()["192.168.2.23"]; got == id || got == 0 {
+		t.Errorf("the other device has the ID %d, the first %d", got, id)
+	}
+	if got := idOf(t, lan.Registry, testMAC(2)); got != id {
+		t.Errorf("the record of the first device has the ID %d, want %d", got, id)
+	}
+	former := lan.Snapshot().Former
+	if len(former) != 1 || former[0].ID != id || former[0].MAC != testMAC(2) || former[0].First.IsZero() {
+		t.Errorf("former devices are %+v", former)
+	}
+	lan.restart(t, time.Minute)
+	lan.learn(announced(2, "192.168.2.55"))
+	lan.sendAll("192.168.2.55")
+	lan.update(time.Minute)
+	if got := idOf(t, lan.Registry, testMAC(2)); got != id {
+		t.Errorf("after the restart it has the ID %d, want %d", got, id)
+	}
+}
+
+// An ID that has usage, but no record, is not given to another device.
+func TestRegistry_GivesNoIDTwice(t *testing.T) {
+	lan := newTestLAN(100, false)
+	cfg := lan.cfg
+	cfg.LastID = 41
+	lan.Registry = NewRegistry(cfg)
+	lan.learn(announced(1, "192.168.2.20"))
+	lan.sendAll("192.168.2.20")
+	lan.update(time.Minute)
+	if got := lan.ids()["192.168.2.20"]; got != 42 {
+		t.Errorf("a new device has the ID %d, want 42", got)
+	}
+}
+
+// After a restart nobody gets the label or the ID of a device without a known MAC by its name alone.
+func TestRegistry_NameIsNoProofAfterRestart(t *testing.T) {
+	lan := newTestLAN(100, true)
+	lan.send("192.168.9.20", 1)
+	lan.namer.found = []answer{{"192.168.9.20", "nas"}}
+	lan.update(time.Second)
+	lan.update(time.Minute)
+	id := lan.ids()["nas"]
+	lan.restart(t, time.Second)
+	lan.learn(announced(5, "192.168.2.66"), macName(5, "nas"))
+	lan.sendAll("192.168.2.66")
+	lan.update(10 * time.Second)
+	lan.send("192.168.9.20", 1)
+	lan.namer.found = []answer{{"192.168.9.20", "nas"}}
+	lan.update(time.Second)
+	lan.update(time.Minute)
+	for _, d := range lan.Snapshot().Devices {
+		if (d.MAC == testMAC(5)) == (d.ID == id) || (d.MAC == testMAC(5)) == (d.Name == "nas") {
+			t.Errorf("%s %v %v has the ID %d, nas had %d", d.Name, d.MAC, d.Hosts, d.ID, id)
+		}
+	}
+}
+
+// A lease is not longer after a start with a clock that was not set.
+func TestRegistry_KeepsLengthOfLease(t *testing.T) {
+	lan := newTestLAN(100, false)
+	lan.learn(leased(1, "192.168.2.20"))
+	lan.learn(announced(1, "192.168.2.20"))
+	lan.sendAll("192.168.2.20")
+	lan.update(time.Minute)
+	cfg := lan.cfg
+	cfg.Records, cfg.Start = storedRecords(t, lan.Registry), time.Unix(60, 0)
+	r := NewRegistry(cfg)
+	if end := r.hosts[scenarioAddr(".20")].lease.end; end.After(cfg.Start.Add(time.Hour)) {
+		t.Errorf("a lease of an hour ends %v after the start", end.Sub(cfg.Start))
+	}
+}

@@ -132,7 +132,9 @@ func (r *Registry) maybeReaddress(g *group, name string) {
 	case g.behind != nil && name != g.name, err == nil && was.Is6() && g.addr().Is4():
 		r.assignName(g)
 	case err == nil && h != nil && h.group != g && len(g.hosts) > 0: // it is shown by another one when it next sends or receives
+		rec := r.record(g.series)
 		r.retire(g.series)
+		r.setAside(g, rec)
 		if slices.ContainsFunc(g.hosts, func(h *host) bool { return h.pending != nil }) {
 			r.wait(g)
 		}

@@ -35,6 +35,7 @@ type Config struct {
 	Start      time.Time        // zero: the time of the first call
 	Remember   bool             // Records will be given to the next registry
 	Records    []Record         // what Records returned before the restart; only with Start
+	LastID     uint64           // IDs up to it are taken, whether or not there is a record of them
 }
 
 const (

@@ -152,10 +152,12 @@ func (r *Registry) assign(g *group, name string) bool {
 		s = &series{name: name}
 		r.series[name] = s
 	}
+	rec := r.record(s)
 	r.identify(g, s)
 	r.dropFormer(g.id)
 	if o := s.group; o != nil && o != g { // which has been silent for long, or had the name only meanwhile
 		o.series = nil
+		r.setAside(o, rec)
 		if o.mac() != s.mac || slices.ContainsFunc(o.hosts, func(h *host) bool { return h.pending != nil }) {
 			r.wait(o)
 		}

@@ -16,6 +16,7 @@ type Snapshot struct {
 	Time      time.Time // of the snapshot
 	Start     time.Time // of the counting
 	Devices   []Device  // sorted by name
+	Former    []Device  // that are known only by their ID, MAC, kind and former name, and when they were seen; by ID
 	Network   traffic.Network
 	Overflow  traffic.Totals // of hosts over the limit
 	Waiting   traffic.Totals // of devices that are not shown yet, because their name is still being looked up
@@ -54,7 +55,7 @@ func (r *Registry) Snapshot() *Snapshot {
 
 func (r *Registry) newSnapshot() *Snapshot {
 	s := &Snapshot{
-		Time: r.lastUpdate, Start: r.cfg.Start, Devices: r.devices(),
+		Time: r.lastUpdate, Start: r.cfg.Start, Devices: r.devices(), Former: r.formerDevices(),
 		Network: r.network, Overflow: r.overflow, Forgotten: r.forgotten,
 		Hosts: r.counted, Limit: r.cfg.Limit,
 		Tables: []TableUsage{
@@ -107,6 +108,20 @@ func (r *Registry) devices() []Device {
 		}
 		if len(d.Hosts) == 0 {
 			d.Known = s.had
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// formerDevices describes the devices that are not shown any more.
+func (r *Registry) formerDevices() (all []Device) {
+	for _, id := range slices.Sorted(maps.Keys(r.former)) {
+		rec := r.former[id]
+		d := Device{ID: id, Name: rec.Label, Source: rec.Source, Kind: rec.Kind, First: rec.First, Last: rec.Last}
+		if len(rec.Stations) > 0 {
+			d.MAC = rec.Stations[0].MAC
+			d.Vendor = mac.Vendor(d.MAC)
 		}
 		all = append(all, d)
 	}
