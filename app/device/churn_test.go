@@ -349,7 +349,8 @@ func (c *churn) isName(text string) bool {
 	}) {
 		return true
 	}
-	_, err := net.ParseMAC(text)
+	hw, _, _ := strings.Cut(text, "-")
+	_, err := net.ParseMAC(hw)
 	return err == nil || slices.ContainsFunc(c.addrs, func(a netip.Addr) bool { return starts(a.String()) })
 }
 

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -84,7 +85,7 @@ func (g *group) suffixed(name, source string, try int) string {
 	case source == names.SourceAddress && hw != mac.Addr{} && try < 3:
 		return hw.String()
 	case source == names.SourceAddress:
-		return addr + "-" + strconv.Itoa(try)
+		return cmp.Or(addr, hw.String()) + "-" + strconv.Itoa(try)
 	case try < 3 && addr != "":
 		return name + "-" + addr
 	case try < 4 && hw != mac.Addr{}:

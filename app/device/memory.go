@@ -166,6 +166,7 @@ func (r *Registry) revive(rec *Record) {
 	if len(rec.Stations) == 0 {
 		return
 	}
+	s.mac = rec.Stations[0].MAC // also if there is no room for it
 	g := &group{name: rec.Name, source: rec.Source, weak: names.IsGeneric(rec.Name), series: s}
 	switch rec.Source {
 	case names.SourceAddress:
