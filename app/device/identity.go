@@ -75,10 +75,11 @@ func (r *Registry) isSameDevice(g *group, s *series) bool {
 	}
 }
 
-// mayRevive reports whether a group may be the device without a known MAC that a series counted for before the restart: it has one
-// of its addresses.
+// mayRevive reports whether a group may be the device without a known MAC that a series counted for before the restart: it has
+// one of its addresses.
 func (g *group) mayRevive(s *series) bool {
-	return !s.revived || g.behind != nil || slices.ContainsFunc(g.hosts, func(h *host) bool { return slices.Contains(s.had, h.addr) })
+	return !s.revived || g.behind != nil ||
+		slices.ContainsFunc(g.hosts, func(h *host) bool { return slices.Contains(s.had, h.addr) })
 }
 
 // setID makes a group the device with an ID, or with ID 0 no device.
