@@ -82,7 +82,7 @@ func (j *joined) add(d *device.Device) {
 	if d.Last.After(j.last) {
 		j.last, j.idle = d.Last, d.Idle
 	}
-	if len(j.Hosts) == 0 && (len(d.Hosts) > 0 || d.Last.After(j.Last)) {
+	if d.Supersedes(j.Device) {
 		j.Device = d
 	}
 }

@@ -42,7 +42,7 @@ type Interface struct {
 	DroppedFrames uint64 `json:"dropped_frames"`
 }
 
-// Store says whether names and usage outlive a restart.
+// Store is the state of the store: whether names and usage survive a restart.
 type Store struct {
 	Kept  bool      `json:"kept"`
 	Error string    `json:"error"` // why the last write failed; empty if it did not

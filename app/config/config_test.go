@@ -204,7 +204,8 @@ func TestLoad_RefusesUnusedNamesFile(t *testing.T) {
 func TestLoad_ChecksZone(t *testing.T) {
 	for tz, ok := range map[string]bool{
 		"": true, "UTC": true, "Europe/Berlin": true, ":Europe/Berlin": true,
-		"Europe/Berln": false, "CET-1CEST,M3.5.0,M10.5.0/3": false, "/no/such/zone": false, "/etc/passwd": false, "../etc/passwd": false,
+		"Europe/Berln": false, "CET-1CEST,M3.5.0,M10.5.0/3": false,
+		"/no/such/zone": false, "/etc/passwd": false, "../etc/passwd": false,
 	} {
 		setEnvironment(t)
 		t.Setenv("TZ", tz)

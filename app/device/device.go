@@ -33,3 +33,9 @@ type Device struct {
 	InternetInRate  float64 // the part of InRate and OutRate that is exchanged with the internet
 	InternetOutRate float64
 }
+
+// Supersedes reports whether d, rather than o, is the present name of the device that both are: the one with addresses, or else
+// the one seen last.
+func (d *Device) Supersedes(o *Device) bool {
+	return len(o.Hosts) == 0 && (len(d.Hosts) > 0 || d.Last.After(o.Last))
+}

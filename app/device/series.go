@@ -152,10 +152,14 @@ func (r *Registry) assign(g *group, name string) bool {
 		s = &series{name: name}
 		r.series[name] = s
 	}
-	rec := r.record(s)
+	o := s.group // has been silent for long, or had the name only meanwhile
+	var rec Record
+	if o != nil && o != g {
+		rec = r.record(s)
+	}
 	r.identify(g, s)
 	r.dropFormer(g.id)
-	if o := s.group; o != nil && o != g { // which has been silent for long, or had the name only meanwhile
+	if o != nil && o != g {
 		o.series = nil
 		r.setAside(o, rec)
 		if o.mac() != s.mac || slices.ContainsFunc(o.hosts, func(h *host) bool { return h.pending != nil }) {
@@ -212,17 +216,17 @@ func (r *Registry) roomForSeries() bool {
 
 // removeSeries removes a series. From then on its bytes count as forgotten.
 func (r *Registry) removeSeries(s *series) {
-	kept, rec := r.isKept(s), r.record(s)
+	isShown := r.series[s.name] == s
+	if isShown && r.isKept(s) {
+		r.addFormer(r.record(s))
+	}
 	if s.group != nil {
 		s.group.series = nil
 		s.group = nil
 	}
-	if r.series[s.name] != s {
+	if !isShown {
 		return
 	}
 	delete(r.series, s.name)
-	if kept {
-		r.addFormer(rec)
-	}
 	r.forgotten.Add(&s.totals)
 }

@@ -165,7 +165,8 @@ func TestExposition_NamesUseOnce(t *testing.T) {
 func TestExposition_ReportsStore(t *testing.T) {
 	for _, s := range []store.Status{{Kept: true, Error: "disk full", Saved: snapshots.Start}, {Error: "disk full"}} {
 		page := text(NewExposition(Config{Snapshot: snapshots.Home, Store: func() store.Status { return s }, OmitGoMetrics: true}))
-		if saved := strings.Contains(page, "\ngonetmon_store_saved_timestamp_seconds "); !strings.Contains(page, "\ngonetmon_store_up 0\n") || saved != s.Kept {
+		saved := strings.Contains(page, "\ngonetmon_store_saved_timestamp_seconds ")
+		if !strings.Contains(page, "\ngonetmon_store_up 0\n") || saved != s.Kept {
 			t.Errorf("%+v: %s", s, page)
 		}
 	}
@@ -207,8 +208,9 @@ func TestExposition_OmitsWhatIsMissing(t *testing.T) {
 		{"nothing but devices", Config{}, "gonetmon_table_entries",
 			"gonetmon_dns gonetmon_capture gonetmon_facts gonetmon_names gonetmon_control gonetmon_frames gonetmon_period " +
 				"gonetmon_network_period gonetmon_device_idle gonetmon_store"},
-		{"usage", Config{Usage: snapshots.Usage}, `gonetmon_period_bytes{device="tv.fritz.box",direction="in"} gonetmon_network_period_bytes ` +
-			"gonetmon_device_idle_bytes gonetmon_period_cap_bytes gonetmon_period_projected_bytes gonetmon_period_start gonetmon_period_end", ""},
+		{"usage", Config{Usage: snapshots.Usage}, `gonetmon_period_bytes{device="tv.fritz.box",direction="in"} ` +
+			"gonetmon_network_period_bytes gonetmon_device_idle_bytes gonetmon_period_cap_bytes " +
+			"gonetmon_period_projected_bytes gonetmon_period_start gonetmon_period_end", ""},
 		{"usage without a cap, too early to project", Config{Usage: func() usage.Summary {
 			return usage.Summary{Period: snapshots.Usage().Period}
 		}}, `gonetmon_period_bytes{device="tv.fritz.box",direction="in"} gonetmon_period_end`,

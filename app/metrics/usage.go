@@ -47,7 +47,7 @@ func present(s *device.Snapshot) []*device.Device {
 	last := make(map[uint64]*device.Device, len(s.Devices))
 	for i := range s.Devices {
 		d := &s.Devices[i]
-		if o := last[d.ID]; o == nil || len(o.Hosts) == 0 && (len(d.Hosts) > 0 || d.Last.After(o.Last)) {
+		if o := last[d.ID]; o == nil || d.Supersedes(o) {
 			last[d.ID] = d
 		}
 	}

@@ -35,7 +35,7 @@ var ErrInUse = errors.New("another gonetmon is using it")
 // errBusy means that another backup is still being written.
 var errBusy = errors.New("another backup is under way; try again")
 
-// A Status says whether state is kept, and how.
+// A Status is the state of a store, for people and metrics.
 type Status struct {
 	Kept  bool      // on disk
 	Path  string    // of the file

@@ -30,9 +30,11 @@ func TestClock(t *testing.T) {
 		{"starts in the hour before the last booking", now, now.Add(59 * m), []tick{{0, 0, true}}},
 		{"starts long after the last booking", now, now.Add(-30 * day), []tick{{0, 0, true}}},
 		{"jumps ahead and back", now, time.Time{}, []tick{{0, 0, true}, {m, 5 * h, false}, {m, m, false}, {m, -5*h + 3*m, true}}},
-		{"jumps ahead for good", now, time.Time{}, []tick{{0, 0, true}, {m, 5 * h, false}, {9 * m, 9 * m, false}, {m, m, true}, {m, m, true}}},
+		{"jumps ahead for good", now, time.Time{},
+			[]tick{{0, 0, true}, {m, 5 * h, false}, {9 * m, 9 * m, false}, {m, m, true}, {m, m, true}}},
 		{"jumps back for good", now, time.Time{}, []tick{{0, 0, true}, {m, -5 * h, false}, {9 * m, 9 * m, false}, {m, m, true}}},
-		{"jumps twice", now, time.Time{}, []tick{{0, 0, true}, {m, 5 * h, false}, {9 * m, 5 * h, false}, {9 * m, 9 * m, false}, {m, m, true}}},
+		{"jumps twice", now, time.Time{},
+			[]tick{{0, 0, true}, {m, 5 * h, false}, {9 * m, 5 * h, false}, {9 * m, 9 * m, false}, {m, m, true}}},
 		{"suspend", now, time.Time{}, []tick{{0, 0, true}, {m, 8 * h, false}, {10 * m, 10 * m, true}}},
 		{"short suspend", now, time.Time{}, []tick{{0, 0, true}, {m, 30 * m, true}}},
 	} {

@@ -58,9 +58,12 @@ func TestHourOf(t *testing.T) {
 func TestHourOf_HalfHours(t *testing.T) {
 	for _, tt := range []struct{ name, zone, at, start, end string }{
 		{"Kathmandu", "Asia/Kathmandu", "2026-11-29T12:10:00Z", "2026-11-29T17:00:00+05:45", "2026-11-29T18:00:00+05:45"},
-		{"Lord Howe before summer ends", "Australia/Lord_Howe", "2026-04-04T14:50:00Z", "2026-04-05T01:00:00+11:00", "2026-04-05T01:30:00+10:30"},
-		{"Lord Howe after summer has ended", "Australia/Lord_Howe", "2026-04-04T15:10:00Z", "2026-04-05T01:30:00+10:30", "2026-04-05T02:00:00+10:30"},
-		{"Lord Howe after summer has begun", "Australia/Lord_Howe", "2026-10-03T15:40:00Z", "2026-10-04T02:30:00+11:00", "2026-10-04T03:00:00+11:00"},
+		{"Lord Howe before summer ends", "Australia/Lord_Howe",
+			"2026-04-04T14:50:00Z", "2026-04-05T01:00:00+11:00", "2026-04-05T01:30:00+10:30"},
+		{"Lord Howe after summer has ended", "Australia/Lord_Howe",
+			"2026-04-04T15:10:00Z", "2026-04-05T01:30:00+10:30", "2026-04-05T02:00:00+10:30"},
+		{"Lord Howe after summer has begun", "Australia/Lord_Howe",
+			"2026-10-03T15:40:00Z", "2026-10-04T02:30:00+11:00", "2026-10-04T03:00:00+11:00"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			at, err := time.Parse(time.RFC3339, tt.at)

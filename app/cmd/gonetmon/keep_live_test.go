@@ -187,7 +187,8 @@ func TestDaemon_BackupAndRestore(t *testing.T) {
 	k.start()
 	file := filepath.Join(t.TempDir(), "copy")
 	port := "GONETMON_PORT=" + k.Port()
-	if status, out, log := testnet.Run(t, gonetmon(k.here, append(k.variables(), port), "backup", file)); status != 0 || out+log != "" {
+	if status, out, log := testnet.Run(t, gonetmon(k.here, append(k.variables(), port), "backup", file)); status != 0 ||
+		out+log != "" {
 		t.Fatalf("backup: status %d, %s%s", status, out, log)
 	}
 	status, out, log := testnet.Run(t, gonetmon(k.here, append(k.variables(), port), "backup", "-"))
