@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -135,6 +136,29 @@ func recorded(t *testing.T) map[string]rule {
 		}
 	}
 	return all
+}
+
+// Every dashboard says at its top, in the same words, whether the counting is right.
+func TestDashboards_ShareHealthPanel(t *testing.T) {
+	var first *panel
+	for _, d := range load(t) {
+		i := slices.IndexFunc(d.Panels, func(p panel) bool { return p.Title == "Is the counting right?" })
+		if i < 0 {
+			t.Errorf("%s: no panel says whether the counting is right", d.File)
+			continue
+		}
+		p := &d.Panels[i]
+		if first == nil {
+			first = p
+		}
+		if p.Type != "stat" || p.GridPos.Y != 0 || !slices.ContainsFunc(d.Panels, func(o panel) bool { return o.GridPos.Y > 0 }) {
+			t.Errorf("%s: %q is not a stat in the first row: %+v", d.File, p.Title, p.GridPos)
+		}
+		if len(p.Targets) != 1 || !reflect.DeepEqual(p.Targets, first.Targets) ||
+			!reflect.DeepEqual(p.FieldConfig.Defaults.Mappings, first.FieldConfig.Defaults.Mappings) {
+			t.Errorf("%s: %q differs from the one of the other dashboards", d.File, p.Title)
+		}
+	}
 }
 
 // The media query is on the home page as README has it, in its unit.

@@ -45,6 +45,7 @@ type panel struct {
 		Defaults struct {
 			Unit, NoValue string
 			Links         []link
+			Mappings      any
 		}
 		Overrides []struct {
 			Properties []struct {

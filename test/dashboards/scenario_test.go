@@ -17,6 +17,10 @@ var scenarioSeries = map[string]string{
 	"built":   `gonetmon_build_info{job="gonetmon", instance="%s", version="1"}`,
 	"up":      `up{job="gonetmon", instance="%s"}`,
 	"other":   `up{job="%s", instance="x"}`,
+	"probe":   `up{job="node", instance="%s"}`,
+	"frames":  `gonetmon_capture_packets_total{job="gonetmon", instance="a", interface="%s"}`,
+	"lost":    `gonetmon_capture_drops_total{job="gonetmon", instance="a", interface="%s"}`,
+	"only":    `gonetmon_capture_broadcasts_only{job="gonetmon", instance="%s"}`,
 	"capture": `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth1"}`,
 	"eth2":    `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth2"}`,
 	"first":   `gonetmon_device_first_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`,
@@ -35,7 +39,7 @@ var scenarioSeries = map[string]string{
 func TestQueries_Scenarios(t *testing.T) {
 	testnet.NeedCommand(t, "promtool", "go install the promtool of Prometheus 3")
 	const day, none, isNew = 86400, "", `{device="new", ip="10.0.0.1"} `
-	const newDevices, capture, download = "gonetmon-home/New devices/A", "gonetmon-home/Capture/A", "gonetmon-home/Download now/A"
+	const newDevices, health, download = "gonetmon-home/New devices/A", "gonetmon-home/Is the counting right?/A", "gonetmon-home/Download now/A"
 	const projected = "gonetmon-usage/This month, projected/A"
 	// With an interval of ten minutes 144 samples are a day; _ is a missing one.
 	for _, test := range []struct {
@@ -57,10 +61,27 @@ func TestQueries_Scenarios(t *testing.T) {
 			"start a _x288 172800x20; first there _x288 172860x20; info there _x288 1x20; first new _x294 176400x14; info new _x294 1x14",
 			2*day + 7200, 0, isNew + "176400000"},
 
-		{"all instances capture", capture, "1m", "built a 1x10; up a 1x10; capture a 1x10; other node 0x10", 600, 0, "{} 1"},
-		{"one of two interfaces is down", capture, "1m", "capture a 1x10; eth2 a 0x10", 600, 0, "{} 0"},
-		{"one of two instances is down", capture, "1m",
-			"built a 1x10; up a 1x10; capture a 1x10; built b 1x2 stale; up b 1x2 0x7; capture b 1x2 stale", 600, 0, "{} -1"},
+		// One number says whether the counting is right; 0 is right. All gonetmons and interfaces have to be heard.
+		{"all is heard", health, "1m", "up a 1x30; probe node 0x30; capture a 1x30; frames eth1 0+600x30; lost eth1 0x30; only a 0x30",
+			1800, 0, "{} 0"},
+		{"gonetmon is down for minutes", health, "1m", "built a 1x25 stale; up a 1x25 0x5; capture a 1x25 stale; frames eth1 0+600x25 stale",
+			1800, 0, "{} 1"},
+		{"gonetmon is down for two days", health, "10m", "built a 1x12 stale; up a 1x12 0x288", 2*day + 7200, 0, "{} 1"},
+		{"gonetmon never ran", health, "1m", "up a 0x30; other prometheus 1x30", 1800, 0, "{} 1"},
+		{"one of two is down", health, "1m", "up a 1x30; up b 0x30; capture a 1x30; frames eth1 0+600x30", 1800, 0, "{} 1"},
+		{"an exporter of another job is down", health, "1m", "up a 1x30; probe x 0x30; frames eth1 0+600x30", 1800, 0, "{} 0"},
+		{"one of two interfaces is down", health, "1m",
+			"up a 1x30; capture a 1x30; eth2 a 0x30; frames eth1 0+600x30; frames eth2 0+600x30", 1800, 0, "{} 2"},
+		{"one of two interfaces is silent", health, "1m",
+			"up a 1x30; capture a 1x30; eth2 a 1x30; frames eth1 0+600x30; frames eth2 600x30", 1800, 0, "{} 2"},
+		{"no mirror port", health, "1m", "up a 1x30; capture a 1x30; only a 1x30; frames eth1 0+600x30", 1800, 0, "{} 3"},
+		{"no mirror port, and the interface is down", health, "1m", "up a 1x30; capture a 0x30; only a 1x30; frames eth1 0+600x30",
+			1800, 0, "{} 2"},
+		{"0.2 % of the frames are lost", health, "1m", "up a 1x30; frames eth1 0+5000x30; lost eth1 0+10x30", 1800, 0, "{} 4"},
+		{"0.02 % of the frames are lost", health, "1m", "up a 1x30; frames eth1 0+50000x30; lost eth1 0+10x30", 1800, 0, "{} 0"},
+		{"frames were lost an hour ago", health, "1m", "up a 1x90; frames eth1 0+5000x90; lost eth1 0+100x30 3000x60", 5400, 0, "{} 0"},
+		{"Prometheus has just started", health, "1m", "other prometheus 1x1", 60, 0, "{} 5"},
+		{"the first sample", health, "1m", "up a 1x0; capture a 1x0; frames eth1 500x0", 0, 0, "{} 5"},
 
 		// A last value must not stay for ever: -1 is mapped to a text.
 		{"current rate while all is well", download, "1m", "built a 1x10; up a 1x10; bytes tv 0+6000x10", 600, 300, "{} 800"},
@@ -92,7 +113,7 @@ func TestQueries_Scenarios(t *testing.T) {
 				f := strings.SplitN(s, " ", 3)
 				text += fmt.Sprintf("  - {series: '%s', values: '%s'}\n", fmt.Sprintf(scenarioSeries[f[0]], f[1]), f[2])
 			}
-			expr := fill(find(t, test.query), test.rangeOf)
+			expr := strings.ReplaceAll(fill(find(t, test.query), test.rangeOf), "\n", " ")
 			text += fmt.Sprintf("  promql_expr_test:\n  - expr: '%s'\n    eval_time: %ds\n", expr, test.at)
 			if test.want != none {
 				at := strings.LastIndex(test.want, " ")
