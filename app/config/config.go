@@ -36,7 +36,7 @@ type Config struct {
 	StripDomain    domains    `split_words:"true" default:"auto" example:"home.arpa,lan"`
 	ReportInterval interval   `split_words:"true" default:"1m" example:"5m"`
 	MaxHosts       hosts      `split_words:"true" default:"4096" example:"10000"`
-	ForgetAfter    age        `split_words:"true" default:"30d" example:"90d"`
+	ForgetAfter    interval   `split_words:"true" default:"30d" example:"90d"`
 	BillingDay     monthDay   `split_words:"true" default:"1" example:"15"`
 	DataCap        dataCap    `split_words:"true" default:"none" example:"1.2TB"`
 	StateDir       path       `split_words:"true" default:"none" example:"/var/lib/gonetmon"`

@@ -51,7 +51,7 @@ var descriptions = map[string]string{
 		"same name on several lines makes one device of them. The file is read again when it changes.",
 	"StripDomain": "Domains to remove from names that stay unique without them (a list): roku for roku.home.arpa. auto: the " +
 		"search domains in /etc/resolv.conf, also those of later versions. none: show full names. For replay, auto means none.",
-	"ReportInterval": "How often to print the table of devices with traffic. 0: never.",
+	"ReportInterval": "How often to print the table of devices with traffic, in s, m, h or d. 0: never.",
 	"MaxHosts": "Maximum number of addresses counted individually; traffic of further addresses is counted as overflow. " +
 		"Each address needs about 2 kB of memory here and 60 kB in Prometheus, and the usage of a device up to 10 kB here. The " +
 		"same limit applies to " +
@@ -66,7 +66,8 @@ var descriptions = map[string]string{
 		"1,000 MB). none: no cap. It is only shown: gonetmon limits nothing.",
 	"StateDir": "Folder for the state file gonetmon.db, in which the devices and their usage outlive a restart. It is created if " +
 		"its parent exists. none: they are kept in memory only.",
-	"RingSize":       "Capture buffer per interface. A larger one survives longer stalls of a busy machine.",
+	"RingSize": "Capture buffer per interface, in KiB, MiB or GiB. M and MB mean MiB, as for Docker's memory limits. A larger buffer " +
+		"survives longer stalls of a busy machine.",
 	"KeepPrivileges": "Keep all privileges instead of dropping them after startup. For debugging only.",
 	"LogLevel":       "Minimum level of log messages: debug, info, warn or error.",
 }

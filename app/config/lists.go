@@ -131,15 +131,16 @@ func parseServer(text string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(ip, port), nil
 }
 
-// sources are sources of names, best first.
+// sources are sources of names, best first, in any case.
 type sources []string
 
 func (v *sources) Decode(value string) (err error) {
 	*v, _, err = parseList(value, nil, func(part string) (string, error) {
-		if !slices.Contains(names.Sources, part) {
+		name := strings.ToLower(part)
+		if !slices.Contains(names.Sources, name) {
 			return "", fmt.Errorf("%q is not one of %s", part, strings.Join(names.Sources, ", "))
 		}
-		return part, nil
+		return name, nil
 	})
 	return err
 }

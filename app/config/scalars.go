@@ -64,14 +64,22 @@ func (v *port) Decode(value string) error {
 	return nil
 }
 
-// interval is a duration of at least a second; 0 means never.
+// interval is a duration of at least a second, which may be given in days; 0 means never.
 type interval time.Duration
 
+const day = 24 * time.Hour
+
 func (v *interval) Decode(value string) error {
-	d, err := time.ParseDuration(strings.TrimSpace(value))
+	value = strings.TrimSpace(value)
+	d, err := time.ParseDuration(value)
+	if days, ok := strings.CutSuffix(value, "d"); ok {
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 15)
+		d = time.Duration(n) * day
+	}
 	switch {
 	case err != nil:
-		return errors.New("not a duration (a number with s, m or h)")
+		return errors.New("not a duration (a number with d, h, m or s)")
 	case d != 0 && d < time.Second:
 		return errors.New("shorter than 1s")
 	}
@@ -80,7 +88,11 @@ func (v *interval) Decode(value string) error {
 }
 
 func (v interval) String() string {
-	s := time.Duration(v).String()
+	d := time.Duration(v)
+	if d != 0 && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
+	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
 	}
@@ -88,36 +100,6 @@ func (v interval) String() string {
 		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
-}
-
-// age is a duration that may be given in days; 0 means forever.
-type age time.Duration
-
-const day = 24 * time.Hour
-
-func (v *age) Decode(value string) error {
-	value = strings.TrimSpace(value)
-	if days, ok := strings.CutSuffix(value, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 15)
-		if err != nil {
-			return errors.New("not a number of days")
-		}
-		*v = age(time.Duration(n) * day)
-		return nil
-	}
-	var i interval
-	if err := i.Decode(value); err != nil {
-		return errors.New("neither 0 nor a duration of at least 1s (a number with d, h, m or s)")
-	}
-	*v = age(i)
-	return nil
-}
-
-func (v age) String() string {
-	if d := time.Duration(v); d != 0 && d%day == 0 {
-		return strconv.Itoa(int(d/day)) + "d"
-	}
-	return interval(v).String()
 }
 
 // monthDay is a day of a month.
@@ -206,10 +188,13 @@ var sizeUnits = []struct {
 	bytes int
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
 
+// Decode takes 8M and 8MB for 8MiB, as Docker does for memory. The case of the letters does not matter.
 func (v *size) Decode(value string) error {
-	number, unit := strings.TrimSpace(value), 1
+	number, unit := strings.ToUpper(strings.TrimSpace(value)), 1
 	for _, u := range sizeUnits {
-		if rest, ok := strings.CutSuffix(number, u.name); ok {
+		letter := u.name[:1]
+		bare := strings.TrimSuffix(strings.TrimSuffix(number, "B"), "I")
+		if rest, ok := strings.CutSuffix(bare, letter); ok {
 			number, unit = strings.TrimSpace(rest), u.bytes
 			break
 		}
@@ -217,7 +202,7 @@ func (v *size) Decode(value string) error {
 	n, err := strconv.Atoi(number)
 	switch {
 	case err != nil:
-		return errors.New("not a size (a number with KiB, MiB or GiB)")
+		return errors.New("not a size (a whole number with KiB, MiB or GiB)")
 	case n < 0 || n > maxRing/unit || n*unit < minRing:
 		return fmt.Errorf("not between %s and %s", size(minRing), size(maxRing))
 	}

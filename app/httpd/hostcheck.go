@@ -51,8 +51,12 @@ func (c *hostCheck) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusMisdirectedRequest)
-	const advice = "GONETMON_HOST_NAMES does not contain %q; if it names this machine, add it, or use the IP address instead\n"
-	_, _ = fmt.Fprintf(w, advice, text)
+	_, _ = fmt.Fprintf(w, "GONETMON_HOST_NAMES does not contain %q. If that names this machine, use its IP address instead", text)
+	if name, clean := names.Canonical(host); clean && len(name) <= maxShownHost {
+		_, _ = fmt.Fprintf(w, ", or add this line to .env (several names are separated by commas) and start gonetmon again:\n"+
+			"GONETMON_HOST_NAMES=%s", name)
+	}
+	_, _ = fmt.Fprintln(w)
 }
 
 // known reports whether a host, as hostOf returns it, is an address, one of our own names, or a name that no foreign

@@ -30,10 +30,26 @@ func TestHostCheck_KnowsHosts(t *testing.T) {
 			if refused := w.Code == http.StatusMisdirectedRequest; refused == ok {
 				t.Errorf("%s: %d %s", host, w.Code, w.Body)
 			}
-			want := fmt.Sprintf("GONETMON_HOST_NAMES does not contain %q; ", host)
+			want := fmt.Sprintf("GONETMON_HOST_NAMES does not contain %q. ", host)
 			if !ok && (!strings.HasPrefix(w.Body.String(), want) || w.Header().Get("Content-Type") != "text/plain; charset=utf-8") {
 				t.Errorf("%s: %v %s", host, w.Header(), w.Body)
 			}
+		}
+	}
+}
+
+// The answer has the line that allows a name, without the port, unless no such line can: that of a name that is too long or is none.
+func TestHostCheck_SaysHowToAllow(t *testing.T) {
+	check := newHostCheck(page(1), nil, slog.New(slog.DiscardHandler))
+	for host, want := range map[string]string{
+		"NAS.Example.org.:8080": "GONETMON_HOST_NAMES=nas.example.org", "fritz.box": "GONETMON_HOST_NAMES=fritz.box",
+		"a..b.lan": "", "ä.example": "", strings.Repeat("x.", 40) + "example": "",
+	} {
+		w := httptest.NewRecorder()
+		check.ServeHTTP(w, &http.Request{Host: host})
+		_, line, _ := strings.Cut(w.Body.String(), "\n")
+		if w.Code != http.StatusMisdirectedRequest || strings.TrimSpace(line) != want {
+			t.Errorf("%s: %d, line %q, want %q", host, w.Code, line, want)
 		}
 	}
 }
@@ -48,8 +64,9 @@ func FuzzHostCheck(f *testing.F) {
 		var log bytes.Buffer
 		w := httptest.NewRecorder()
 		newHostCheck(page(1), nil, slog.New(slog.NewTextHandler(&log, nil))).ServeHTTP(w, &http.Request{Host: host})
-		for _, text := range []string{w.Body.String(), strings.TrimSuffix(log.String(), "\n")} {
-			if strings.ContainsAny(strings.TrimSpace(text), "<>&'\n\x1b") || !utf8.ValidString(text) || len(text) > 250 {
+		answer := strings.Replace(w.Body.String(), ":\nGONETMON_HOST_NAMES=", ": GONETMON_HOST_NAMES=", 1)
+		for _, text := range []string{strings.TrimSpace(answer), strings.TrimSuffix(log.String(), "\n")} {
+			if strings.ContainsAny(text, "<>&'\n\x1b") || !utf8.ValidString(text) || len(text) > 400 {
 				t.Errorf("%.80q: %q", host, text)
 			}
 		}
