@@ -79,12 +79,8 @@ func Load() (*Config, error) {
 			return nil, err
 		}
 	}
-	for _, entry := range os.Environ() {
-		name, value, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, prefix+"_") && !slices.Contains(known, name) {
-			return nil, fmt.Errorf("%s=%q: no such variable; did you mean %s? `gonetmon config` lists them all",
-				name, value, nearest(name, known))
-		}
+	if err := checkNames(known, InContainer()); err != nil {
+		return nil, err
 	}
 	err := envconfig.Process(prefix, &c)
 	var bad *envconfig.ParseError

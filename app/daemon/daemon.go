@@ -50,6 +50,7 @@ type Config struct {
 	RingSize       int              // bytes, per interface
 	StateDir       string           // where to keep what outlives a restart; "": nowhere
 	KeepPrivileges bool
+	InContainer    bool // paths are those inside a container
 	LogLevel       slog.Level
 
 	Version, Revision string    // of this program

@@ -63,7 +63,7 @@ func (d *Daemon) open() error {
 	}
 	if d.cfg.TLSCert != "" {
 		if d.cert, err = httpd.LoadCertificate(d.cfg.TLSCert, d.cfg.TLSKey, d.log); err != nil {
-			return misuse.Errorf("%w", err)
+			return misuse.Errorf("%w%s", err, d.explainPath(err))
 		}
 	}
 	if listener == nil && !d.cfg.Addr.IsLoopback() && d.cfg.Password == "" {
@@ -206,11 +206,22 @@ func (d *Daemon) readNamesFile() error {
 	case errors.Is(err, os.ErrPermission):
 		return misuse.Errorf("GONETMON_NAMES_FILE=%s: %w; user %d must be able to read it and to enter its folders:"+
 			" chmod o+r %[1]s", name, err, os.Geteuid())
+	case errors.Is(err, os.ErrNotExist) && d.cfg.InContainer:
+		return misuse.Errorf("GONETMON_NAMES_FILE=%s: %w%s", name, err, d.explainPath(err))
 	case err != nil:
 		return misuse.Errorf("GONETMON_NAMES_FILE=%s: %w; it must be a readable file in the format of /etc/hosts,"+
 			" for example GONETMON_NAMES_FILE=/etc/hosts", name, err)
 	}
 	return nil
+}
+
+// explainPath says of a file that does not exist where a container has the user's files.
+func (d *Daemon) explainPath(err error) string {
+	if !d.cfg.InContainer || !errors.Is(err, os.ErrNotExist) {
+		return ""
+	}
+	return "; that is a path inside the container, where /etc/gonetmon is the folder config/ beside compose.yaml:" +
+		" put the file there, for example config/hosts for /etc/gonetmon/hosts"
 }
 
 // explainOpen adds to an error of a ring how to grant the privilege that it lacks.

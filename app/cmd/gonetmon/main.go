@@ -149,6 +149,7 @@ func runDaemon(c *config.Config, stdout io.Writer) error {
 		RingSize:       int(c.RingSize),
 		StateDir:       string(c.StateDir),
 		KeepPrivileges: bool(c.KeepPrivileges),
+		InContainer:    config.InContainer(),
 		LogLevel:       c.LogLevel.Level,
 		Version:        v,
 		Revision:       revision,

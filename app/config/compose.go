@@ -1,0 +1,60 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// composeNames are the variables that compose.yaml uses and gonetmon does not. They come with all lines of .env.
+var composeNames = []string{
+	"GONETMON_IMAGE", "GRAFANA_ADDR", "GRAFANA_PORT", "GRAFANA_PASSWORD", "PROMETHEUS_PORT", "PROMETHEUS_RETENTION_TIME",
+	"PROMETHEUS_RETENTION_SIZE", "ALERTMANAGER_PORT", "COMPOSE_PROFILES",
+}
+
+// InContainer reports whether this is a container of Docker or Podman.
+func InContainer() bool {
+	for _, name := range []string{"/.dockerenv", "/run/.containerenv"} {
+		if _, err := os.Stat(name); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// checkNames returns an error if a variable of the environment has a name that begins with GONETMON_ and is not known. In a container
+// the environment is .env and little else: there it is also an error if a name is almost that of a variable of compose.yaml.
+// Elsewhere such a name may be another program's. Kubernetes sets GRAFANA_PORT and the like for services.
+func checkNames(known []string, container bool) error {
+	all := slices.Concat(known, composeNames)
+	container = container && os.Getenv("KUBERNETES_SERVICE_HOST") == ""
+	for _, entry := range os.Environ() {
+		name, value, _ := strings.Cut(entry, "=")
+		if slices.Contains(all, name) {
+			continue
+		}
+		meant := ""
+		if strings.HasPrefix(name, prefix+"_") {
+			meant = nearest(name, known)
+		} else if i := slices.IndexFunc(composeNames, func(c string) bool { return misspelt(name, c) }); container && i >= 0 {
+			meant = composeNames[i]
+		}
+		if meant == "" {
+			continue
+		}
+		what := fmt.Sprintf("%s=%q", name, value)
+		if strings.Contains(meant, "PASSWORD") || strings.Contains(name, "PASS") {
+			what = name
+		}
+		return fmt.Errorf("%s: no such variable; did you mean %s? `gonetmon config` and docs/configuration.md list them all", what, meant)
+	}
+	return nil
+}
+
+// misspelt reports whether name is so much like known that nothing else can be meant: two letters differ, or the end is missing.
+func misspelt(name, known string) bool {
+	family, _, _ := strings.Cut(known, "_")
+	return strings.HasPrefix(name, family+"_") && name != family+"_" &&
+		(distance(name, known) <= 2 || strings.HasPrefix(known, name))
+}
