@@ -16,7 +16,8 @@ type variable struct {
 
 // descriptions are the meanings of the variables, by field.
 var descriptions = map[string]string{
-	"Interface": "Interfaces to capture on (a list), by any of their names. gonetmon waits for one that does not exist yet. auto: " +
+	"Interface": "Interfaces to capture on (a list), by any of their names. gonetmon waits for one that does not exist yet; until it " +
+		"comes, `gonetmon healthcheck` fails, and the container is unhealthy after a minute. auto: " +
 		"the interface of the default route, also when it changes; gonetmon waits for one. A tunnel (WireGuard, PPP) " +
 		"is chosen only if no other interface has a default route.",
 	"CIDR": "Local prefixes (IPv4 and IPv6, a list): addresses in them are your devices. auto: the prefixes of the " +

@@ -21,6 +21,18 @@ func (d *Daemon) healthy() error {
 	return nil
 }
 
+// missing reports the interfaces that have not existed since the start: their names are probably wrong. One that has gone is the
+// business of ready.
+func (d *Daemon) missing() error {
+	var errs []error
+	for _, t := range d.taps {
+		if !t.existed.Load() {
+			errs = append(errs, fmt.Errorf("GONETMON_INTERFACE: %s: %s", t.name(), t.ring.Interface().Reason))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // loops returns the loops that must never stall.
 func (d *Daemon) loops() []loop {
 	all := make([]loop, 0, 2*len(d.taps)+1)

@@ -161,6 +161,7 @@ func (d *Daemon) newServer(listener net.Listener, ownNames []string) *httpd.Serv
 		Devices:     report.NewDevices(d.registry.Snapshot, d.registry.Why),
 		API:         d.newAPI(),
 		Healthy:     d.healthy,
+		Missing:     d.missing,
 		Ready:       d.ready,
 		HostNames:   slices.Concat(d.cfg.HostNames, ownNames),
 		Password:    d.cfg.Password,

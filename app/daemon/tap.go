@@ -1,10 +1,13 @@
 package daemon
 
 import (
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"gonetmon/app/capture"
 	"gonetmon/app/discovery"
+	"gonetmon/app/localnet"
 	"gonetmon/app/meter"
 	"gonetmon/app/metrics"
 	"gonetmon/app/traffic"
@@ -18,12 +21,13 @@ type tap struct {
 	control *discovery.Queue
 	decoder *discovery.Decoder
 	watcher *discovery.Watcher
+	existed atomic.Bool // the interface exists, or did since the start
 }
 
 func (d *Daemon) newTap(i capture.Interface) *tap {
 	t := &tap{table: traffic.NewTable(d.lan.Current(), d.cfg.MaxHosts), decoder: discovery.NewDecoder()}
 	t.ring = capture.NewRing(capture.RingConfig{Size: d.cfg.RingSize, Log: d.log})
-	t.ring.Follow(i)
+	t.follow(i)
 	t.meter = meter.New(t.ring, t.table)
 	t.meter.Survey = new(meter.Survey)
 	t.control = discovery.NewQueue()
@@ -35,10 +39,18 @@ func (d *Daemon) newTap(i capture.Interface) *tap {
 // name returns the interface as it was configured or, with auto, as it is called now.
 func (t *tap) name() string { return t.ring.Interface().Name }
 
+// follow captures on the interface from now on.
+func (t *tap) follow(i capture.Interface) {
+	if !strings.HasPrefix(i.Reason, localnet.ReasonNoInterface) {
+		t.existed.Store(true)
+	}
+	t.ring.Follow(i)
+}
+
 // setInterfaces passes on where to capture.
 func (d *Daemon) setInterfaces(all []capture.Interface) {
 	for i, t := range d.taps {
-		t.ring.Follow(all[i])
+		t.follow(all[i])
 	}
 }
 

@@ -29,6 +29,7 @@ type Config struct {
 	Devices        http.Handler // of /debug/devices
 	API            http.Handler // of /api/; the contexts of its requests end when the server is to stop
 	Healthy, Ready func() error // what is wrong, in words for people
+	Missing        func() error // which interfaces have never existed, in words for people
 	HostNames      []string     // accepted in requests besides addresses and local names
 	Password       string       // of everything but /healthz and /readyz; "": none
 	Certificate    *Certificate // nil: no TLS
@@ -64,7 +65,14 @@ func NewServer(cfg Config) *Server {
 	mux.Handle("GET /metrics", cfg.Metrics)
 	mux.Handle("GET /debug/devices", cfg.Devices)
 	mux.Handle("/api/", cfg.API)
-	mux.Handle("GET /healthz", healthHandler(cfg.Healthy))
+	health, interfaces := healthHandler(cfg.Healthy), healthHandler(func() error { return errors.Join(cfg.Healthy(), cfg.Missing()) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery == "interfaces" {
+			interfaces.ServeHTTP(w, r)
+			return
+		}
+		health.ServeHTTP(w, r)
+	})
 	mux.Handle("GET /readyz", healthHandler(cfg.Ready))
 	var handler http.Handler = mux
 	if cfg.Password != "" {

@@ -111,6 +111,9 @@ func newServer(cfg Config) *Server {
 		cfg.Ready = func() error { return nil }
 	}
 	cfg.Healthy = func() error { return nil }
+	if cfg.Missing == nil {
+		cfg.Missing = func() error { return nil }
+	}
 	return NewServer(cfg)
 }
 
@@ -170,7 +173,8 @@ func statuses(conn net.Conn) (all []int) {
 
 func TestServer_Routes(t *testing.T) {
 	sick := errors.New("eth1: no such interface")
-	bubble(t, Config{Ready: func() error { return sick }}, func(t *testing.T, l *listener) {
+	missing := func() error { return errors.New("GONETMON_INTERFACE: eth1: no such interface") }
+	bubble(t, Config{Ready: func() error { return sick }, Missing: missing}, func(t *testing.T, l *listener) {
 		for _, c := range []struct {
 			request string
 			status  int
@@ -181,6 +185,7 @@ func TestServer_Routes(t *testing.T) {
 			{"GET /?sort=now", 200, "0000000000"},
 			{"GET /metrics", 200, "00000000000"},
 			{"GET /healthz", 200, "ok\n"},
+			{"GET /healthz?interfaces", 503, "GONETMON_INTERFACE: eth1: no such interface\n"},
 			{"GET /readyz", 503, "eth1: no such interface\n"},
 			{"HEAD /readyz", 503, ""},
 			{"GET /favicon.ico", 404, "404"},

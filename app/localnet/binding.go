@@ -13,7 +13,7 @@ import (
 // settleTime is how long a new link must have had a name for a rename to be followed: udev gives a card its final name at once.
 const settleTime = 3 * time.Second
 
-// Reasons why no frames come from an interface. Others begin with ReasonNoRoute.
+// Reasons why no frames come from an interface. More may follow ReasonNoInterface and ReasonNoRoute.
 const (
 	ReasonNoInterface = "no such interface"
 	ReasonDown        = "interface is down"
@@ -136,15 +136,19 @@ func (b *binding) iface(s *Snapshot) capture.Interface {
 		}
 	default:
 		i.Reason = ReasonNoInterface
+		if names := s.existing(); len(names) > 0 {
+			i.Reason += "; there are " + strings.Join(names, ", ")
+		}
 	}
 	return i
 }
 
-// existing returns the names of all links.
-func (s *Snapshot) existing() string {
-	var names []string
+// existing returns the names of the links that a person may mean: neither loopback nor those of containers.
+func (s *Snapshot) existing() (names []string) {
 	for _, l := range s.Links {
-		names = append(names, l.Name)
+		if l.Flags&flagLoopback == 0 && !internalName.MatchString(l.Name) {
+			names = append(names, l.Name)
+		}
 	}
-	return strings.Join(names, " ")
+	return names
 }

@@ -263,8 +263,10 @@ func (t *Tracker) logInterface(s *Snapshot, before, after *binding, now capture.
 	old := t.reasonOf(now.Name)
 	switch {
 	case now.Reason == "" || now.Reason == old:
-	case now.Reason == ReasonNoInterface:
-		log.Warn("interface does not exist, waiting for it", "existing", s.existing())
+	case strings.HasPrefix(now.Reason, ReasonNoInterface):
+		if !strings.HasPrefix(old, ReasonNoInterface) { // the others may come and go
+			log.Warn("interface does not exist, waiting for it", "existing", strings.Join(s.existing(), " "))
+		}
 	case now.Reason == ReasonDown && after.bringUpErr != nil:
 		log.Warn("not listening", "reason", now.Reason, "error", after.bringUpErr, "advice", "gonetmon can bring an interface up only "+
 			"at its start and with CAP_NET_ADMIN; run: ip link set "+after.link.Name+" up")

@@ -78,7 +78,7 @@ func All(s *device.Snapshot, meters []meter.Status, prefixes []netip.Prefix, adv
 // remedy returns a hint for the reason in capture.Stats.
 func remedy(reason string) string {
 	switch {
-	case reason == localnet.ReasonNoInterface:
+	case strings.HasPrefix(reason, localnet.ReasonNoInterface):
 		return "gonetmon waits for it. Check the spelling of GONETMON_INTERFACE: ip link lists the interfaces."
 	case reason == localnet.ReasonDown:
 		return "Bring it up (ip link set … up), or let gonetmon do it: restart it with CAP_NET_ADMIN."

@@ -155,3 +155,32 @@ func TestDaemon_TwoInterfaces(t *testing.T) {
 		t.Errorf("%v and %v frames, want 100 and 200", a, b)
 	}
 }
+
+// A name that no interface has had makes gonetmon unhealthy, with the names that there are, and nothing else ends or changes. An
+// interface that was there and is gone is no mistake in the configuration.
+func TestHealthcheck_MissingInterface(t *testing.T) {
+	t.Parallel()
+	here, there := testnet.NewPair(t)
+	p := start(t, here, "GONETMON_INTERFACE=mon0,mon7")
+	healthcheck := func() (int, string) {
+		status, _, log := testnet.Run(t, gonetmon(here, []string{"GONETMON_PORT=" + p.Port()}, "healthcheck"))
+		return status, log
+	}
+	const want = "GONETMON_INTERFACE: mon7: no such interface; there are mon0"
+	if status, log := healthcheck(); status != exitFailed || !strings.Contains(log, want) {
+		t.Errorf("healthcheck: status %d, %s, want %s", status, log, want)
+	}
+	if status, body := p.Get("readyz"); status != 503 || body != "mon7: no such interface; there are mon0\n" {
+		t.Errorf("readyz: %d %s", status, body)
+	}
+	if status, body := p.Get("healthz"); status != 200 {
+		t.Errorf("healthz: %d %s", status, body)
+	}
+	testnet.Veth(there, "in7", here, "mon7")
+	p.Until("healthcheck succeeds", func() bool { status, _ := healthcheck(); return status == 0 })
+	there.IP("link del in7")
+	p.Until("readyz says that mon7 is gone", func() bool { _, body := p.Get("readyz"); return strings.HasPrefix(body, "mon7: no such") })
+	if status, log := healthcheck(); status != 0 {
+		t.Errorf("healthcheck without the interface that was there: status %d, %s", status, log)
+	}
+}
