@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"gonetmon/app/meter"
 	"gonetmon/app/notice"
 )
 
@@ -16,6 +17,7 @@ type Status struct {
 	Timezone       string      `json:"timezone"`
 	Ready          bool        `json:"ready"`
 	NotReady       []string    `json:"not_ready"` // why traffic is not counted
+	Health         Health      `json:"health"`    // of the interface that is heard worst
 	Notices        []Notice    `json:"notices"`
 	Interfaces     []Interface `json:"interfaces"`
 	Prefixes       []string    `json:"prefixes"` // of the LAN
@@ -24,6 +26,12 @@ type Status struct {
 	Store          Store       `json:"store"`
 	Billing        Billing     `json:"billing"`
 	GrafanaURL     string      `json:"grafana_url,omitzero"`
+}
+
+// Health says whether the counting is right.
+type Health struct {
+	State string `json:"state"` // of meter.Health
+	Text  string `json:"text"`
 }
 
 // A Notice is a problem, and what to do about it.
@@ -83,6 +91,8 @@ func (a *api) serveStatus(w http.ResponseWriter, r *http.Request) {
 	for _, n := range notice.All(snapshot, meters, prefixes, a.cfg.Advice()) {
 		s.Notices = append(s.Notices, Notice(n))
 	}
+	worst := meter.Worst(meters)
+	s.Health = Health{State: worst.State(), Text: worst.String()}
 	for _, m := range meters {
 		s.Interfaces = append(s.Interfaces, Interface{
 			Name: m.Interface, Up: m.Up, Reason: m.Reason, Frames: m.Frames, DroppedFrames: m.Drops,

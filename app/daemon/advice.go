@@ -19,18 +19,7 @@ import (
 	"gonetmon/app/packet"
 )
 
-const (
-	adviceInterval = 2 * time.Second
-
-	// firstMinutes is how long an interface may show nothing that other machines send to each other.
-	firstMinutes = time.Minute
-
-	// minOthers is the number of their packets from which on the interface is thought to show their traffic. A switch floods a few
-	// to every port, while it learns where a machine is.
-	minOthers = 10
-
-	minFrames = 10 // frames to look at before something is said of their shares
-)
+const adviceInterval = 2 * time.Second
 
 // An adviser finds out what keeps the counts from being those of the whole network, each packet once, though everything works:
 // the wrong interface, two interfaces with the same packets, frames of which the content is not understood. It logs each thing
@@ -40,17 +29,31 @@ type adviser struct {
 	snapshot func() *localnet.Snapshot
 	status   func() []meter.Status
 	surveys  []*meter.Survey // of the interfaces of status, in that order
-	start    time.Time
+	hearings []hearing       // the same
 	said     map[string]bool
-	current  atomic.Pointer[[]notice.Notice]
+	current  atomic.Pointer[findings]
+}
+
+// findings are what an adviser has found out.
+type findings struct {
+	notices []notice.Notice
+	health  []meter.Health // of the interfaces of status, in that order
 }
 
 // notices returns what is to be said now, for the page.
 func (a *adviser) notices() []notice.Notice {
 	if p := a.current.Load(); p != nil {
-		return *p
+		return p.notices
 	}
 	return nil
+}
+
+// health returns the health of the interface with this index in status.
+func (a *adviser) health(i int) meter.Health {
+	if p := a.current.Load(); p != nil {
+		return p.health[i]
+	}
+	return meter.AllHeard
 }
 
 // Run looks every two seconds until ctx ends.
@@ -71,7 +74,6 @@ func (a *adviser) look(now time.Time) {
 	var all []notice.Notice
 	s := a.snapshot()
 	status := a.status()
-	waited := now.Sub(a.start) >= firstMinutes
 	narrow := map[string]bool{}
 	own := s.Own()
 	var names []string
@@ -88,13 +90,23 @@ func (a *adviser) look(now time.Time) {
 			all = append(all, aboutNarrow(name, why, parent))
 		}
 	}
+	health := make([]meter.Health, len(status))
 	for i, m := range status {
-		if m.Up {
-			f := a.surveys[i].Findings()
-			all = append(all, aboutFrames(m.Interface, &f, waited && !narrow[m.Interface])...)
+		f, h := a.surveys[i].Findings(), &a.hearings[i]
+		h.add(now, &m, &f)
+		health[i] = h.health()
+		about := aboutFrames(m.Interface, &f)
+		switch {
+		case !m.Up:
+			continue
+		case health[i] == meter.BroadcastsOnly && len(about) > 0: // the traffic is there, but not understood
+			health[i] = meter.NotHeard
+		case health[i] == meter.BroadcastsOnly && !narrow[m.Interface]:
+			about = append(about, aboutBroadcastsOnly(m.Interface))
 		}
+		all = append(all, about...)
 	}
-	a.current.Store(&all)
+	a.current.Store(&findings{notices: all, health: health})
 	for _, n := range all {
 		if key, _, _ := strings.Cut(n.Text, ":"); !a.said[key] {
 			a.said[key] = true
@@ -128,8 +140,16 @@ func aboutNarrow(name, why, parent string) notice.Notice {
 	return notice.Notice{Text: name + " does not show the traffic of other machines: " + why + ".", Hint: hint}
 }
 
-// aboutFrames returns what the frames of an interface tell. waited means that it had time to show traffic of others.
-func aboutFrames(name string, f *meter.Findings, waited bool) (all []notice.Notice) {
+func aboutBroadcastsOnly(name string) notice.Notice {
+	return notice.Notice{
+		Text: name + " does not show the traffic of other machines: only this machine's own, and broadcasts and multicasts.",
+		Hint: "It is no mirror port. Plug it into the mirror port of a switch, or, on a router, listen to the interface of the LAN: " +
+			"docs/interfaces.md has a table.",
+	}
+}
+
+// aboutFrames returns what the frames of an interface tell.
+func aboutFrames(name string, f *meter.Findings) (all []notice.Notice) {
 	for kind, n := range sorted(f.Mirrors) {
 		if kind.OnlyMirror() || n > f.Frames/2 && f.Frames >= minFrames {
 			all = append(all, aboutMirror(name, kind))
@@ -141,19 +161,11 @@ func aboutFrames(name string, f *meter.Findings, waited bool) (all []notice.Noti
 		unread += n
 		kinds = append(kinds, kind.String())
 	}
-	switch {
-	case f.Frames < minFrames:
-	case unread > f.Frames/2:
+	if f.Frames >= minFrames && unread > f.Frames/2 {
 		all = append(all, notice.Notice{
 			Text: fmt.Sprintf("Most frames on %s have no IP packet that gonetmon finds: %s.", name,
 				strings.Join(kinds[:min(3, len(kinds))], ", ")),
 			Hint: "They are only counted as other. If a switch puts tags of its own in front of the packets, turn that off for this port.",
-		})
-	case waited && f.Others < minOthers && len(all) == 0:
-		all = append(all, notice.Notice{
-			Text: name + " does not show the traffic of other machines: only this machine's own, and broadcasts and multicasts.",
-			Hint: "It is no mirror port. Plug it into the mirror port of a switch, or, on a router, listen to the interface of the LAN: " +
-				"docs/interfaces.md has a table.",
 		})
 	}
 	return all

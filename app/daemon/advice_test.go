@@ -18,26 +18,23 @@ func TestAboutFrames(t *testing.T) {
 	tag := packet.Unread{Reason: packet.ReasonEthertype, Code: 0x893f}
 	kinds := func(kind packet.Unread, n uint64) map[packet.Unread]uint64 { return map[packet.Unread]uint64{kind: n} }
 	tests := []struct {
-		name   string
-		found  meter.Findings
-		waited bool
-		want   []string // parts of the notices
+		name  string
+		found meter.Findings
+		want  []string // parts of the notices
 	}{
-		{"a mirror port", meter.Findings{Frames: 100, Others: 90, Own: 10}, true, nil},
-		{"an ordinary port", meter.Findings{Frames: 100, Own: 80, Group: 18, Others: 2}, true, []string{"no mirror port"}},
-		{"a port without any traffic of its own", meter.Findings{Frames: 100, Group: 100}, true, []string{"no mirror port"}},
-		{"an ordinary port, just started", meter.Findings{Frames: 100, Own: 100}, false, nil},
-		{"hardly a frame", meter.Findings{Frames: 9, Own: 9}, true, nil},
-		{"one copy", meter.Findings{Frames: 1, Own: 1, Mirrors: kinds(tzsp, 1)}, false, []string{"TZSP"}},
-		{"only copies", meter.Findings{Frames: 100, Own: 100, Mirrors: kinds(tzsp, 100)}, true, []string{"TZSP"}},
-		{"a VXLAN mirror", meter.Findings{Frames: 100, Own: 100, Mirrors: kinds(vxlan, 60)}, true, []string{"type vxlan"}},
-		{"a VXLAN tunnel", meter.Findings{Frames: 100, Own: 50, Others: 50, Mirrors: kinds(vxlan, 50)}, true, nil},
-		{"unknown tags", meter.Findings{Frames: 100, Unread: kinds(tag, 51)}, true, []string{"0x893f"}},
-		{"some unknown tags", meter.Findings{Frames: 100, Others: 50, Unread: kinds(tag, 50)}, true, nil},
+		{"a mirror port", meter.Findings{Frames: 100, Others: 90, Own: 10}, nil},
+		{"an ordinary port", meter.Findings{Frames: 100, Own: 80, Group: 18, Others: 2}, nil},
+		{"hardly a frame", meter.Findings{Frames: 9, Own: 9}, nil},
+		{"one copy", meter.Findings{Frames: 1, Own: 1, Mirrors: kinds(tzsp, 1)}, []string{"TZSP"}},
+		{"only copies", meter.Findings{Frames: 100, Own: 100, Mirrors: kinds(tzsp, 100)}, []string{"TZSP"}},
+		{"a VXLAN mirror", meter.Findings{Frames: 100, Own: 100, Mirrors: kinds(vxlan, 60)}, []string{"type vxlan"}},
+		{"a VXLAN tunnel", meter.Findings{Frames: 100, Own: 50, Others: 50, Mirrors: kinds(vxlan, 50)}, nil},
+		{"unknown tags", meter.Findings{Frames: 100, Unread: kinds(tag, 51)}, []string{"0x893f"}},
+		{"some unknown tags", meter.Findings{Frames: 100, Others: 50, Unread: kinds(tag, 50)}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := aboutFrames("eth1", &tt.found, tt.waited)
+			got := aboutFrames("eth1", &tt.found)
 			if len(got) != len(tt.want) {
 				t.Fatalf("got %v, want %q", got, tt.want)
 			}
@@ -57,14 +54,15 @@ func TestAdviser_LogsOnce(t *testing.T) {
 	}}
 	var log bytes.Buffer
 	a := &adviser{
-		log: slog.New(slog.NewTextHandler(&log, nil)), start: time.Now(), said: map[string]bool{}, surveys: []*meter.Survey{{}, {}},
+		log: slog.New(slog.NewTextHandler(&log, nil)), said: map[string]bool{}, surveys: []*meter.Survey{{}, {}}, hearings: make([]hearing, 2),
 		snapshot: func() *localnet.Snapshot { return s },
 		status: func() []meter.Status {
 			return []meter.Status{{Interface: "eth0", Stats: capture.Stats{Up: true}}, {Interface: "mv0", Stats: capture.Stats{Up: true}}}
 		},
 	}
-	a.look(a.start)
-	a.look(a.start.Add(time.Hour))
+	start := time.Now()
+	a.look(start)
+	a.look(start.Add(time.Hour))
 	if n := a.notices(); len(n) != 2 || !strings.Contains(n[0].Text, "count twice") || !strings.Contains(n[1].Text, "macvlan") ||
 		!strings.Contains(n[1].Hint, "GONETMON_INTERFACE=eth0") {
 		t.Errorf("notices %v", n)
@@ -73,7 +71,7 @@ func TestAdviser_LogsOnce(t *testing.T) {
 		t.Errorf("%d lines, want 2:\n%s", n, log.String())
 	}
 	s.Links = s.Links[:1]
-	if a.look(a.start.Add(2 * time.Hour)); len(a.notices()) != 0 {
+	if a.look(start.Add(2 * time.Hour)); len(a.notices()) != 0 {
 		t.Errorf("notices %v", a.notices())
 	}
 }

@@ -90,10 +90,11 @@ func (d *Daemon) openLAN() (err error) {
 		Prefixes: d.cfg.Prefixes, Interfaces: d.cfg.Interfaces, Announced: localnet.LearnsIPv6(d.cfg.Prefixes), Kernel: d.netlink,
 		PrefixesChanged: d.setPrefixes, InterfacesChanged: d.setInterfaces, Log: d.log,
 	})
-	d.adviser = &adviser{log: d.log, snapshot: d.lan.Snapshot, status: d.status, start: time.Now(), said: map[string]bool{}}
+	d.adviser = &adviser{log: d.log, snapshot: d.lan.Snapshot, status: d.status, said: map[string]bool{}}
 	for _, i := range d.lan.Interfaces() {
 		t := d.newTap(i)
 		d.taps, d.adviser.surveys = append(d.taps, t), append(d.adviser.surveys, t.meter.Survey)
+		d.adviser.hearings = append(d.adviser.hearings, hearing{})
 	}
 	return nil
 }

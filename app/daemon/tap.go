@@ -68,7 +68,7 @@ func (d *Daemon) learn(facts []discovery.Fact) {
 func (d *Daemon) status() []meter.Status {
 	all := make([]meter.Status, len(d.taps))
 	for i, t := range d.taps {
-		all[i] = meter.Status{Interface: t.name(), Stats: t.ring.Stats(), Classes: t.meter.Classes()}
+		all[i] = meter.Status{Interface: t.name(), Stats: t.ring.Stats(), Classes: t.meter.Classes(), Health: d.adviser.health(i)}
 	}
 	return all
 }

@@ -7,4 +7,5 @@ type Status struct {
 	Interface string
 	capture.Stats
 	Classes Classes
+	Health  Health
 }

@@ -23,6 +23,16 @@ func (t *textWriter) capture(meters []meter.Status) {
 		}
 		t.sample(up, "interface", meters[i].Interface)
 	}
+	t.startFamily("gonetmon_capture_broadcasts_only", gauge,
+		"1 if the interface showed only broadcasts, multicasts and this machine's own traffic in the last 15 minutes, so is no mirror "+
+			"port; otherwise 0.")
+	for i := range meters {
+		only := uint64(0)
+		if meters[i].Up && meters[i].Health == meter.BroadcastsOnly {
+			only = 1
+		}
+		t.sample(only, "interface", meters[i].Interface)
+	}
 	t.startFamily("gonetmon_capture_packets_total", counter,
 		"Frames read from the interface. The kernel may merge several frames of the wire into one; gonetmon_frames_total "+
 			"counts those of the wire.")

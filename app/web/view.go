@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"gonetmon/app/device"
+	"gonetmon/app/meter"
 	"gonetmon/app/names"
 	"gonetmon/app/notice"
 	"gonetmon/app/traffic"
@@ -33,6 +34,7 @@ type view struct {
 	Time        string
 	Since       string
 	Span        string
+	Heard       meter.Health // of the interface that is heard worst
 	Notices     []notice.Notice
 	In, Out     float64        // current rates
 	TopReceiver *device.Device // with the highest current rate; nil if there is no traffic
@@ -95,6 +97,7 @@ func (p *page) view(query url.Values) *view {
 	}
 	meters, prefixes := p.cfg.Meters(), p.cfg.Prefixes()
 	v.Health = p.health(s, meters, prefixes)
+	v.Heard = meter.Worst(meters)
 	v.Notices = notice.All(s, meters, prefixes, p.cfg.Advice())
 	return v
 }

@@ -277,14 +277,11 @@ function showStatus() {
     ? connection.since
       ? 'not connected since ' + clock(toWall(connection.since))
       : 'connecting …'
-    : rows.length === 0
-      ? 'all heard'
-      : bad || unready.length
-        ? 'something is wrong'
-        : many(rows.length, 'notice')
+    : (status.health?.text ?? '')
   setText(light, words)
   document.body.classList.toggle('stale', !live && connection.since > 0)
-  light.className = 'light ' + (!live ? 'gone' : rows.length === 0 ? 'good' : rows.some(n => n.bad) ? 'bad' : 'warn')
+  const grade = rows.some(n => n.bad) ? 'bad' : rows.length > 0 || status.health?.state !== 'all_heard' ? 'warn' : 'good'
+  light.className = 'light ' + (live ? grade : 'gone')
   setText(time, live ? clock(toWall(state.now)) : '')
 }
 
