@@ -30,11 +30,11 @@ run: build ## build and run it as root, with the variables of .env if there is o
 		do export "$$line"; done; unset IFS; \
 	if [ "$$(id -u)" = 0 ]; then exec ./bin/gonetmon; else echo "sudo, for the privilege to capture:"; exec sudo -E ./bin/gonetmon; fi
 
-up: ## docker compose up -d, and wait until all containers are healthy
-	docker compose up -d --wait
+up: ## docker compose up -d, and wait until all containers are healthy; if one is not, print why
+	@docker compose up -d --wait || { docker/why.sh; exit 1; }
 
-down: ## stop the containers; the data of Prometheus and Grafana stays
-	docker compose down
+down: ## stop the containers, Alertmanager too; the data of Prometheus and Grafana stays
+	docker compose --profile alerts down
 
 logs: ## follow the logs of the containers
 	docker compose logs --tail 50 -f
