@@ -10,16 +10,16 @@ const (
 	// firstMinutes is how long an interface may show nothing that other machines send to each other.
 	firstMinutes = time.Minute
 
-	// othersWindow is the time in which at least minOthers of their packets must arrive. A switch floods a few to every port
-	// while it learns where a machine is.
+	// othersWindow is the time in which at least minOthers of their packets must arrive, and any frame at all. A switch floods a
+	// few to every port while it learns where a machine is.
 	othersWindow = 15 * time.Minute
 	minOthers    = 10
 
 	minFrames = 10 // frames to look at before something is said of their shares
 
-	// recentWindow is the time in which any frame must arrive, and no more than one in lossShare may be dropped.
-	recentWindow = 5 * time.Minute
-	lossShare    = 1000
+	// Frames are being lost if more than one in lossShare was dropped in lossWindow.
+	lossWindow = 5 * time.Minute
+	lossShare  = 1000
 
 	sampleInterval = time.Minute
 )
@@ -72,10 +72,10 @@ func (h *hearing) health() meter.Health {
 	if len(h.samples) == 0 {
 		return meter.NotHeard
 	}
-	recent, recently := h.gained(recentWindow)
+	recent, _ := h.gained(lossWindow)
 	window, long := h.gained(othersWindow)
 	switch {
-	case recently >= recentWindow && recent.frames == 0:
+	case long >= othersWindow && window.frames == 0:
 		return meter.NotHeard
 	case window.others < minOthers && (long < firstMinutes || window.looked < minFrames):
 		return meter.Listening

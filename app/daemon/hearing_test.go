@@ -46,8 +46,8 @@ func TestHearing_Health(t *testing.T) {
 		{"frames are being lost", [][]minute{repeat(60, mirror), repeat(5, lossy)}, meter.FramesLost},
 		{"one frame in 1,000 is lost", [][]minute{repeat(10, minute{looked: 999, others: 900, seen: 999, dropped: 1})}, meter.AllHeard},
 		{"frames were lost", [][]minute{repeat(5, lossy), repeat(5, mirror)}, meter.AllHeard},
-		{"silent for four minutes", [][]minute{repeat(60, mirror), repeat(4, minute{})}, meter.AllHeard},
-		{"silent", [][]minute{repeat(60, mirror), repeat(5, minute{})}, meter.NotHeard},
+		{"silent for ten minutes", [][]minute{repeat(60, mirror), repeat(10, minute{})}, meter.AllHeard},
+		{"silent", [][]minute{repeat(60, mirror), repeat(15, minute{})}, meter.NotHeard},
 		{"down", [][]minute{repeat(60, mirror), repeat(1, minute{down: true})}, meter.NotHeard},
 		{"up again", [][]minute{repeat(60, ordinary), repeat(30, minute{down: true}), repeat(1, minute{})}, meter.Listening},
 	}

@@ -9,7 +9,7 @@ const (
 	Listening             // it has been captured for less than a minute, or hardly a frame has arrived
 	FramesLost            // more than 0.1 % of the frames of the last five minutes
 	BroadcastsOnly        // and this machine's own traffic: it is no mirror port
-	NotHeard              // it is not captured, or no frame has arrived for five minutes
+	NotHeard              // it is not captured, or no frame has arrived for 15 minutes
 )
 
 // String returns one sentence for people about all interfaces, the worst of which has this health.
