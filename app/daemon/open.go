@@ -21,6 +21,7 @@ import (
 	"gonetmon/app/misuse"
 	"gonetmon/app/names"
 	"gonetmon/app/notice"
+	"gonetmon/app/privilege"
 	"gonetmon/app/rdns"
 	"gonetmon/app/report"
 	"gonetmon/app/web"
@@ -228,7 +229,13 @@ func (d *Daemon) explainPath(err error) string {
 
 // explainOpen adds to an error of a ring how to grant the privilege that it lacks.
 func explainOpen(err error) error {
-	if errors.Is(err, os.ErrPermission) {
+	switch {
+	case !errors.Is(err, os.ErrPermission):
+	case privilege.InUserNamespace():
+		return misuse.Errorf("%w: this is a user namespace (rootless Docker or Podman, userns-remap, an unprivileged LXC container)"+
+			" and has no rights in the network of the host, whatever its capabilities; run gonetmon outside of it: with `userns_mode: host`"+
+			" for userns-remap, in a Docker that runs as root, or without a container", err)
+	default:
 		return misuse.Errorf("%w: CAP_NET_RAW is missing; run as root (sudo), or `sudo setcap cap_net_raw+ep PATH/TO/gonetmon`,"+
 			" or in a container `cap_add: [NET_RAW, SETUID, SETGID]`", err)
 	}

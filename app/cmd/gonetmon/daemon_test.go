@@ -5,8 +5,10 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"gonetmon/test/testnet"
 )
@@ -182,5 +184,36 @@ func TestHealthcheck_MissingInterface(t *testing.T) {
 	p.Until("readyz says that mon7 is gone", func() bool { _, body := p.Get("readyz"); return strings.HasPrefix(body, "mon7: no such") })
 	if status, log := healthcheck(); status != 0 {
 		t.Errorf("healthcheck without the interface that was there: status %d, %s", status, log)
+	}
+}
+
+// All times that people see are in the zone of TZ: in the log, the report, the page and the API.
+func TestDaemon_TimeZone(t *testing.T) {
+	t.Parallel()
+	here, there := testnet.NewPair(t)
+	p := start(t, here, "TZ=Asia/Kathmandu", "GONETMON_REPORT_INTERVAL=1s")
+	testnet.NewSender(there, "in0").Send(testnet.UDP(netip.MustParseAddr("192.168.2.7"), netip.MustParseAddr("198.51.100.1"), 100))
+	p.Until("a report with a device", func() bool { return strings.Contains(p.Out.String(), "192.168.2.7") })
+	kathmandu := time.FixedZone("", (5*60+45)*60)
+	near := func(where, layout, text string) {
+		t.Helper()
+		now := time.Now().In(kathmandu)
+		at, err := time.ParseInLocation(layout, text, kathmandu)
+		if layout == time.TimeOnly {
+			at = at.AddDate(now.Year(), int(now.Month())-1, now.Day()-1)
+		}
+		if off := now.Sub(at).Abs() % (24 * time.Hour); err != nil || min(off, 24*time.Hour-off) > time.Minute {
+			t.Errorf("%s: %s is not the time in Kathmandu, %s (%v)", where, text, now, err)
+		}
+	}
+	line, _, _ := strings.Cut(p.Log.String(), "+05:45 ")
+	near("log", "time=2006-01-02T15:04:05.000", line)
+	near("report", time.DateTime, p.Out.String()[:len(time.DateTime)])
+	_, page := p.Get("?sort=now")
+	clock := regexp.MustCompile(`\b\d\d:\d\d:\d\d\b`).FindString(page)
+	near("page", time.TimeOnly, clock)
+	_, status := p.Get("api/v1/status")
+	if !strings.Contains(status, `"timezone":"Asia/Kathmandu"`) || strings.Count(status, "+05:45") < 2 {
+		t.Errorf("status: %s", status)
 	}
 }
