@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -66,10 +67,11 @@ func checkPanel(t *testing.T, d *dashboard, p *panel) {
 	}
 	for _, q := range p.Targets {
 		if q.Instant == q.Range || q.Datasource == nil || *q.Datasource != source ||
-			(q.Format == "table") != (p.Type == "table") || p.Type != "table" && q.LegendFormat == "" {
-			t.Errorf("%s: %s: query %+v: tables need the format table, others a legend", d.File, p.Title, q)
+			(q.Format == "table") != (p.Type == "table" && q.Instant) || p.Type != "table" && q.LegendFormat == "" {
+			t.Errorf("%s: %s: query %+v: tables need the format table (not for sparklines), others a legend", d.File, p.Title, q)
 		}
-		if bits := regexp.MustCompile(`\* 8\b`).MatchString(q.Expr); bits != (shown[0] == "bps") && p.Type != "state-timeline" {
+		if bits := regexp.MustCompile(`\* 8\b`).MatchString(q.Expr); bits != (shown[0] == "bps") && p.Type != "state-timeline" &&
+			p.Type != "table" {
 			t.Errorf("%s: %s: %s is shown in %s", d.File, p.Title, q.Expr, shown[0])
 		}
 	}
@@ -102,8 +104,12 @@ func TestQueries_FollowLinterRules(t *testing.T) {
 					}
 				}
 			case *parser.Call:
-				if n.Func.Name == "rate" && n.Args[0].(*parser.MatrixSelector).Range != rateInterval {
-					t.Errorf("%s: %s is not over $__rate_interval", q.name(), n)
+				if n.Func.Name != "rate" {
+					break
+				}
+				window := n.Args[0].(*parser.MatrixSelector).Range
+				if now := q.target.Instant && window == time.Minute; window != rateInterval && !now { // four scrapes
+					t.Errorf("%s: %s is not over $__rate_interval, or the last minute", q.name(), n)
 				}
 			}
 			return nil
@@ -157,6 +163,19 @@ func TestDashboards_ShareHealthPanel(t *testing.T) {
 		if len(p.Targets) != 1 || !reflect.DeepEqual(p.Targets, first.Targets) ||
 			!reflect.DeepEqual(p.FieldConfig.Defaults.Mappings, first.FieldConfig.Defaults.Mappings) {
 			t.Errorf("%s: %q differs from the one of the other dashboards", d.File, p.Title)
+		}
+	}
+}
+
+// Most people have one gonetmon: its job and instance are chosen on the dashboard "gonetmon itself", whose links keep the choice.
+func TestHome_HidesInstances(t *testing.T) {
+	for _, d := range load(t) {
+		for _, v := range d.Templating.List {
+			if hidden := map[string]int{"home.json": 2, "gonetmon.json": 0}; v.Name == "job" || v.Name == "instance" {
+				if want, ok := hidden[d.File]; ok && v.Hide != want {
+					t.Errorf("%s: hide of %s is %d, want %d", d.File, v.Name, v.Hide, want)
+				}
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -18,7 +19,9 @@ import (
 
 // mayBeEmpty are the queries without a result in a new and healthy installation. The right results of groups are known.
 var mayBeEmpty = []string{
-	"gonetmon-home/New devices/A", "gonetmon-groups/Now/A", "gonetmon-groups/Now/B", "gonetmon-groups/Volume/A",
+	"gonetmon-home/New devices/A", "gonetmon-home/Internet today/B", "gonetmon-home/Who uses the internet/B",
+	"gonetmon-home/Who uses the internet/D", "gonetmon-home/Local network, by sender/B", // no others, no yesterday
+	"gonetmon-groups/Now/A", "gonetmon-groups/Now/B", "gonetmon-groups/Volume/A",
 	"gonetmon-groups/Devices/A", "gonetmon-groups/Volume by device/A", "gonetmon-usage/Last month/A", "gonetmon-self/DNS queries/B",
 	"gonetmon-usage/At its end/A", "gonetmon-usage/Data cap used/B", "gonetmon-usage/This month by device/E", // not on the first day
 }
@@ -124,7 +127,7 @@ type checker struct {
 }
 
 func (c *checker) checkAll() {
-	choices := map[string]choice{"job": everything, "instance": everything, "n": values("10")}
+	choices := map[string]choice{"job": everything, "instance": everything, "n": values("10"), "series": values("total")}
 	if c.instance != "" {
 		choices["job"], choices["instance"] = values("gonetmon"), values(c.instance)
 	}
@@ -147,6 +150,8 @@ func (c *checker) checkAll() {
 			for _, pattern := range groups.values {
 				all = append(all, values(pattern))
 			}
+		case slices.Contains(uses, "series") && q.target.Instant:
+			variable, all = "series", []choice{values("5m"), values("total")} // as for long ranges, and for short ones
 		case slices.Contains(uses, "group"):
 			variable, all = "group", []choice{groups}
 		case slices.Contains(uses, "device") && c.dashboard.multi("device"):
@@ -162,6 +167,14 @@ func (c *checker) checkAll() {
 
 func (c *checker) checkVariable(q *query, choices map[string]choice) {
 	w := c.window(q)
+	if q.label == "" { // what volumes are read from
+		choices["__range_s"] = values(fmt.Sprintf("%.0f", w.to.Sub(w.from).Seconds()))
+		got, err := c.lab.query(c.dashboard.interpolate(q.expr, choices), w, true)
+		if err != nil || len(got) != 1 || got[0].labels["series"] != "total" {
+			c.t.Errorf("%s: %v, %v", q.name(), got, err)
+		}
+		return
+	}
 	var got []string
 	err := c.lab.ask("label/"+q.label+"/values", url.Values{"match[]": {c.dashboard.interpolate(q.expr, choices)},
 		"start": {fmt.Sprint(w.from.Unix())}, "end": {fmt.Sprint(w.to.Unix() + 1)}}, &got)
@@ -184,6 +197,8 @@ func (c *checker) window(q *query) window {
 		w.from = day
 	case "now/M":
 		w.from = month
+	case "24h":
+		w.from = w.to.Add(-24 * time.Hour)
 	case "now-11M/M":
 		w.from = month.AddDate(0, -11, 0)
 	default:
@@ -192,7 +207,7 @@ func (c *checker) window(q *query) window {
 	if q.panel.TimeShift == "1M/M" {
 		w.from, w.to = month.AddDate(0, -1, 0), month.Add(-time.Millisecond)
 	}
-	if step := map[string]time.Duration{"1h": time.Hour, "1d": 24 * time.Hour}[q.target.Interval]; step > 0 {
+	if step := map[string]time.Duration{"15m": 15 * time.Minute, "1h": time.Hour, "1d": 24 * time.Hour}[q.target.Interval]; step > 0 {
 		w.step, w.from, w.to = step, w.from.Truncate(step), w.to.Truncate(step) // as Grafana aligns it
 	}
 	return w
@@ -204,9 +219,10 @@ func (c *checker) checkPanel(q *query, choices map[string]choice) {
 	length := max(w.to.Sub(w.from), w.step)
 	all := maps.Clone(choices)
 	all["__rate_interval"], all["__interval"] = values(rateWindow.String()), values(w.step.String())
+	all["__interval_ms"] = values(fmt.Sprint(w.step.Milliseconds()))
 	all["__range_s"] = values(fmt.Sprintf("%.0f", length.Seconds()))
 	all["__range"] = values(all["__range_s"].values[0] + "s")
-	expr := c.dashboard.interpolate(q.expr, all)
+	expr := strings.ReplaceAll(c.dashboard.interpolate(q.expr, all), "[1m]", "["+rateWindow.String()+"]")
 	if q.name() == "gonetmon-home/New devices/A" { // instead of after ten minutes
 		expr = strings.Replace(expr, "+ 600)", fmt.Sprintf("+ %.0f)", c.lab.begun.Sub(c.lab.started).Seconds()+10), 1)
 	}
@@ -268,12 +284,16 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 	}
 	rate := func(part func(flow) float64) { number(8*sum(part), 0.85, 1.15) }
 	volume := func(part func(flow) float64) { number(sum(part)*seconds, 0.8, 1.05) } // without what precedes the first scrape
+	low := 0.8
+	if slices.Equal(choices["series"].values, []string{"5m"}) {
+		low = 0.4 // the recording rule lags behind
+	}
 	perDevice := func(part func(flow) float64, factor, high float64) {
 		for name, f := range flows {
 			if v := part(f) * factor; name == newcomer { // late
 				one("device", name, v, 0, high)
 			} else if v > 0 {
-				one("device", name, v, 0.8, high)
+				one("device", name, v, low, high)
 			}
 		}
 		for _, s := range got {
@@ -288,6 +308,7 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		}
 	}
 	inInternet, outInternet := func(f flow) float64 { return f.inInternet }, func(f flow) float64 { return f.outInternet }
+	lan := func(f flow) float64 { return f.inLAN + f.outLAN }
 	outLAN, outMulticast := func(f flow) float64 { return f.outLAN }, func(f flow) float64 { return f.outMulticast }
 	if q.panel.Title == "Is the counting right?" {
 		if c.total("gonetmon_capture_drops_total", w) == 0 || got[0].last() != 4 { // 4: frames are lost
@@ -295,10 +316,10 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		}
 	}
 	switch q.name() {
-	case "gonetmon-home/Download now/A", "gonetmon-home/Internet throughput/A", "gonetmon-groups/Now/A",
+	case "gonetmon-home/Internet now/A", "gonetmon-groups/Now/A",
 		"gonetmon-device/Throughput/A":
 		rate(inInternet)
-	case "gonetmon-home/Upload now/A", "gonetmon-home/Internet throughput/B", "gonetmon-groups/Now/B",
+	case "gonetmon-home/Internet now/B", "gonetmon-groups/Now/B",
 		"gonetmon-device/Throughput/C":
 		rate(outInternet)
 	case "gonetmon-device/Download now/A":
@@ -319,35 +340,57 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		volume(flow.out)
 	case "gonetmon-groups/Volume/A":
 		volume(flow.both)
-	case "gonetmon-home/Today/A":
+	case "gonetmon-home/Internet today/A":
 		volume(flow.internet)
-	case "gonetmon-home/Active devices/A":
+	case "gonetmon-home/Devices now/A":
 		number(float64(len(flows)), 1, 1)
+	case "gonetmon-home/Devices now/B": // also those that DNS names, without traffic
+		number(float64(len(flows)), 1, float64(len(known))/float64(len(flows)))
 	case "gonetmon-self/Capture/A":
 		number(1, 1, 1)
 	case "gonetmon-self/Lost frames/A": // as gonetmon counts them
 		drops := c.total("gonetmon_capture_drops_total", w)
 		number(drops/(drops+c.total("gonetmon_capture_packets_total", w)), 0.7, 1.3)
-	case "gonetmon-home/Internet vs. LAN/A":
+	case "gonetmon-home/Internet and local network/A":
 		one("scope", "internet", 8*sum(flow.internet), 0.85, 1.15)
 		one("scope", "lan", 8*sum(outLAN), 0.85, 1.15)
 		one("scope", "multicast", 8*sum(outMulticast), 0.85, 1.15)
-	case "gonetmon-home/Top devices/A", "gonetmon-groups/Devices/A":
+	case "gonetmon-home/Who uses the internet/A":
+		perDevice(inInternet, 8, 1.15)
+	case "gonetmon-home/Who uses the internet/C":
+		perDevice(outInternet, 8, 1.15)
+	case "gonetmon-home/Local network, by sender/A":
+		perDevice(outLAN, 8, 1.15)
+	case "gonetmon-home/Devices/B", "gonetmon-home/Devices/E":
+		perDevice(flow.internet, 8, 1.15)
+	case "gonetmon-groups/Devices/A":
 		perDevice(flow.both, 8, 1.15)
-	case "gonetmon-home/Volume by device/A", "gonetmon-groups/Volume by device/A":
-		perDevice(flow.both, seconds, 1.05)
-		if !slices.IsSortedFunc(got, func(a, b series) int { return -int(math.Copysign(1, a.last()-b.last())) }) {
+	case "gonetmon-home/Internet by device/A", "gonetmon-home/Local network by device/A", "gonetmon-groups/Volume by device/A":
+		part := map[string]func(flow) float64{"Internet by device": flow.internet, "Local network by device": lan}[q.panel.Title]
+		if part == nil {
+			part = flow.both
+		}
+		perDevice(part, seconds, 1.05)
+		if !slices.IsSortedFunc(got, func(a, b series) int { return cmp.Compare(b.last(), a.last()) }) {
 			complain("not sorted by volume")
 		}
-	case "gonetmon-home/Devices/C":
-		perDevice(flow.in, seconds, 1.05)
-	case "gonetmon-home/Devices/D":
-		perDevice(flow.out, seconds, 1.05)
 	case "gonetmon-home/Devices/A":
+		perDevice(flow.both, seconds, 1.05)
+	case "gonetmon-home/Devices/C":
+		perDevice(flow.internet, seconds, 1.05)
+	case "gonetmon-home/Devices/D":
+		perDevice(lan, seconds, 1.05)
+	case "gonetmon-home/Devices/G":
 		for name := range flows {
 			one("device", name, 1, 1, 1)
 		}
-	case "gonetmon-home/Devices/B", "gonetmon-device/Last seen/A":
+	case "gonetmon-home/Who was online, and how much/A":
+		for _, s := range got {
+			if d := s.labels["device"]; d != newcomer {
+				recorded(flows[d].internet(), s)
+			}
+		}
+	case "gonetmon-home/Devices/F", "gonetmon-device/Last seen/A":
 		for _, s := range got {
 			if ago := time.Since(time.UnixMilli(int64(s.last()))); ago < 0 || ago > 20*time.Second {
 				complain("%v was seen %v ago", s.labels, ago)
@@ -370,7 +413,7 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 			}
 		}
 	case "gonetmon-home/New devices/A":
-		if len(got) != 1 || got[0].labels["device"] != newcomer || got[0].labels["ip"] != "192.168.2.30" {
+		if len(got) != 1 || got[0].labels["device"] != newcomer || got[0].labels["mac"] != "02:00:00:00:01:1e" {
 			complain("new devices: %v", got)
 		}
 	case "gonetmon-device/Share of total/A":

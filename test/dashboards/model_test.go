@@ -31,6 +31,7 @@ type dataSource struct{ Type, UID string }
 type templateVar struct {
 	Type, Name, Query string
 	Multi, IncludeAll bool
+	Hide              int // 2: hidden
 }
 
 // A panel is a panel, or the heading of a row of panels.

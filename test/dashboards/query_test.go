@@ -20,9 +20,10 @@ func values(all ...string) choice { return choice{values: all} }
 
 var (
 	everything  = choice{values: []string{".+"}, regex: true}
-	variable    = regexp.MustCompile(`\$(\w+)|\$\{(\w+)(?::(\w+))?\}`)
+	variable    = regexp.MustCompile(`\$([A-Za-z_]\w*)|\$\{(\w+)(?::(\w+))?\}`)
 	special     = regexp.MustCompile(`[\\^$*+?.()|\[\]{}]`)
 	labelValues = regexp.MustCompile(`^label_values\((.+), *(\w+)\)$`)
+	queryResult = regexp.MustCompile(`^query_result\((.+)\)$`)
 )
 
 // variables lists the variables that a text uses, including Grafana's own, such as __range.
@@ -72,7 +73,7 @@ type query struct {
 	variable  *templateVar
 	target    *target
 	expr      string
-	label     string // of a variable: label_values(EXPR, LABEL)
+	label     string // of a variable: label_values(EXPR, LABEL), or query_result(EXPR) without
 }
 
 // name is dashboard, panel and letter, or dashboard and variable.
@@ -88,6 +89,9 @@ func (d *dashboard) queries(t *testing.T) (all []*query) {
 	for i := range d.Templating.List {
 		if v := &d.Templating.List[i]; v.Type == "query" {
 			m := labelValues.FindStringSubmatch(v.Query)
+			if result := queryResult.FindStringSubmatch(v.Query); m == nil && result != nil {
+				m = append(result, "")
+			}
 			if m == nil {
 				t.Fatalf("%s: variable %s: %s", d.File, v.Name, v.Query)
 			}
@@ -111,7 +115,7 @@ func (q *query) parse(t *testing.T) parser.Expr {
 	t.Helper()
 	e, err := parser.NewParser(parser.Options{}).ParseExpr(q.dashboard.interpolate(q.expr, map[string]choice{
 		"__rate_interval": values(rateInterval.String()), "__interval": values("1m"),
-		"__range": values("1h"), "__range_s": values("3600"), "n": values("10"),
+		"__interval_ms": values("60000"), "__range": values("1h"), "__range_s": values("3600"), "n": values("10"), "series": values("total"),
 	}))
 	if err != nil {
 		t.Fatalf("%s: %s: %v", q.name(), q.expr, err)

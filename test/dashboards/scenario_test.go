@@ -13,33 +13,37 @@ import (
 
 // scenarioSeries are the series that scenarios have samples of, with the label that differs.
 var scenarioSeries = map[string]string{
-	"start":   `process_start_time_seconds{job="gonetmon", instance="%s"}`,
-	"built":   `gonetmon_build_info{job="gonetmon", instance="%s", version="1"}`,
-	"up":      `up{job="gonetmon", instance="%s"}`,
-	"other":   `up{job="%s", instance="x"}`,
-	"probe":   `up{job="node", instance="%s"}`,
-	"frames":  `gonetmon_capture_packets_total{job="gonetmon", instance="a", interface="%s"}`,
-	"lost":    `gonetmon_capture_drops_total{job="gonetmon", instance="a", interface="%s"}`,
-	"only":    `gonetmon_capture_broadcasts_only{job="gonetmon", instance="%s"}`,
-	"capture": `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth1"}`,
-	"eth2":    `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth2"}`,
-	"first":   `gonetmon_device_first_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`,
-	"last":    `gonetmon_device_last_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`,
-	"seen":    `gonetmon:device_last_seen_timestamp_seconds:max{job="gonetmon", instance="a", device="%s"}`,
-	"info":    `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="10.0.0.1", mac="", vendor="", source="address"}`,
-	"bytes":   `gonetmon_device_bytes_total{job="gonetmon", instance="a", device="%s", direction="in", scope="internet"}`,
-	"period":  `gonetmon_network_period_bytes{job="gonetmon", instance="a", direction="%s"}`,
-	"cap":     `gonetmon_period_cap_bytes{job="gonetmon", instance="%s"}`,
-	"ahead":   `gonetmon_period_projected_bytes{job="gonetmon", instance="%s"}`,
-	"end":     `gonetmon_period_end_timestamp_seconds{job="gonetmon", instance="%s"}`,
-	"usage":   `gonetmon:device_bytes:increase5m{job="gonetmon", instance="a", device="%s", direction="in", scope="internet"}`,
+	"start":       `process_start_time_seconds{job="gonetmon", instance="%s"}`,
+	"built":       `gonetmon_build_info{job="gonetmon", instance="%s", version="1"}`,
+	"up":          `up{job="gonetmon", instance="%s"}`,
+	"other":       `up{job="%s", instance="x"}`,
+	"probe":       `up{job="node", instance="%s"}`,
+	"frames":      `gonetmon_capture_packets_total{job="gonetmon", instance="a", interface="%s"}`,
+	"lost":        `gonetmon_capture_drops_total{job="gonetmon", instance="a", interface="%s"}`,
+	"only":        `gonetmon_capture_broadcasts_only{job="gonetmon", instance="%s"}`,
+	"capture":     `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth1"}`,
+	"eth2":        `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth2"}`,
+	"first":       `gonetmon_device_first_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`,
+	"last":        `gonetmon_device_last_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`,
+	"seen":        `gonetmon:device_last_seen_timestamp_seconds:max{job="gonetmon", instance="a", device="%s"}`,
+	"info":        `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="10.0.0.1", mac="", vendor="", source="address"}`,
+	"mac":         `gonetmon:device_mac_last_seen_timestamp_seconds:max{job="gonetmon", instance="a", device="%s", mac="02:00:00:00:00:01"}`,
+	"info/mac":    `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="10.0.0.1", mac="02:00:00:00:00:01", vendor=""}`,
+	"info/random": `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="10.0.0.1", mac="02:00:00:00:00:02", vendor=""}`,
+	"bytes":       `gonetmon_device_bytes_total{job="gonetmon", instance="a", device="%s", direction="in", scope="internet"}`,
+	"period":      `gonetmon_network_period_bytes{job="gonetmon", instance="a", direction="%s"}`,
+	"cap":         `gonetmon_period_cap_bytes{job="gonetmon", instance="%s"}`,
+	"ahead":       `gonetmon_period_projected_bytes{job="gonetmon", instance="%s"}`,
+	"end":         `gonetmon_period_end_timestamp_seconds{job="gonetmon", instance="%s"}`,
+	"usage":       `gonetmon:device_bytes:increase5m{job="gonetmon", instance="a", device="%s", direction="in", scope="internet"}`,
 }
 
 // promtool simulates what takes days or must fail first. Its time starts on January 1, 1970; a day has 86,400 seconds.
 func TestQueries_Scenarios(t *testing.T) {
 	testnet.NeedCommand(t, "promtool", "go install the promtool of Prometheus 3")
-	const day, none, isNew = 86400, "", `{device="new", ip="10.0.0.1"} `
-	const newDevices, health, download = "gonetmon-home/New devices/A", "gonetmon-home/Is the counting right?/A", "gonetmon-home/Download now/A"
+	const day, none, isNew = 86400, "", `{device="new"} `
+	const newDevices, health, download = "gonetmon-home/New devices/A", "gonetmon-home/Is the counting right?/A", "gonetmon-home/Internet now/A"
+	const random = `{device="phone", mac="02:00:00:00:00:02"} `
 	const projected = "gonetmon-usage/This month, projected/A"
 	// With an interval of ten minutes 144 samples are a day; _ is a missing one.
 	for _, test := range []struct {
@@ -57,6 +61,13 @@ func TestQueries_Scenarios(t *testing.T) {
 			3 * day, 0, none},
 		{"one that appeared before a restart stays new", newDevices, "10m",
 			"start a 0x426 255600x5; first new _x420 252000x5 255610x6; info new _x420 1x12", 3 * day, 0, isNew + "252000000"},
+		{"a device is known by its MAC, whatever its name", newDevices, "10m",
+			"start a 0x432; mac old 100x432; seen old 100x432; first new _x426 255600x6; info/mac new _x426 1x6", 3 * day, 0, none},
+		{"a known name with another MAC is new", newDevices, "10m",
+			"start a 0x432; mac phone 100x432; seen phone 100x432; first phone _x426 255600x6; info/random phone _x426 1x6",
+			3 * day, 0, random + "255600000"},
+		{"a known name whose MAC was not known is not new", newDevices, "10m",
+			"start a 0x432; seen phone 100x432; first phone _x426 255600x6; info/random phone _x426 1x6", 3 * day, 0, none},
 		{"devices found at the installation are not new", newDevices, "10m",
 			"start a _x288 172800x20; first there _x288 172860x20; info there _x288 1x20; first new _x294 176400x14; info new _x294 1x14",
 			2*day + 7200, 0, isNew + "176400000"},
@@ -83,12 +94,17 @@ func TestQueries_Scenarios(t *testing.T) {
 		{"Prometheus has just started", health, "1m", "other prometheus 1x1", 60, 0, "{} 5"},
 		{"the first sample", health, "1m", "up a 1x0; capture a 1x0; frames eth1 500x0", 0, 0, "{} 5"},
 
-		// A last value must not stay for ever: -1 is mapped to a text.
-		{"current rate while all is well", download, "1m", "built a 1x10; up a 1x10; bytes tv 0+6000x10", 600, 300, "{} 800"},
-		{"current rate when gonetmon is down", download, "1m",
-			"built a 1x4 stale; up a 1x4 0x6; other prometheus 1x10; bytes tv 0+6000x4 stale", 600, 300, "{} -1"},
-		{"current devices when one of two instances is down", "gonetmon-home/Active devices/A", "1m",
-			"built a 1x10; up a 1x10; built b 1x4 stale; up b 1x4 0x6; last tv 500x10", 600, 300, "{} 1"},
+		// Now is the last minute, and after that nothing.
+		{"current rate while all is well", download, "15s", "up a 1x40; bytes tv 0+1500x40", 600, 21600, "{} 800"},
+		{"current rate when gonetmon has just died", download, "15s", "up a 1x39 0; bytes tv 0+1500x39 stale", 600, 21600, none},
+		{"current rate when one of two instances is down", download, "15s", "up a 1x40; up b 0x40; bytes tv 0+1500x40", 600, 21600, "{} 800"},
+		{"active devices when one of two instances is down", "gonetmon-home/Devices now/A", "1m",
+			"up a 1x10; up b 1x4 0x6; last tv 500x10", 600, 300, "{} 1"},
+		{"active devices when gonetmon is down", "gonetmon-home/Devices now/A", "1m", "up a 1x9 0; last tv 500x9 stale", 600, 300, none},
+		// The counters are read for short ranges, what is recorded for long ones.
+		{"the range is short", "gonetmon-home/$series", "1m", "up a 1", 0, 2 * day, `{series="total"} 172800`},
+		{"the range is a week", "gonetmon-home/$series", "1m", "up a 1", 0, 7 * day, `{series="5m"} 604800`},
+		{"the range is a month", "gonetmon-home/$series", "1m", "up a 1", 0, 30 * day, `{series="1h"} 1`},
 
 		// Ten days of January, two devices with 1 MB every five minutes each: 2 × 288 × 10 MB so far, 31/10 of it in the whole month.
 		{"a month continues as it began", projected, "5m", "usage x _ 1000000x2879; usage y _ 1000000x2879",
@@ -148,5 +164,6 @@ func fill(q *query, seconds int) string {
 	return strings.TrimSpace(q.dashboard.interpolate(q.expr, map[string]choice{
 		"job": everything, "instance": everything, "device": everything,
 		"__range": values(fmt.Sprintf("%ds", seconds)), "__range_s": values(fmt.Sprint(seconds)), "__rate_interval": values("5m"),
+		"series": values("total"),
 	}))
 }
