@@ -162,7 +162,7 @@ func TestLoad_Password(t *testing.T) {
 			continue
 		}
 		var out strings.Builder
-		if err := c.Print(&out); err != nil || want != "" && !strings.Contains(out.String(), "\n#"+password+"="+mask+"\n") {
+		if err := c.Print(&out, nil); err != nil || want != "" && !strings.Contains(out.String(), "\n#"+password+"="+mask+"\n") {
 			t.Errorf("%q is printed as %s, %v", value, out.String(), err)
 		}
 	}

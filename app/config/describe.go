@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"reflect"
@@ -96,12 +97,15 @@ func variableNames() []string {
 	return strings.Fields(b.String())
 }
 
-// Print writes every variable, its value and its meaning. A password is masked, in a comment: what is printed is a
-// configuration.
-func (c *Config) Print(w io.Writer) error {
+// Print writes every variable, its value and its meaning, and for those that are auto what that is now. A password is masked, in a
+// comment: what is printed is a configuration.
+func (c *Config) Print(w io.Writer, now map[string]string) error {
 	return c.write(w, func(v variable) string {
-		if v.value == mask {
+		switch {
+		case v.value == mask:
 			return "#" + v.name + "=" + mask
+		case v.value == auto:
+			return "# Now: " + cmp.Or(now[v.name], none) + "\n" + v.name + "=" + v.value
 		}
 		return v.name + "=" + v.value
 	})

@@ -37,7 +37,7 @@ func printed(t *testing.T) string {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := c.Print(&b); err != nil {
+	if err := c.Print(&b, nil); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

@@ -35,7 +35,7 @@ const help = `gonetmon counts what every device in a network sends and receives.
   gonetmon healthcheck      ask the running gonetmon whether it is healthy: exit status 0 if it is
   gonetmon backup FILE      ask the running gonetmon for a copy of what it keeps over a restart; - is standard output
   gonetmon restore FILE     put such a copy in place while gonetmon is stopped; - is standard input
-  gonetmon config           print every variable, its value and its meaning
+  gonetmon config           print every variable, its value and its meaning, and what auto stands for now
          --markdown         as a table
   gonetmon version          print the version
 
@@ -109,7 +109,7 @@ func run(args []string, stdout io.Writer) error {
 	case markdown:
 		return c.Markdown(stdout)
 	case name == "config":
-		return c.Print(stdout)
+		return printConfig(c, stdout)
 	}
 	return runDaemon(c, stdout)
 }
