@@ -20,6 +20,8 @@ const (
 	rounds     = 25               // per second; in each, every device sends its frames
 	newcomer   = "newcomer"       // appears later than the others
 	prometheus = "http://127.0.0.1:9090/"
+	// victoriaMetrics gets everything from Prometheus by remote write.
+	victoriaMetrics = "http://127.0.0.1:8428/"
 	// Instead of five minutes: how far the recording rule looks back, and its interval.
 	ruleWindow = "10s"
 )
@@ -42,7 +44,8 @@ type instance struct {
 	frames [][]byte
 }
 
-// A lab is two networks of devices with steady traffic, two gonetmons, and a Prometheus that scrapes them.
+// A lab is two networks of devices with steady traffic, two gonetmons, a Prometheus that scrapes them, and a VictoriaMetrics that
+// it forwards to.
 type lab struct {
 	t              *testing.T
 	here, there    *testnet.Namespace
@@ -115,6 +118,7 @@ func (l *lab) run() {
 			"GONETMON_DATA_CAP=1TB"))
 		l.await("http://" + p.name + "/readyz")
 	}
+	l.startVictoriaMetrics()
 	l.startPrometheus()
 	l.begun = time.Now()
 	for i, p := range l.instances {
@@ -162,7 +166,8 @@ scrape_configs:
     static_configs: [{targets: [%q, %q]}]
   - job_name: prometheus
     static_configs: [{targets: ["127.0.0.1:9090"]}]
-`, l.instances[0].name, l.instances[1].name)} {
+remote_write: [{url: %sapi/v1/write, queue_config: {batch_send_deadline: 1s}}]
+`, l.instances[0].name, l.instances[1].name, victoriaMetrics)} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			l.t.Fatal(err)
 		}
@@ -170,6 +175,14 @@ scrape_configs:
 	l.start("prometheus", os.Environ(), "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address=127.0.0.1:9090")
 	l.await(prometheus + "-/ready")
+}
+
+// startVictoriaMetrics starts it so that it shows new samples at once, and not after half a minute.
+func (l *lab) startVictoriaMetrics() {
+	l.t.Helper()
+	l.start("victoria-metrics", os.Environ(), "-storageDataPath="+l.t.TempDir(), "-httpListenAddr=127.0.0.1:8428",
+		"-search.latencyOffset=0s", "-search.disableCache", "-retentionPeriod=1y", "-loggerLevel=WARN")
+	l.await(victoriaMetrics + "health")
 }
 
 // send sends the frames in every round until the test ends.
