@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
@@ -104,6 +105,16 @@ func TestDaemon_ExplainsListenErrors(t *testing.T) {
 			!strings.Contains(err.Error(), "for example GONETMON_") {
 			t.Errorf("%v: %v, want %s", cause, err, want.text)
 		}
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	port := uint16(taken.Addr().(*net.TCPAddr).Port)
+	busy := New(Config{Addr: netip.MustParseAddr("127.0.0.1"), Port: port - 1})
+	if got := busy.otherPort(); got == port || got <= port-1 || got > port+19 {
+		t.Errorf("with port %d taken, %d is called free", port, got)
 	}
 	last := New(Config{Port: 65535})
 	if err := last.explainListen(syscall.EADDRINUSE); !strings.HasSuffix(err.Error(), "for example GONETMON_PORT=65534") {

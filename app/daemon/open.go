@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -246,11 +247,7 @@ func explainOpen(err error) error {
 func (d *Daemon) explainListen(err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		other := d.cfg.Port + 1
-		if other == 0 {
-			other = d.cfg.Port - 1
-		}
-		return misuse.Errorf("GONETMON_PORT=%d: %w; choose another, for example GONETMON_PORT=%d", d.cfg.Port, err, other)
+		return misuse.Errorf("GONETMON_PORT=%d: %w; choose another, for example GONETMON_PORT=%d", d.cfg.Port, err, d.otherPort())
 	case errors.Is(err, syscall.EADDRNOTAVAIL): // an interface may get it later
 		return fmt.Errorf("GONETMON_ADDR=%s: %w; no interface has this address, for example GONETMON_ADDR=0.0.0.0",
 			d.cfg.Addr, err)
@@ -259,4 +256,18 @@ func (d *Daemon) explainListen(err error) error {
 			d.cfg.Port, err)
 	}
 	return fmt.Errorf("GONETMON_ADDR=%s: %w; for example GONETMON_ADDR=0.0.0.0", d.cfg.Addr, err)
+}
+
+// otherPort returns a port near the one that is taken: a free one, if there is one among the next.
+func (d *Daemon) otherPort() uint16 {
+	for port := int(d.cfg.Port) + 1; port <= min(int(d.cfg.Port)+20, math.MaxUint16); port++ {
+		l, err := net.Listen("tcp", net.JoinHostPort(d.cfg.Addr.String(), strconv.Itoa(port)))
+		if err == nil {
+			_ = l.Close()
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return uint16(port)
+		}
+	}
+	return d.cfg.Port - 1
 }
