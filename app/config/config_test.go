@@ -81,6 +81,7 @@ func TestLoad(t *testing.T) {
 		{"age in hours", "FORGET_AFTER=36h", "FORGET_AFTER=36h"},
 		{"age in hours that are days", "FORGET_AFTER=720h", ""},
 		{"billing", "BILLING_DAY= 31; DATA_CAP=1.2 tb", "BILLING_DAY=31; DATA_CAP=1.2TB"},
+		{"a cap without B", "DATA_CAP=500 g", "DATA_CAP=500GB"},
 		{"another cap", "DATA_CAP=1500GB", "DATA_CAP=1.5TB"},
 		{"words in capitals", "INTERFACE=Auto; DNS_SERVERS=NONE; HOST_NAMES=None; NAMES_FILE=NONE; KEEP_PRIVILEGES=True; " +
 			"LOG_LEVEL=WARN", "DNS_SERVERS=none; KEEP_PRIVILEGES=true; LOG_LEVEL=warn"},

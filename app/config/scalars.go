@@ -132,7 +132,7 @@ func (v *dataCap) Decode(value string) error {
 		return nil
 	}
 	for _, u := range capUnits {
-		number, ok := strings.CutSuffix(strings.ToUpper(value), u.name)
+		number, ok := strings.CutSuffix(strings.TrimSuffix(strings.ToUpper(value), "B")+"B", u.name) // 1T means 1TB
 		number = strings.TrimSpace(number)
 		if !ok || strings.Trim(number, "0123456789.") != "" {
 			continue

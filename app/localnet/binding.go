@@ -137,7 +137,7 @@ func (b *binding) iface(s *Snapshot) capture.Interface {
 	default:
 		i.Reason = ReasonNoInterface
 		if names := s.existing(); len(names) > 0 {
-			i.Reason += "; there are " + strings.Join(names, ", ")
+			i.Reason += "; those that exist: " + strings.Join(names, ", ")
 		}
 	}
 	return i

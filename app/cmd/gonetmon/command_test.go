@@ -28,6 +28,7 @@ func TestRun_UsageErrors(t *testing.T) {
 		want string
 	}{
 		{"unknown command", []string{"relay"}, `"relay": no such command`},
+		{"a flag in place of a variable", []string{"--interface=eth0"}, "for example GONETMON_INTERFACE=eth1"},
 		{"extra argument", []string{"config", "all"}, `"all": no such command or argument`},
 		{"unknown flag", []string{"replay", "--yaml", text}, `"--yaml": no such`},
 		{"two formats", []string{"replay", "--json", "--metrics", text}, "--metrics"},

@@ -168,11 +168,11 @@ func TestHealthcheck_MissingInterface(t *testing.T) {
 		status, _, log := testnet.Run(t, gonetmon(here, []string{"GONETMON_PORT=" + p.Port()}, "healthcheck"))
 		return status, log
 	}
-	const want = "GONETMON_INTERFACE: mon7: no such interface; there are mon0"
+	const want = "GONETMON_INTERFACE: mon7: no such interface; those that exist: mon0"
 	if status, log := healthcheck(); status != exitFailed || !strings.Contains(log, want) {
 		t.Errorf("healthcheck: status %d, %s, want %s", status, log, want)
 	}
-	if status, body := p.Get("readyz"); status != 503 || body != "mon7: no such interface; there are mon0\n" {
+	if status, body := p.Get("readyz"); status != 503 || body != "mon7: no such interface; those that exist: mon0\n" {
 		t.Errorf("readyz: %d %s", status, body)
 	}
 	if status, body := p.Get("healthz"); status != 200 {

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 	_ "time/tzdata" // so that TZ works where the system has no time zones
@@ -72,7 +73,11 @@ func run(args []string, stdout io.Writer) error {
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
 	}
-	if !slices.Contains(commands, name) {
+	switch known := slices.Contains(commands, name); {
+	case !known && strings.HasPrefix(name, "-"):
+		return misuse.Errorf("%q: no such argument; variables of the environment configure gonetmon, for example GONETMON_INTERFACE=eth1;"+
+			" `gonetmon config` lists them", name)
+	case !known:
 		return unknownArgument(name)
 	}
 	if slices.Contains(args, "-h") || slices.Contains(args, "--help") {

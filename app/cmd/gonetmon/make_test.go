@@ -20,7 +20,7 @@ case "$*" in
 "inspect -f {{.State.Status}}"*c) echo restarting ;;
 "inspect -f {{index"*b) echo gonetmon ;;
 "inspect -f {{index"*c) echo grafana ;;
-"inspect -f {{with"*b) printf 'older\n\nno such interface\n\n' ;;
+"inspect -f {{with"*b) printf 'eth1: no such interface\neth2: no such interface\n\n' ;;
 "inspect -f {{with"*c) ;;
 "logs --tail 5 b") echo 'waiting for it' >&2 ;;
 "logs --tail 5 c") echo 'GRAFANA_PORT=x: is not a port' ;;
@@ -37,7 +37,7 @@ func TestMakeUp_SaysWhatFailed(t *testing.T) {
 	}
 	for status, want := range map[string]string{
 		"0": "container gonetmon-gonetmon-1 is unhealthy\n",
-		"1": "container gonetmon-gonetmon-1 is unhealthy\n\ngonetmon is running unhealthy:\nno such interface\nwaiting for it\n\n" +
+		"1": "container gonetmon-gonetmon-1 is unhealthy\n\ngonetmon is running unhealthy:\neth1: no such interface\neth2: no such interface\nwaiting for it\n\n" +
 			"grafana is restarting:\nGRAFANA_PORT=x: is not a port\n",
 	} {
 		cmd := exec.Command("make", "-C", "../../..", "--no-print-directory", "up")
