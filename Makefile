@@ -26,7 +26,7 @@ build: ## build bin/gonetmon, a static binary
 
 run: build ## build and run it as root, with the variables of .env if there is one
 	@set -f; IFS=$$(printf '\n.'); IFS=$${IFS%.}; \
-	for line in $$(sed -nE 's/^(\xef\xbb\xbf)?[[:space:]]*(export[[:space:]]+)?(GONETMON_[A-Z_]+)[[:space:]]*[=:](.*)/\3=\4/p' .env 2>/dev/null); \
+	for line in $$(sed -nE 's/^(\xef\xbb\xbf)?[[:space:]]*(export[[:space:]]+)?(GONETMON_[A-Z_]+|TZ)[[:space:]]*[=:](.*)/\3=\4/p' .env 2>/dev/null); \
 		do export "$$line"; done; unset IFS; \
 	if [ "$$(id -u)" = 0 ]; then exec ./bin/gonetmon; else echo "sudo, for the privilege to capture:"; exec sudo -E ./bin/gonetmon; fi
 

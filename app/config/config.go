@@ -59,7 +59,7 @@ func Load() (*Config, error) {
 	if err := dropServiceLinks(); err != nil {
 		return nil, err
 	}
-	if err := checkZone(os.Getenv("TZ")); err != nil {
+	if err := setZone(os.Getenv("TZ")); err != nil {
 		return nil, err
 	}
 	for _, name := range known {
@@ -109,23 +109,34 @@ func Load() (*Config, error) {
 	return &c, nil
 }
 
-// checkZone returns an error if Go does not know the time zone in the variable TZ. Go itself would silently use UTC.
-func checkZone(tz string) error {
-	name := strings.TrimPrefix(tz, ":")
-	if filepath.IsAbs(name) {
-		data, err := os.ReadFile(name)
-		if err == nil {
-			_, err = time.LoadLocationFromTZData(name, data)
-		}
-		if err != nil {
-			return fmt.Errorf("TZ=%q: %w; for example TZ=Europe/Berlin", tz, err)
-		}
-		return nil
+// setZone returns an error if Go does not know the time zone in the variable TZ. Go itself would silently use UTC, also if the value has
+// quotes or a comment.
+func setZone(value string) error {
+	tz := bareValue(value)
+	zone, err := loadZone(strings.TrimPrefix(tz, ":"))
+	if err != nil {
+		return fmt.Errorf("TZ=%q: %w; for example TZ=Europe/Berlin", tz, err)
 	}
-	if _, err := time.LoadLocation(name); err != nil {
-		return fmt.Errorf("TZ=%q: no such time zone; for example TZ=Europe/Berlin", tz)
+	if tz != value {
+		time.Local = zone
 	}
 	return nil
+}
+
+// loadZone returns the time zone with this name, or in this file.
+func loadZone(name string) (*time.Location, error) {
+	if filepath.IsAbs(name) {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		return time.LoadLocationFromTZData(name, data)
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, errors.New("no such time zone")
+	}
+	return zone, nil
 }
 
 // serviceLink matches the variables that Kubernetes sets in every container for each service, here for gonetmon and gonetmon-web:

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 	_ "time/tzdata"
 
 	"github.com/google/go-cmp/cmp"
@@ -173,6 +174,19 @@ func TestLoad_Password(t *testing.T) {
 		wantError(t, err, password+": ", "not printable", "; for example "+password+"=")
 		if strings.Contains(err.Error(), "hush") {
 			t.Errorf("the error shows the password: %v", err)
+		}
+	}
+}
+
+// Quotes and a comment are not part of the time zone either.
+func TestLoad_SetsZone(t *testing.T) {
+	local := time.Local
+	defer func() { time.Local = local }()
+	for tz, want := range map[string]string{`"Asia/Tokyo"`: "Asia/Tokyo", "Europe/Berlin # ours": "Europe/Berlin", "'' # as it is": "UTC"} {
+		setEnvironment(t)
+		t.Setenv("TZ", tz)
+		if _, err := Load(); err != nil || time.Local.String() != want {
+			t.Errorf("TZ=%s: %v, %v", tz, time.Local, err)
 		}
 	}
 }
