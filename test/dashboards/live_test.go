@@ -379,8 +379,6 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		if !slices.IsSortedFunc(got, func(a, b series) int { return cmp.Compare(b.last(), a.last()) }) {
 			complain("not sorted by volume")
 		}
-	case "gonetmon-home/Devices/A":
-		perDevice(flow.both, seconds, 1.05)
 	case "gonetmon-home/Devices/C":
 		perDevice(flow.internet, seconds, 1.05)
 	case "gonetmon-home/Devices/D":
@@ -391,8 +389,9 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		}
 	case "gonetmon-home/Who was online, and how much/A":
 		for _, s := range got {
-			if d := s.labels["device"]; d != newcomer {
-				recorded(flows[d].internet(), s)
+			bytes := flows[s.labels["device"]].internet() * seconds
+			if v := s.sum(); v > 1.1*bytes || v < 0.7*bytes && s.labels["device"] != newcomer { // over two quarters of an hour
+				complain("%v is %g, want %g", s.labels, v, bytes)
 			}
 		}
 	case "gonetmon-home/Devices/F", "gonetmon-device/Last seen/A":
