@@ -3,11 +3,13 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"syscall"
@@ -221,11 +223,12 @@ func (d *Daemon) readNamesFile() error {
 
 // explainPath says of a file that does not exist where a container has the user's files.
 func (d *Daemon) explainPath(err error) string {
-	if !d.cfg.InContainer || !errors.Is(err, os.ErrNotExist) {
+	var missing *fs.PathError
+	if !d.cfg.InContainer || !errors.Is(err, os.ErrNotExist) || !errors.As(err, &missing) {
 		return ""
 	}
-	return "; that is a path inside the container, where /etc/gonetmon is the folder config/ beside compose.yaml:" +
-		" put the file there, for example config/hosts for /etc/gonetmon/hosts"
+	return "; that is a path inside the container, which sees the folder config/ beside compose.yaml as /etc/gonetmon:" +
+		" config/" + filepath.Base(missing.Path) + " is /etc/gonetmon/" + filepath.Base(missing.Path)
 }
 
 // explainOpen adds to an error of a ring how to grant the privilege that it lacks.

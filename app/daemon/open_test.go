@@ -8,8 +8,19 @@ import (
 	"testing"
 
 	"gonetmon/app/device"
+	"gonetmon/app/httpd"
 	"gonetmon/app/misuse"
 )
+
+// Of TLS files too.
+func TestDaemon_ExplainsPath(t *testing.T) {
+	_, err := httpd.LoadCertificate("/no/cert.pem", "/no/key.pem", slog.New(slog.DiscardHandler))
+	for container, want := range map[bool]string{true: "config/cert.pem is /etc/gonetmon/cert.pem", false: ""} {
+		if got := New(Config{InContainer: container}).explainPath(err); !strings.HasSuffix(got, want) || (got == "") != (want == "") {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+}
 
 // In a container, the error for a missing file says which folder of the host has the files. No other error does.
 func TestDaemon_MissingFiles(t *testing.T) {
@@ -19,7 +30,7 @@ func TestDaemon_MissingFiles(t *testing.T) {
 		container  bool
 		want       string
 	}{
-		{"missing in a container", filepath.Join(dir, "hosts"), true, "config/"},
+		{"missing in a container", filepath.Join(dir, "hosts"), true, "config/hosts is /etc/gonetmon/hosts"},
 		{"missing", filepath.Join(dir, "hosts"), false, "for example GONETMON_NAMES_FILE=/etc/hosts"},
 		{"a folder in a container", dir, true, "for example GONETMON_NAMES_FILE=/etc/hosts"},
 	} {
@@ -29,7 +40,7 @@ func TestDaemon_MissingFiles(t *testing.T) {
 			err := d.readNamesFile()
 			var m misuse.Error
 			if !errors.As(err, &m) || !strings.HasPrefix(err.Error(), "GONETMON_NAMES_FILE="+tt.file+": ") ||
-				!strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "config/") != (tt.want == "config/") {
+				!strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "config/") != strings.HasPrefix(tt.want, "config/") {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
