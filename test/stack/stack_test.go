@@ -38,6 +38,10 @@ func TestStack(t *testing.T) {
 	needDocker(t)
 	e := newEngine(t)
 	e.importImages()
+	const commit = "0123456789abcdef0123456789abcdef01234567"
+	e.must("mkdir", "-p", ".git/refs/tags")
+	write(t, filepath.Join(e.home, ".git/HEAD"), commit+"\n")
+	write(t, filepath.Join(e.home, ".git/packed-refs"), commit+" refs/tags/v0.0.1-test\n")
 
 	e.step("StartsWithoutDotenv", func() {
 		e.compose("up", "-d")
@@ -45,6 +49,10 @@ func TestStack(t *testing.T) {
 		size, err := strconv.ParseFloat(e.must("docker", "image", "inspect", "-f", "{{.Size}}", "gonetmon:local"), 64)
 		if err != nil || size >= maxImageBytes {
 			e.t.Errorf("image: %.1f MB, %v", size/1e6, err)
+		}
+		if got := e.must("docker", "compose", "exec", "-T", "gonetmon", "/gonetmon", "version"); !strings.HasPrefix(got,
+			"gonetmon v0.0.1-test (0123456789ab, ") {
+			e.t.Errorf("version: %s", got)
 		}
 		log := e.must("docker", "compose", "logs", "gonetmon")
 		if !strings.Contains(log, "interfaces=lan0") || !strings.Contains(log, "192.168.2.0/24") {
@@ -366,6 +374,9 @@ func TestOtherProcessors_CountCaptures(t *testing.T) {
 		binary := filepath.Join(t.TempDir(), arch)
 		env := []string{"CGO_ENABLED=0", "GOARCH=" + arch, "GOARM=7"}
 		run(t, root, env, "go", "build", "-trimpath", "-o", binary, "./app/cmd/gonetmon")
+		if got := run(t, ".", nil, qemu, binary, "version"); !strings.HasSuffix(got, "linux/"+arch+")") {
+			t.Errorf("%s: version: %s", arch, got)
+		}
 		for _, capture := range []string{"alexa.pcapng", "ipv6.pcap"} {
 			var cidrs []string
 			for _, prefix := range expected[capture].CIDRs {
