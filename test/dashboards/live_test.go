@@ -22,7 +22,8 @@ var mayBeEmpty = []string{
 	"gonetmon-home/New devices/A", "gonetmon-home/Internet today/B", "gonetmon-home/Who uses the internet/B",
 	"gonetmon-home/Who uses the internet/D", "gonetmon-home/Local network, by sender/B", // no others, no yesterday
 	"gonetmon-groups/Now/A", "gonetmon-groups/Now/B", "gonetmon-groups/Volume/A",
-	"gonetmon-groups/Devices/A", "gonetmon-groups/Volume by device/A", "gonetmon-usage/Last month/A", "gonetmon-self/DNS queries/B",
+	"gonetmon-groups/Devices/A", "gonetmon-groups/Volume by device/A", "gonetmon-usage/Last month/A",
+	"gonetmon-self/DNS queries per minute/B",
 	"gonetmon-usage/At its end/A", "gonetmon-usage/Data cap used/B", "gonetmon-usage/This month by device/E", // not on the first day
 }
 

@@ -41,6 +41,7 @@ type panel struct {
 	Datasource                                    *dataSource
 	GridPos                                       struct{ X, Y, W, H int }
 	Links                                         []link
+	Panels                                        []panel // of a collapsed row
 	Targets                                       []target
 	FieldConfig                                   struct {
 		Defaults struct {
@@ -92,6 +93,9 @@ func load(t *testing.T) (all []*dashboard) {
 		d := &dashboard{File: filepath.Base(file)}
 		if err := json.Unmarshal(readFile(t, file), d); err != nil {
 			t.Fatalf("%s: %v", file, err)
+		}
+		for _, p := range d.Panels {
+			d.Panels = append(d.Panels, p.Panels...)
 		}
 		all = append(all, d)
 	}
