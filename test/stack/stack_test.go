@@ -39,8 +39,9 @@ func TestStack(t *testing.T) {
 	e := newEngine(t)
 	e.importImages()
 	const commit = "0123456789abcdef0123456789abcdef01234567"
-	e.must("mkdir", "-p", ".git/refs/tags")
-	write(t, filepath.Join(e.home, ".git/HEAD"), commit+"\n")
+	e.must("mkdir", "-p", ".git/refs/heads")
+	write(t, filepath.Join(e.home, ".git/HEAD"), "ref: refs/heads/main\n")
+	write(t, filepath.Join(e.home, ".git/refs/heads/main"), commit+"\n")
 	write(t, filepath.Join(e.home, ".git/packed-refs"), commit+" refs/tags/v0.0.1-test\n")
 
 	e.step("StartsWithoutDotenv", func() {
