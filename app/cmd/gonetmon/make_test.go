@@ -41,7 +41,8 @@ func TestMakeUp_SaysWhatFailed(t *testing.T) {
 			"grafana is restarting:\nGRAFANA_PORT=x: is not a port\n",
 	} {
 		cmd := exec.Command("make", "-C", "../../..", "--no-print-directory", "up")
-		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "LC_ALL=C", "UP="+status, "MAKELEVEL=", "MAKEFLAGS=") // also below make test
+		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "LC_ALL=C", "UP="+status)
+		cmd.Env = append(cmd.Env, "MAKELEVEL=", "MAKEFLAGS=") // also below make test
 		out, err := cmd.CombinedOutput()
 		said, _, _ := strings.Cut(string(out), "make: ***")
 		if (err == nil) != (status == "0") || said != want {
