@@ -339,7 +339,7 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		rate(outLAN)
 	case "gonetmon-device/Throughput/E":
 		rate(outMulticast)
-	case "gonetmon-device/Peak internet rate/A":
+	case "gonetmon-device/Peak rate/A":
 		rate(flow.internet)
 	case "gonetmon-device/Downloaded/A":
 		volume(inInternet)
@@ -426,7 +426,7 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		if len(got) != 1 || got[0].labels["device"] != newcomer || got[0].labels["mac"] != "02:00:00:00:01:1e" {
 			complain("new devices: %v", got)
 		}
-	case "gonetmon-device/Share of internet/A":
+	case "gonetmon-device/Share/A":
 		all := 0.0
 		for _, f := range c.lab.flows(c.instance) {
 			all += f.internet()
