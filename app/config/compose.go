@@ -9,7 +9,7 @@ import (
 
 // composeNames are the variables that compose.yaml uses and gonetmon does not. They come with all lines of .env.
 var composeNames = []string{
-	"GONETMON_IMAGE", "GRAFANA_ADDR", "GRAFANA_PORT", "GRAFANA_PASSWORD", "PROMETHEUS_PORT", "PROMETHEUS_RETENTION_TIME",
+	"GRAFANA_ADDR", "GRAFANA_PORT", "GRAFANA_PASSWORD", "PROMETHEUS_PORT", "PROMETHEUS_RETENTION_TIME",
 	"PROMETHEUS_RETENTION_SIZE", "ALERTMANAGER_PORT", "COMPOSE_PROFILES",
 }
 

@@ -23,7 +23,6 @@ func TestCheckNames(t *testing.T) {
 		{"COMPOSE_FILE=compose.yaml", none, none},
 		{"GRAFANA_TOKEN=x", none, none},
 		{"GRAFANA_PORT=3001", none, none},
-		{"GONETMON_IMAGE=example.org/gonetmon:1", none, none},
 		{"GONETMON_PASSWD=hush", "GONETMON_PASSWORD", "GONETMON_PASSWORD"},
 		{"GONETMON_INTERFAC=eth1", "GONETMON_INTERFACE", "GONETMON_INTERFACE"},
 	} {
