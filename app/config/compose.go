@@ -37,7 +37,7 @@ func checkNames(known []string, container bool) error {
 		meant := ""
 		if strings.HasPrefix(name, prefix+"_") {
 			meant = nearest(name, known)
-		} else if i := slices.IndexFunc(composeNames, func(c string) bool { return misspelt(name, c) }); container && i >= 0 {
+		} else if i := slices.IndexFunc(composeNames, func(c string) bool { return misspelled(name, c) }); container && i >= 0 {
 			meant = composeNames[i]
 		}
 		if meant == "" {
@@ -52,8 +52,8 @@ func checkNames(known []string, container bool) error {
 	return nil
 }
 
-// misspelt reports whether name is so much like known that nothing else can be meant: two letters differ, or the end is missing.
-func misspelt(name, known string) bool {
+// misspelled reports whether name is so much like known that nothing else can be meant: two letters differ, or the end is missing.
+func misspelled(name, known string) bool {
 	family, _, _ := strings.Cut(known, "_")
 	return strings.HasPrefix(name, family+"_") && name != family+"_" &&
 		(distance(name, known) <= 2 || strings.HasPrefix(known, name))

@@ -14,7 +14,7 @@ func TestCheckNames(t *testing.T) {
 	for _, tt := range []struct{ variable, want, outside string }{
 		{"GRAFANA_PASWORD=hush", "GRAFANA_PASSWORD", none},
 		{"GRAFANA_PASS=hush", "GRAFANA_PASSWORD", none},
-		{"GRAFANA_ADRESS=0.0.0.0", none, none}, // three letters differ
+		{"GRAFANA_ADDRESS=0.0.0.0", none, none}, // three letters differ
 		{"GRAFANA_PORTS=3001", "GRAFANA_PORT", none},
 		{"PROMETHEUS_RETENTION=90d", "PROMETHEUS_RETENTION_TIME", none},
 		{"PROMETEUS_PORT=9191", none, none}, // of another family of names

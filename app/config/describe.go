@@ -101,10 +101,10 @@ func variableNames() []string {
 // comment: what is printed is a configuration.
 func (c *Config) Print(w io.Writer, now map[string]string) error {
 	return c.write(w, func(v variable) string {
-		switch {
-		case v.value == mask:
+		switch v.value {
+		case mask:
 			return "#" + v.name + "=" + mask
-		case v.value == auto:
+		case auto:
 			return "# Now: " + cmp.Or(now[v.name], none) + "\n" + v.name + "=" + v.value
 		}
 		return v.name + "=" + v.value
