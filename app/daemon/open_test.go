@@ -15,7 +15,7 @@ import (
 // Of TLS files too.
 func TestDaemon_ExplainsPath(t *testing.T) {
 	_, err := httpd.LoadCertificate("/no/cert.pem", "/no/key.pem", slog.New(slog.DiscardHandler))
-	for container, want := range map[bool]string{true: "config/cert.pem is /etc/gonetmon/cert.pem", false: ""} {
+	for container, want := range map[bool]string{true: "docker/names/cert.pem is /etc/gonetmon/cert.pem", false: ""} {
 		if got := New(Config{InContainer: container}).explainPath(err); !strings.HasSuffix(got, want) || (got == "") != (want == "") {
 			t.Errorf("%v: %q, want %q", err, got, want)
 		}
@@ -30,7 +30,7 @@ func TestDaemon_MissingFiles(t *testing.T) {
 		container  bool
 		want       string
 	}{
-		{"missing in a container", filepath.Join(dir, "hosts"), true, "config/hosts is /etc/gonetmon/hosts"},
+		{"missing in a container", filepath.Join(dir, "hosts"), true, "docker/names/hosts is /etc/gonetmon/hosts"},
 		{"missing", filepath.Join(dir, "hosts"), false, "for example GONETMON_NAMES_FILE=/etc/hosts"},
 		{"a folder in a container", dir, true, "for example GONETMON_NAMES_FILE=/etc/hosts"},
 	} {
@@ -40,7 +40,7 @@ func TestDaemon_MissingFiles(t *testing.T) {
 			err := d.readNamesFile()
 			var m misuse.Error
 			if !errors.As(err, &m) || !strings.HasPrefix(err.Error(), "GONETMON_NAMES_FILE="+tt.file+": ") ||
-				!strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "config/") != strings.HasPrefix(tt.want, "config/") {
+				!strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "docker/") != strings.HasPrefix(tt.want, "docker/") {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})

@@ -25,7 +25,7 @@ func TestMistakes(t *testing.T) {
 				"GONETMON_INTERFACE: mon9: no such interface; those that exist: lan0, mon0\n"},
 		{"MisspelledVariable", "GRAFANA_PASWORD=hush",
 			"gonetmon: GRAFANA_PASWORD: no such variable; did you mean GRAFANA_PASSWORD?"},
-		{"MissingFile", "GONETMON_NAMES_FILE=config/hosts", "config/hosts is /etc/gonetmon/hosts\n"},
+		{"MissingFile", "GONETMON_NAMES_FILE=config/hosts", "docker/names/hosts is /etc/gonetmon/hosts\n"},
 		{"UnknownZone", "TZ=Europe/Berln", `gonetmon: TZ="Europe/Berln": no such time zone; for example TZ=Europe/Berlin`},
 	} {
 		e.step(tt.name, func() {
