@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os/exec"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type testLAN struct {
 	bridge *testnet.Namespace
 	ports  int
 	router *machine
+	dhcp   atomic.Int64 // DHCP messages on mon0
 }
 
 // A machine is a kernel with one interface, eth0, in the LAN.
@@ -54,6 +56,11 @@ func newTestLAN(t *testing.T) (*testLAN, *testnet.Namespace) {
 	here := testnet.NewNamespace(t)
 	lan.plug(here, "mon0")
 	here.IP("link set mon0 up")
+	testnet.Tap(here, "mon0", func(frame []byte) {
+		if len(frame) > 282 && frame[23] == 17 && [4]byte(frame[278:]) == [4]byte{99, 130, 83, 99} { // the magic cookie (RFC 2131, section 3)
+			lan.dhcp.Add(1)
+		}
+	})
 	lan.router = lan.machine(0)
 	r := lan.router
 	r.Sysctl("net/ipv4/ip_forward", "1")
@@ -162,19 +169,25 @@ func (m *machine) readAddrs() int {
 	return len(m.six)
 }
 
-// lease gives the machine, which is on, an IPv4 address by DHCP: it and the router send all four messages.
+// lease gives the machine, which is on, an IPv4 address by DHCP: it and the router send all four messages. Each is awaited on mon0:
+// frames of two kernels may overtake each other, and a server answers only what it has received.
 func (lan *testLAN) lease(m *machine, addr netip.Addr, name string) {
 	lan.t.Helper()
 	client, server := testnet.NewSender(m.Namespace, "eth0"), testnet.NewSender(lan.router.Namespace, "eth0")
 	all := netip.AddrFrom4([4]byte{255, 255, 255, 255})
 	answer := testnet.DHCP{MAC: m.mac, Your: addr, Life: time.Hour,
 		Ends: testnet.Ends{SrcMAC: lan.router.mac, DstMAC: testnet.Broadcast, Src: router4, Dst: all}}
-	client.Send(testnet.DHCP{Type: testnet.Discover, MAC: m.mac, Name: name}.Frame())
+	send := func(from *testnet.Sender, message testnet.DHCP) {
+		n := lan.dhcp.Load()
+		from.Send(message.Frame())
+		lan.until("the DHCP message is on the wire", func() bool { return lan.dhcp.Load() > n })
+	}
+	send(client, testnet.DHCP{Type: testnet.Discover, MAC: m.mac, Name: name})
 	answer.Type = testnet.Offer
-	server.Send(answer.Frame())
-	client.Send(testnet.DHCP{Type: testnet.Request, MAC: m.mac, Name: name, Asked: addr}.Frame())
+	send(server, answer)
+	send(client, testnet.DHCP{Type: testnet.Request, MAC: m.mac, Name: name, Asked: addr})
 	answer.Type = testnet.Ack
-	server.Send(answer.Frame())
+	send(server, answer)
 	m.four = addr
 	m.IP("addr add " + addr.String() + "/24 dev eth0")
 	m.IP("route add default via " + router4.String())
