@@ -28,7 +28,7 @@ type Status struct {
 	GrafanaURL     string      `json:"grafana_url,omitzero"`
 }
 
-// Health says whether the counting is right.
+// Health is a verdict on the counting.
 type Health struct {
 	State string `json:"state"` // of meter.Health
 	Text  string `json:"text"`

@@ -23,9 +23,9 @@ func InContainer() bool {
 	return false
 }
 
-// checkNames returns an error if a variable of the environment has a name that begins with GONETMON_ and is not known. In a container
-// the environment is .env and little else: there it is also an error if a name is almost that of a variable of compose.yaml.
-// Elsewhere such a name may be another program's. Kubernetes sets GRAFANA_PORT and the like for services.
+// checkNames returns an error if a variable of the environment has a name that begins with GONETMON_ and is not known. In a
+// container the environment is .env and little else: there it is also an error if a name is almost that of a variable of
+// compose.yaml. Elsewhere such a name may be another program's. Kubernetes sets GRAFANA_PORT and the like for services.
 func checkNames(known []string, container bool) error {
 	all := slices.Concat(known, composeNames)
 	container = container && os.Getenv("KUBERNETES_SERVICE_HOST") == ""
@@ -47,14 +47,16 @@ func checkNames(known []string, container bool) error {
 		if strings.Contains(meant, "PASSWORD") || strings.Contains(name, "PASS") {
 			what = name
 		}
-		return fmt.Errorf("%s: no such variable; did you mean %s? `gonetmon config` and docs/configuration.md list them all", what, meant)
+		return fmt.Errorf("%s: no such variable; did you mean %s? `gonetmon config` and docs/configuration.md list them all",
+			what, meant)
 	}
 	return nil
 }
 
-// misspelled reports whether name is so much like known that nothing else can be meant: two letters differ, or the end is missing.
+// misspelled reports whether name is so much like known that nothing else can be meant: two letters differ, but not the
+// first one of PORT in GRAFANA_PORT, as in GRAFANA_HOST; or the end is missing.
 func misspelled(name, known string) bool {
-	family, _, _ := strings.Cut(known, "_")
-	return strings.HasPrefix(name, family+"_") && name != family+"_" &&
-		(distance(name, known) <= 2 || strings.HasPrefix(known, name))
+	_, rest, _ := strings.Cut(known, "_")
+	first := strings.TrimSuffix(known, rest) + rest[:1]
+	return strings.HasPrefix(name, first) && (distance(name, known) <= 2 || strings.HasPrefix(known, name))
 }

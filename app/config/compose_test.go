@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// A misspelled variable of compose.yaml is found in a container. Elsewhere, or if it is only similar, it may be another program's.
+// A misspelled variable of compose.yaml is found in a container. Elsewhere, or if it is only similar, it may be that of another
+// program.
 func TestCheckNames(t *testing.T) {
 	const none = ""
 	for _, tt := range []struct{ variable, want, outside string }{
@@ -16,6 +17,9 @@ func TestCheckNames(t *testing.T) {
 		{"GRAFANA_PASS=hush", "GRAFANA_PASSWORD", none},
 		{"GRAFANA_ADDRESS=0.0.0.0", none, none}, // three letters differ
 		{"GRAFANA_PORTS=3001", "GRAFANA_PORT", none},
+		{"GRAFANA_HOST=example.org", none, none},
+		{"PROMETHEUS_HOST=example.org", none, none},
+		{"GRAFANA_=x", none, none},
 		{"PROMETHEUS_RETENTION=90d", "PROMETHEUS_RETENTION_TIME", none},
 		{"PROMETEUS_PORT=9191", none, none}, // of another family of names
 		{"ALERTMANAGER_PROT=9193", "ALERTMANAGER_PORT", none},

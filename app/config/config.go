@@ -109,8 +109,8 @@ func Load() (*Config, error) {
 	return &c, nil
 }
 
-// setZone returns an error if Go does not know the time zone in the variable TZ. Go itself would silently use UTC, also if the value has
-// quotes or a comment.
+// setZone returns an error if Go does not know the time zone in the variable TZ. Go itself would silently use UTC, also if the
+// value has quotes or a comment.
 func setZone(value string) error {
 	tz := bareValue(value)
 	zone, err := loadZone(strings.TrimPrefix(tz, ":"))

@@ -135,7 +135,8 @@ func TestLoad_Refuses(t *testing.T) {
 		"BILLING_DAY":     {"0", "32", "-1", "first", "1.5"},
 		"DATA_CAP": {"1TiB", "1200", "0GB", "-1TB", ".GB", "1.2.3TB", "1e3GB",
 			"infGB", "0x10GB", "1,5TB", "1001TB", "500kB", "TB"},
-		"RING_SIZE":       {"8TB", "8I", "8MBB", "8B", "MB", "1.5M", "1", "9999999999GiB", "-18014398509480960KiB"}, // which would be 1 MiB after an overflow
+		// The last one would be 1 MiB after an overflow.
+		"RING_SIZE":       {"8TB", "8I", "8MBB", "8B", "MB", "1.5M", "1", "9999999999GiB", "-18014398509480960KiB"},
 		"KEEP_PRIVILEGES": {"yes"},
 		"LOG_LEVEL":       {"loud"},
 	} {
@@ -182,7 +183,9 @@ func TestLoad_Password(t *testing.T) {
 func TestLoad_SetsZone(t *testing.T) {
 	local := time.Local
 	defer func() { time.Local = local }()
-	for tz, want := range map[string]string{`"Asia/Tokyo"`: "Asia/Tokyo", "Europe/Berlin # ours": "Europe/Berlin", "'' # as it is": "UTC"} {
+	for tz, want := range map[string]string{
+		`"Asia/Tokyo"`: "Asia/Tokyo", "Europe/Berlin # ours": "Europe/Berlin", "'' # as it is": "UTC",
+	} {
 		setEnvironment(t)
 		t.Setenv("TZ", tz)
 		if _, err := Load(); err != nil || time.Local.String() != want {

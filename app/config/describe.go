@@ -17,8 +17,8 @@ type variable struct {
 
 // descriptions are the meanings of the variables, by field.
 var descriptions = map[string]string{
-	"Interface": "Interfaces to capture on (a list), by any of their names. gonetmon waits for one that does not exist yet; until it " +
-		"comes, `gonetmon healthcheck` fails, and the container is unhealthy after a minute. auto: " +
+	"Interface": "Interfaces to capture on (a list), by any of their names. gonetmon waits for one that does not exist yet; until " +
+		"it comes, `gonetmon healthcheck` fails, and the container is unhealthy after a minute. auto: " +
 		"the interface of the default route, also when it changes; gonetmon waits for one. A tunnel (WireGuard, PPP) " +
 		"is chosen only if no other interface has a default route.",
 	"CIDR": "Local prefixes (IPv4 and IPv6, a list): addresses in them are your devices. auto: the prefixes of the " +
@@ -68,8 +68,8 @@ var descriptions = map[string]string{
 		"1,000 MB). none: no cap. It is only shown: gonetmon limits nothing.",
 	"StateDir": "Folder for the state file gonetmon.db, in which the devices and their usage outlive a restart. It is created if " +
 		"its parent exists. none: they are kept in memory only.",
-	"RingSize": "Capture buffer per interface, in KiB, MiB or GiB. M and MB mean MiB, as for Docker's memory limits. A larger buffer " +
-		"survives longer stalls of a busy machine.",
+	"RingSize": "Capture buffer per interface, in KiB, MiB or GiB. M and MB mean MiB, as for Docker's memory limits. A larger " +
+		"buffer survives longer stalls of a busy machine.",
 	"KeepPrivileges": "Keep all privileges instead of dropping them after startup. For debugging only.",
 	"LogLevel":       "Minimum level of log messages: debug, info, warn or error.",
 }
@@ -97,8 +97,8 @@ func variableNames() []string {
 	return strings.Fields(b.String())
 }
 
-// Print writes every variable, its value and its meaning, and for those that are auto what that is now. A password is masked, in a
-// comment: what is printed is a configuration.
+// Print writes every variable, its value and its meaning, and for those that are auto what that is now. A password is masked, in
+// a comment: what is printed is a configuration.
 func (c *Config) Print(w io.Writer, now map[string]string) error {
 	return c.write(w, func(v variable) string {
 		switch v.value {

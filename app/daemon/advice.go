@@ -53,7 +53,7 @@ func (a *adviser) health(i int) meter.Health {
 	if p := a.current.Load(); p != nil {
 		return p.health[i]
 	}
-	return meter.AllHeard
+	return meter.Listening
 }
 
 // Run looks every two seconds until ctx ends.

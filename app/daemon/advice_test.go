@@ -54,7 +54,8 @@ func TestAdviser_LogsOnce(t *testing.T) {
 	}}
 	var log bytes.Buffer
 	a := &adviser{
-		log: slog.New(slog.NewTextHandler(&log, nil)), said: map[string]bool{}, surveys: []*meter.Survey{{}, {}}, hearings: make([]hearing, 2),
+		log: slog.New(slog.NewTextHandler(&log, nil)), said: map[string]bool{},
+		surveys: []*meter.Survey{{}, {}}, hearings: make([]hearing, 2),
 		snapshot: func() *localnet.Snapshot { return s },
 		status: func() []meter.Status {
 			return []meter.Status{{Interface: "eth0", Stats: capture.Stats{Up: true}}, {Interface: "mv0", Stats: capture.Stats{Up: true}}}

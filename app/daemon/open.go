@@ -237,8 +237,8 @@ func explainOpen(err error) error {
 	case !errors.Is(err, os.ErrPermission):
 	case privilege.InUserNamespace():
 		return misuse.Errorf("%w: this is a user namespace (rootless Docker or Podman, userns-remap, an unprivileged LXC container)"+
-			" and has no rights in the network of the host, whatever its capabilities; run gonetmon outside of it: with `userns_mode: host`"+
-			" for userns-remap, in a Docker that runs as root, or without a container", err)
+			" and has no rights in the network of the host, whatever its capabilities; run gonetmon outside of it: with"+
+			" `userns_mode: host` for userns-remap, in a Docker that runs as root, or without a container", err)
 	default:
 		return misuse.Errorf("%w: CAP_NET_RAW is missing; run as root (sudo), or `sudo setcap cap_net_raw+ep PATH/TO/gonetmon`,"+
 			" or in a container `cap_add: [NET_RAW, SETUID, SETGID]`", err)

@@ -20,7 +20,8 @@ func (d *Daemon) dropPrivileges() error {
 	}
 	switch {
 	case left.Root != nil && privilege.InUserNamespace():
-		d.log.Warn("still uid 0, though without any capability: this is a user namespace, which may have no user 65534", "error", left.Root)
+		d.log.Warn("still uid 0, though without any capability: this is a user namespace, which may have no user 65534",
+			"error", left.Root)
 	case left.Root != nil:
 		d.log.Warn("still uid 0, which owns root's files, though without any capability; to change the user gonetmon needs"+
 			" CAP_SETUID and CAP_SETGID (in a container cap_add: [SETUID, SETGID])", "error", left.Root)

@@ -38,7 +38,7 @@ func TestHostCheck_KnowsHosts(t *testing.T) {
 	}
 }
 
-// The answer has the line that allows a name, without the port, unless no such line can: that of a name that is too long or is none.
+// The answer has the line that allows a name, without the port, unless no line can, as for a name that is too long or is none.
 func TestHostCheck_SaysHowToAllow(t *testing.T) {
 	check := newHostCheck(page(1), nil, slog.New(slog.DiscardHandler))
 	for host, want := range map[string]string{

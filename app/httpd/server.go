@@ -65,7 +65,8 @@ func NewServer(cfg Config) *Server {
 	mux.Handle("GET /metrics", cfg.Metrics)
 	mux.Handle("GET /debug/devices", cfg.Devices)
 	mux.Handle("/api/", cfg.API)
-	health, interfaces := healthHandler(cfg.Healthy), healthHandler(func() error { return errors.Join(cfg.Healthy(), cfg.Missing()) })
+	health := healthHandler(cfg.Healthy)
+	interfaces := healthHandler(func() error { return errors.Join(cfg.Healthy(), cfg.Missing()) })
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RawQuery == "interfaces" {
 			interfaces.ServeHTTP(w, r)

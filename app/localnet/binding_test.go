@@ -71,7 +71,8 @@ func TestTracker_FollowsInterfaces(t *testing.T) {
 		{"another one has the name for a moment", []string{"eth1"}, []step{
 			{0, "link eth0", "eth1=0 (no such interface; those that exist: eth0)", ""},
 			{time.Second, "link eth0; link eth1", "eth1=3", ""},
-			{300 * time.Millisecond, "link eth0; link enx001122334455", "eth1=0 (no such interface; those that exist: eth0, enx001122334455)", "name=enx001122334455"},
+			{300 * time.Millisecond, "link eth0; link enx001122334455",
+				"eth1=0 (no such interface; those that exist: eth0, enx001122334455)", "name=enx001122334455"},
 			{time.Second, "link eth0; link enx001122334455; link eth1", "eth1=4", ""},
 			{time.Hour, "link eth0; link enx001122334455; link lan1", "eth1=4", "name=lan1"},
 		}},

@@ -1,6 +1,6 @@
 package meter
 
-// Health says whether the traffic of an interface is heard. The worst comes last.
+// Health is a verdict on the traffic that an interface shows. The worst comes last.
 type Health int
 
 // The healths of an interface.
@@ -33,6 +33,9 @@ func (h Health) State() string {
 		NotHeard:       "not_heard",
 	}[h]
 }
+
+// Bad reports whether traffic is missed.
+func (h Health) Bad() bool { return h > Listening }
 
 // Worst returns the worst health of all interfaces.
 func Worst(all []Status) (worst Health) {

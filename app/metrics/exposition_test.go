@@ -345,15 +345,8 @@ func TestExposition_RendersOnce(t *testing.T) {
 }
 
 func TestExposition_PassesPromtool(t *testing.T) {
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		why := "no promtool on PATH; (cd test/tools && go install -tags remove_all_sd tool) installs it"
-		if os.Getenv("TEST_KERNEL") == "1" {
-			t.Fatal(why)
-		}
-		t.Skip(why)
-	}
-	cmd := exec.Command(promtool, "check", "metrics")
+	testnet.NeedCommand(t, "promtool", "(cd test/tools && go install -tags remove_all_sd tool) installs it")
+	cmd := exec.Command("promtool", "check", "metrics")
 	cmd.Stdin = strings.NewReader(text(ownFamilies(snapshots.Home())))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)

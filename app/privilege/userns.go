@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// InUserNamespace reports whether this process is in a user namespace other than the first one (user_namespaces(7)). Its root then
-// has no rights over what belongs to the machine. Without /proc the answer is no.
+// InUserNamespace reports whether this process is in a user namespace other than the first one (user_namespaces(7)). Its root
+// then has no rights over what belongs to the machine. Without /proc the answer is no.
 func InUserNamespace() bool {
 	uids, err := os.ReadFile("/proc/self/uid_map")
 	return err == nil && mapped(string(uids))

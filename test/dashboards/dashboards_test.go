@@ -150,7 +150,7 @@ func TestDashboards_ShareHealthPanel(t *testing.T) {
 	for _, d := range load(t) {
 		i := slices.IndexFunc(d.Panels, func(p panel) bool { return p.Title == "Is the counting right?" })
 		if i < 0 {
-			t.Errorf("%s: no panel says whether the counting is right", d.File)
+			t.Errorf("%s: no panel tells if the counting is right", d.File)
 			continue
 		}
 		p := &d.Panels[i]

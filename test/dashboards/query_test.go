@@ -115,7 +115,8 @@ func (q *query) parse(t *testing.T) parser.Expr {
 	t.Helper()
 	e, err := parser.NewParser(parser.Options{}).ParseExpr(q.dashboard.interpolate(q.expr, map[string]choice{
 		"__rate_interval": values(rateInterval.String()), "__interval": values("1m"),
-		"__interval_ms": values("60000"), "__range": values("1h"), "__range_s": values("3600"), "n": values("10"), "series": values("total"),
+		"__interval_ms": values("60000"), "__range": values("1h"), "__range_s": values("3600"),
+		"n": values("10"), "series": values("total"),
 	}))
 	if err != nil {
 		t.Fatalf("%s: %s: %v", q.name(), q.expr, err)

@@ -13,23 +13,24 @@ import (
 
 // scenarioSeries are the series that scenarios have samples of, with the label that differs.
 var scenarioSeries = map[string]string{
-	"start":       `process_start_time_seconds{job="gonetmon", instance="%s"}`,
-	"built":       `gonetmon_build_info{job="gonetmon", instance="%s", version="1"}`,
-	"up":          `up{job="gonetmon", instance="%s"}`,
-	"other":       `up{job="%s", instance="x"}`,
-	"probe":       `up{job="node", instance="%s"}`,
-	"frames":      `gonetmon_capture_packets_total{job="gonetmon", instance="a", interface="%s"}`,
-	"lost":        `gonetmon_capture_drops_total{job="gonetmon", instance="a", interface="%s"}`,
-	"only":        `gonetmon_capture_broadcasts_only{job="gonetmon", instance="%s"}`,
-	"capture":     `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth1"}`,
-	"eth2":        `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth2"}`,
-	"first":       `gonetmon_device_first_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`,
-	"last":        `gonetmon_device_last_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`,
-	"seen":        `gonetmon:device_last_seen_timestamp_seconds:max{job="gonetmon", instance="a", device="%s"}`,
-	"info":        `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="10.0.0.1", mac="", vendor="", source="address"}`,
-	"mac":         `gonetmon:device_mac_last_seen_timestamp_seconds:max{job="gonetmon", instance="a", device="%s", mac="02:00:00:00:00:01"}`,
-	"info/mac":    `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="10.0.0.1", mac="02:00:00:00:00:01", vendor=""}`,
-	"info/random": `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="10.0.0.1", mac="02:00:00:00:00:02", vendor=""}`,
+	"start":   `process_start_time_seconds{job="gonetmon", instance="%s"}`,
+	"built":   `gonetmon_build_info{job="gonetmon", instance="%s", version="1"}`,
+	"up":      `up{job="gonetmon", instance="%s"}`,
+	"other":   `up{job="%s", instance="x"}`,
+	"probe":   `up{job="node", instance="%s"}`,
+	"frames":  `gonetmon_capture_packets_total{job="gonetmon", instance="a", interface="%s"}`,
+	"lost":    `gonetmon_capture_drops_total{job="gonetmon", instance="a", interface="%s"}`,
+	"only":    `gonetmon_capture_broadcasts_only{job="gonetmon", instance="%s"}`,
+	"capture": `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth1"}`,
+	"eth2":    `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth2"}`,
+	"first":   `gonetmon_device_first_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`,
+	"last":    `gonetmon_device_last_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`,
+	"seen":    `gonetmon:device_last_seen_timestamp_seconds:max{job="gonetmon", instance="a", device="%s"}`,
+	"info":    `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="10.0.0.1", mac="", source="address"}`,
+	"mac": `gonetmon:device_mac_last_seen_timestamp_seconds:max{job="gonetmon", instance="a", device="%s", ` +
+		`mac="02:00:00:00:00:01"}`,
+	"info/mac":    `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="10.0.0.1", mac="02:00:00:00:00:01"}`,
+	"info/random": `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="10.0.0.1", mac="02:00:00:00:00:02"}`,
 	"bytes":       `gonetmon_device_bytes_total{job="gonetmon", instance="a", device="%s", direction="in", scope="internet"}`,
 	"period":      `gonetmon_network_period_bytes{job="gonetmon", instance="a", direction="%s"}`,
 	"cap":         `gonetmon_period_cap_bytes{job="gonetmon", instance="%s"}`,
@@ -42,7 +43,8 @@ var scenarioSeries = map[string]string{
 func TestQueries_Scenarios(t *testing.T) {
 	testnet.NeedCommand(t, "promtool", "go install the promtool of Prometheus 3")
 	const day, none, isNew = 86400, "", `{device="new"} `
-	const newDevices, health, download = "gonetmon-home/New devices/A", "gonetmon-home/Is the counting right?/A", "gonetmon-home/Internet now/A"
+	const newDevices, download = "gonetmon-home/New devices/A", "gonetmon-home/Internet now/A"
+	const health, active = "gonetmon-home/Is the counting right?/A", "gonetmon-home/Devices now/A"
 	const random = `{device="phone", mac="02:00:00:00:00:02"} `
 	const projected = "gonetmon-usage/This month, projected/A"
 	// With an interval of ten minutes 144 samples are a day; _ is a missing one.
@@ -72,11 +74,11 @@ func TestQueries_Scenarios(t *testing.T) {
 			"start a _x288 172800x20; first there _x288 172860x20; info there _x288 1x20; first new _x294 176400x14; info new _x294 1x14",
 			2*day + 7200, 0, isNew + "176400000"},
 
-		// One number says whether the counting is right; 0 is right. All gonetmons and interfaces have to be heard.
+		// 0: the counting is right, which takes all gonetmons and interfaces. Any other number is a fault.
 		{"all is heard", health, "1m", "up a 1x30; probe node 0x30; capture a 1x30; frames eth1 0+600x30; lost eth1 0x30; only a 0x30",
 			1800, 0, "{} 0"},
-		{"gonetmon is down for minutes", health, "1m", "built a 1x25 stale; up a 1x25 0x5; capture a 1x25 stale; frames eth1 0+600x25 stale",
-			1800, 0, "{} 1"},
+		{"gonetmon is down for minutes", health, "1m",
+			"built a 1x25 stale; up a 1x25 0x5; capture a 1x25 stale; frames eth1 0+600x25 stale", 1800, 0, "{} 1"},
 		{"gonetmon is down for two days", health, "10m", "built a 1x12 stale; up a 1x12 0x288", 2*day + 7200, 0, "{} 1"},
 		{"gonetmon never ran", health, "1m", "up a 0x30; other prometheus 1x30", 1800, 0, "{} 1"},
 		{"one of two is down", health, "1m", "up a 1x30; up b 0x30; capture a 1x30; frames eth1 0+600x30", 1800, 0, "{} 1"},
@@ -97,10 +99,11 @@ func TestQueries_Scenarios(t *testing.T) {
 		// Now is the last minute, and after that nothing.
 		{"current rate while all is well", download, "15s", "up a 1x40; bytes tv 0+1500x40", 600, 21600, "{} 800"},
 		{"current rate when gonetmon has just died", download, "15s", "up a 1x39 0; bytes tv 0+1500x39 stale", 600, 21600, none},
-		{"current rate when one of two instances is down", download, "15s", "up a 1x40; up b 0x40; bytes tv 0+1500x40", 600, 21600, "{} 800"},
-		{"active devices when one of two instances is down", "gonetmon-home/Devices now/A", "1m",
+		{"current rate when one of two instances is down", download, "15s",
+			"up a 1x40; up b 0x40; bytes tv 0+1500x40", 600, 21600, "{} 800"},
+		{"active devices when one of two instances is down", active, "1m",
 			"up a 1x10; up b 1x4 0x6; last tv 500x10", 600, 300, "{} 1"},
-		{"active devices when gonetmon is down", "gonetmon-home/Devices now/A", "1m", "up a 1x9 0; last tv 500x9 stale", 600, 300, none},
+		{"active devices when gonetmon is down", active, "1m", "up a 1x9 0; last tv 500x9 stale", 600, 300, none},
 		// The counters are read for short ranges, what is recorded for long ones.
 		{"the range is short", "gonetmon-home/$series", "1m", "up a 1", 0, 2 * day, `{series="total"} 172800`},
 		{"the range is a week", "gonetmon-home/$series", "1m", "up a 1", 0, 7 * day, `{series="5m"} 604800`},

@@ -38,7 +38,8 @@ func TestMistakes(t *testing.T) {
 	e.step("Corrected", func() {
 		e.dotenv("GONETMON_INTERFACE=mon0", "TZ=Asia/Kathmandu", "COMPOSE_PROFILES=alerts")
 		e.must("make", "up")
-		if log := e.must("docker", "compose", "logs", "gonetmon"); !strings.Contains(log, "+05:45 level=INFO msg=listening interface=mon0") {
+		log := e.must("docker", "compose", "logs", "gonetmon")
+		if !strings.Contains(log, "+05:45 level=INFO msg=listening interface=mon0") {
 			e.t.Errorf("no time in the zone of TZ: %s", log)
 		}
 		config := e.must("docker", "compose", "exec", "-T", "gonetmon", "/gonetmon", "config")

@@ -33,7 +33,8 @@ func TestConfig_ShowsAuto(t *testing.T) {
 	expect(config(), "# Now: mon0\nGONETMON_INTERFACE=auto\n", "# Now: 192.168.7.0/24,fe80::/10\nGONETMON_CIDR=auto\n",
 		"\nGONETMON_DNS_SERVERS=auto\n")
 	here.IP("link add idle0 type bridge")
-	out := config("GONETMON_INTERFACE=idle0", "GONETMON_CIDR=10.0.0.0/8", "GONETMON_DNS_SERVERS=10.0.0.1", "GONETMON_STRIP_DOMAIN=none")
+	out := config("GONETMON_INTERFACE=idle0", "GONETMON_CIDR=10.0.0.0/8", "GONETMON_DNS_SERVERS=10.0.0.1",
+		"GONETMON_STRIP_DOMAIN=none")
 	if strings.Contains(out, "# Now:") {
 		t.Errorf("nothing is auto: %s", out)
 	}

@@ -181,7 +181,10 @@ func TestHealthcheck_MissingInterface(t *testing.T) {
 	testnet.Veth(there, "in7", here, "mon7")
 	p.Until("healthcheck succeeds", func() bool { status, _ := healthcheck(); return status == 0 })
 	there.IP("link del in7")
-	p.Until("readyz says that mon7 is gone", func() bool { _, body := p.Get("readyz"); return strings.HasPrefix(body, "mon7: no such") })
+	p.Until("readyz says that mon7 is gone", func() bool {
+		_, body := p.Get("readyz")
+		return strings.HasPrefix(body, "mon7: no such")
+	})
 	if status, log := healthcheck(); status != 0 {
 		t.Errorf("healthcheck without the interface that was there: status %d, %s", status, log)
 	}

@@ -75,8 +75,8 @@ func run(args []string, stdout io.Writer) error {
 	}
 	switch known := slices.Contains(commands, name); {
 	case !known && strings.HasPrefix(name, "-"):
-		return misuse.Errorf("%q: no such argument; variables of the environment configure gonetmon, for example GONETMON_INTERFACE=eth1;"+
-			" `gonetmon config` lists them", name)
+		return misuse.Errorf("%q: no such argument; variables of the environment configure gonetmon, for example "+
+			"GONETMON_INTERFACE=eth1; `gonetmon config` lists them", name)
 	case !known:
 		return unknownArgument(name)
 	}

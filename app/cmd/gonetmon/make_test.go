@@ -37,7 +37,8 @@ func TestMakeUp_SaysWhatFailed(t *testing.T) {
 	}
 	for status, want := range map[string]string{
 		"0": "container gonetmon-gonetmon-1 is unhealthy\n",
-		"1": "container gonetmon-gonetmon-1 is unhealthy\n\ngonetmon is running unhealthy:\neth1: no such interface\neth2: no such interface\nwaiting for it\n\n" +
+		"1": "container gonetmon-gonetmon-1 is unhealthy\n\n" +
+			"gonetmon is running unhealthy:\neth1: no such interface\neth2: no such interface\nwaiting for it\n\n" +
 			"grafana is restarting:\nGRAFANA_PORT=x: is not a port\n",
 	} {
 		cmd := exec.Command("make", "-C", "../../..", "--no-print-directory", "up")

@@ -57,7 +57,8 @@ func newTestLAN(t *testing.T) (*testLAN, *testnet.Namespace) {
 	lan.plug(here, "mon0")
 	here.IP("link set mon0 up")
 	testnet.Tap(here, "mon0", func(frame []byte) {
-		if len(frame) > 282 && frame[23] == 17 && [4]byte(frame[278:]) == [4]byte{99, 130, 83, 99} { // the magic cookie (RFC 2131, section 3)
+		// The magic cookie is that of RFC 2131, section 3.
+		if len(frame) > 282 && frame[23] == 17 && [4]byte(frame[278:]) == [4]byte{99, 130, 83, 99} {
 			lan.dhcp.Add(1)
 		}
 	})
@@ -169,8 +170,8 @@ func (m *machine) readAddrs() int {
 	return len(m.six)
 }
 
-// lease gives the machine, which is on, an IPv4 address by DHCP: it and the router send all four messages. Each is awaited on mon0:
-// frames of two kernels may overtake each other, and a server answers only what it has received.
+// lease gives the machine, which is on, an IPv4 address by DHCP: it and the router send all four messages. Each is awaited on
+// mon0: frames of two kernels may overtake each other, and a server answers only what it has received.
 func (lan *testLAN) lease(m *machine, addr netip.Addr, name string) {
 	lan.t.Helper()
 	client, server := testnet.NewSender(m.Namespace, "eth0"), testnet.NewSender(lan.router.Namespace, "eth0")

@@ -7,8 +7,8 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// In a user namespace root has all capabilities, and still may not capture on the interfaces of the host. The message says that no
-// capability is missing.
+// In a user namespace root has all capabilities, and still may not capture on the interfaces of the host. The message names the
+// namespace, as no capability is missing.
 func TestUserNamespace(t *testing.T) {
 	testnet.NeedRoot(t)
 	cmd := gonetmon(nil, []string{"GONETMON_INTERFACE=lo", "GONETMON_PORT=0"})
