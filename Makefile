@@ -16,10 +16,10 @@ export CGO_ENABLED ?= 0
 include test/versions
 
 .DEFAULT_GOAL := help
-.PHONY: help build run up down logs ps image test race bench fuzz faults home check lint env licenses notices reproducible sbom vuln clean browser pictures
+.PHONY: help build run up down logs ps image test race bench fuzz faults home check lint env licenses notices reproducible sbom release-snapshot vuln clean browser pictures
 
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/gonetmon, a static binary
 	$(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o $(BINARY) ./app/cmd/gonetmon
@@ -95,11 +95,15 @@ reproducible: ## build twice, in different environments, and compare
 sbom: build ## write bin/gonetmon.cdx.json, the bill of materials of bin/gonetmon (CycloneDX)
 	$(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_GOMOD) bin -json -std -version $(VERSION) -output bin/gonetmon.cdx.json bin/gonetmon
 
+release-snapshot: ## build what a release consists of into dist/: archives, .deb packages, bills of materials, notes and checksums
+	rm -rf dist && mkdir dist
+	@GO="$(GO)" VERSION="$(VERSION)" systemd/release.sh dist
+
 vuln: ## look for known vulnerabilities that affect gonetmon; asks vuln.go.dev, or GOVULNDB
 	@GO="$(GO)" GOVULNCHECK=$(GOVULNCHECK) test/vuln.sh
 
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin dist
 
 # Where `make install` puts things. DESTDIR is for packages: it stands for the root directory of the target machine.
 PREFIX ?= /usr/local

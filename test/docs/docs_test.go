@@ -97,7 +97,7 @@ func TestPages_VariablesExist(t *testing.T) {
 
 func TestPages_MakeTargetsExist(t *testing.T) {
 	makefile := read(t, "Makefile")
-	target := regexp.MustCompile("(?m)(?:`|^)(?:sudo (?:-E )?)?make ([a-z]+)\\b")
+	target := regexp.MustCompile("(?m)(?:`|^)(?:sudo (?:-E )?)?make ([a-z-]+)\\b")
 	for _, page := range pages {
 		t.Run(page, func(t *testing.T) {
 			for _, m := range target.FindAllStringSubmatch(read(t, page), -1) {
