@@ -15,17 +15,21 @@ import (
 
 // RingConfig configures a Ring.
 type RingConfig struct {
-	Size int // size of the ring in bytes of kernel memory; rounded to eight blocks of whole pages
+	Size int // size of the ring in bytes of kernel memory; rounded to blocks of whole pages
 	Log  *slog.Logger
 }
 
+// A block that the kernel hands over early, for lack of traffic, is used up however little is in it. So in a stall a quiet LAN
+// fills the ring at one block per blockTimeout: it is the number of blocks that says how long a stall may be. 8 MiB last for
+// almost four seconds.
 const (
-	ringBlocks    = 8
+	minBlocks     = 8
+	maxBlockSize  = 128 << 10             // holds the longest frame
 	blockTimeout  = 60 * time.Millisecond // after it the kernel hands over a block that is not full (retire_blk_tov)
 	checkInterval = time.Second           // how often to look at the interface when nothing happens
 	maxStopWait   = 2 * time.Second       // how long a stop waits for frames that the kernel has counted
 	frameSize     = 2048                  // TPACKET_V3 does not use it, but the kernel checks that it divides the block size
-	minRingSize   = ringBlocks * 64 << 10
+	minRingSize   = minBlocks * 64 << 10
 )
 
 // A Ring reads frames from an interface through a ring that it shares with the kernel: an AF_PACKET socket with TPACKET_V3
@@ -44,6 +48,7 @@ type Ring struct {
 	polled bool               // shouldWake was called in this sleep
 
 	memory    []byte
+	blocks    int
 	blockSize int
 	index     int    // of the current block, or of the next one
 	owned     bool   // the current block is ours, not the kernel's
@@ -116,12 +121,14 @@ func (r *Ring) Open() (err error) {
 		return fmt.Errorf("TPACKET_V3: %w", err)
 	}
 	page := os.Getpagesize()
-	r.blockSize = max(r.cfg.Size, minRingSize) / ringBlocks / page * page
+	size := max(r.cfg.Size, minRingSize)
+	r.blocks = max(minBlocks, size/maxBlockSize)
+	r.blockSize = size / r.blocks / page * page
 	request := unix.TpacketReq3{
 		Block_size:     uint32(r.blockSize),
-		Block_nr:       ringBlocks,
+		Block_nr:       uint32(r.blocks),
 		Frame_size:     frameSize,
-		Frame_nr:       uint32(r.blockSize / frameSize * ringBlocks),
+		Frame_nr:       uint32(r.blockSize / frameSize * r.blocks),
 		Retire_blk_tov: uint32(blockTimeout.Milliseconds()),
 	}
 	r.headroom, err = requestRing(
@@ -129,14 +136,14 @@ func (r *Ring) Open() (err error) {
 		func() error { return unix.SetsockoptTpacketReq3(r.fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &request) },
 	)
 	if err != nil {
-		return fmt.Errorf("ring of %d bytes: %w", r.blockSize*ringBlocks, err)
+		return fmt.Errorf("ring of %d bytes: %w", r.blockSize*r.blocks, err)
 	}
 	if r.headroom == 0 {
 		r.log().Warn("the kernel does not say how it merges packets (Linux before 4.6); a merged frame counts as one packet",
 			"advice", "ethtool -K "+r.Interface().Name+" gro off lro off")
 	}
-	if r.memory, err = unix.Mmap(r.fd, 0, r.blockSize*ringBlocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
-		return fmt.Errorf("map ring of %d bytes: %w", r.blockSize*ringBlocks, err)
+	if r.memory, err = unix.Mmap(r.fd, 0, r.blockSize*r.blocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
+		return fmt.Errorf("map ring of %d bytes: %w", r.blockSize*r.blocks, err)
 	}
 	now := time.Now()
 	r.active.Store(int64(now.Sub(r.epoch)))
@@ -190,7 +197,7 @@ func (r *Ring) readBlock(batch []Frame) int {
 func (r *Ring) releaseBlock() {
 	if r.owned {
 		atomic.StoreUint32(r.status(), unix.TP_STATUS_KERNEL)
-		r.index = (r.index + 1) % ringBlocks
+		r.index = (r.index + 1) % r.blocks
 		r.owned = false
 	}
 }

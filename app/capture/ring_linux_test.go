@@ -172,6 +172,23 @@ func TestRing_CountsDropsOnOverflow(t *testing.T) {
 	}
 }
 
+// A quiet LAN does not overflow a ring while nobody reads for two seconds, as on a busy machine, although the kernel hands over
+// blocks that are almost empty.
+func TestRing_HoldsFewFramesForLong(t *testing.T) {
+	t.Parallel()
+	l := newLink(t)
+	r := l.open(t, "mon0", 8<<20)
+	s := testnet.NewSender(l.there, "in0")
+	for range 25 {
+		s.Send(testnet.UDP(home, away, 10))
+		time.Sleep(80 * time.Millisecond) // longer than the kernel waits for more
+	}
+	r.Stop()
+	if got, stats := read(t, r, nil), r.Stats(); got != s.Sent || stats.Drops != 0 {
+		t.Errorf("%d read and %d dropped of %d frames", got, stats.Drops, s.Sent)
+	}
+}
+
 // A stop loses no frame that was sent before, even if it is still in a block of the kernel.
 func TestRing_StopReturnsAllFrames(t *testing.T) {
 	l := newLink(t)
