@@ -13,8 +13,8 @@ version=${VERSION#v}
 GO=${GO:-go}
 umask 022
 export LC_ALL=C SOURCE_DATE_EPOCH MAINTAINER
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-MAINTAINER=$(git log -1 --format='%an <%ae>')
+SOURCE_DATE_EPOCH=$(git -c safe.directory='*' log -1 --format=%ct)
+MAINTAINER=$(git -c safe.directory='*' log -1 --format='%an <%ae>')
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 

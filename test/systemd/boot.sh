@@ -1,7 +1,7 @@
 #!/bin/sh
 # boot.sh INSTALLED ROOT CGROUP: becomes systemd, the first process of the namespaces (mount, PID, UTS, IPC, network) that it was
-# started in. It sees this machine's /usr, read-only, and nothing else of it. INSTALLED is the DESTDIR of `make install`, which
-# becomes its /usr/local and /etc; ROOT is an empty folder for its root; CGROUP is a cgroup of its own.
+# started in. It sees this machine's /usr and nothing else of it; what it writes there is its own. INSTALLED is the DESTDIR of
+# `make install`, which becomes its /usr/local and /etc; ROOT is an empty folder for its root; CGROUP is a cgroup of its own.
 set -eu
 installed=$1 root=$2 cgroup=$3
 
@@ -11,13 +11,13 @@ if [ -z "${INSIDE-}" ]; then
 fi
 
 mount --make-rprivate /
-mount -t tmpfs -o mode=755,size=64m tmpfs "$root"
+mount -t tmpfs -o mode=755,size=128m tmpfs "$root"
 cd "$root"
 mkdir -p usr etc/systemd/system proc sys dev run tmp var/log var/tmp root
 chmod 1777 tmp var/tmp
 for link in bin sbin lib lib64; do [ ! -L /$link ] || cp -a /$link $link; done
-mount --bind /usr usr
-mount -o remount,bind,ro usr
+mkdir -p usr-changed usr-work
+mount -t overlay -o lowerdir=/usr,upperdir=usr-changed,workdir=usr-work overlay usr
 mount -t tmpfs -o mode=755,size=128m tmpfs usr/local
 cp -a "$installed/usr/local/." usr/local
 cp -a "$installed/etc/." etc

@@ -1,5 +1,5 @@
-// Package systemd tests gonetmon's units with a real systemd. It boots systemd as the first process of its own namespaces, with
-// this machine's programs and what `make install` installs, and changes nothing else.
+// Package systemd tests gonetmon's units and its Debian package with a real systemd. It boots systemd as the first process of its own
+// namespaces, with this machine's programs and what `make install` or the package installs, and changes nothing else.
 package systemd
 
 import (
@@ -19,7 +19,7 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// A machine is a booted systemd with gonetmon installed. Its interface mon0 receives what is sent on peer0.
+// A machine is a booted systemd. Its interface mon0 receives what is sent on peer0.
 type machine struct {
 	t       *testing.T
 	network *testnet.Namespace
@@ -28,8 +28,8 @@ type machine struct {
 	output  bytes.Buffer // of boot.sh
 }
 
-// boot boots a machine, which ends with the test.
-func boot(t *testing.T) *machine {
+// boot boots a machine, which ends with the test. install puts files into a folder, whose etc and usr/local become those of the machine.
+func boot(t *testing.T, install func(destdir string)) *machine {
 	t.Helper()
 	if os.Getenv("TEST_SYSTEMD") != "1" {
 		t.Skip("boots systemd in namespaces; TEST_SYSTEMD=1 does so, as root, with the Debian package systemd installed")
@@ -41,10 +41,12 @@ func boot(t *testing.T) *machine {
 	m := &machine{t: t, network: testnet.NewNamespace(t), peer: testnet.NewNamespace(t)}
 	testnet.Veth(m.network, "mon0", m.peer, "peer0")
 	installed, root := t.TempDir(), t.TempDir()
-	for _, target := range []string{"build", "install"} {
-		run(t, exec.Command("make", "-C", "../..", target, "CGO_ENABLED=0", "BINARY="+filepath.Join(root, "gonetmon"),
-			"DESTDIR="+installed))
+	for _, folder := range []string{"etc", "usr/local"} {
+		if err := os.MkdirAll(filepath.Join(installed, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
+	install(installed)
 	cmd := exec.Command("./boot.sh", installed, root, newCgroup(t))
 	cmd.Stdout, cmd.Stderr = &m.output, &m.output
 	const namespaces = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC

@@ -3,6 +3,8 @@ package systemd
 import (
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -17,7 +19,12 @@ const envFile = "/etc/gonetmon/gonetmon.env"
 
 // TestSystemd installs gonetmon as the README describes. Each step builds on the one before.
 func TestSystemd(t *testing.T) {
-	m := boot(t)
+	m := boot(t, func(destdir string) {
+		binary := filepath.Join(t.TempDir(), "gonetmon")
+		for _, target := range []string{"build", "install"} {
+			run(t, exec.Command("make", "-C", "../..", target, "CGO_ENABLED=0", "BINARY="+binary, "DESTDIR="+destdir))
+		}
+	})
 	t.Logf("booted %s", strings.SplitN(m.ask("systemctl", "--version"), "\n", 2)[0])
 	example, err := os.ReadFile("../../.env.example")
 	if err != nil {
