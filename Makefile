@@ -22,7 +22,7 @@ help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/gonetmon, a static binary
-	$(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o $(BINARY) ./app/cmd/gonetmon
+	$(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION) -X main.commit=$(REVISION)" -o $(BINARY) ./app/cmd/gonetmon
 
 run: build ## build and run it as root, with the variables of .env if there is one
 	@set -f; IFS=$$(printf '\n.'); IFS=$${IFS%.}; \

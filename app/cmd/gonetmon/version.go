@@ -5,7 +5,7 @@ import "runtime/debug"
 // release is set by the linker: -ldflags "-X main.release=v1.2.3".
 var release string
 
-// commit is set by the linker in the image, where Go does not see the repository.
+// commit is set by the linker, too: in the image Go does not see the repository.
 var commit string
 
 // version returns the release, or that of the module, and the revision of the source that the binary was built from.
