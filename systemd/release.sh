@@ -24,8 +24,8 @@ case $VERSION in v[0-9]*) ;; *) debian_version=0~$(date -u -d "@$SOURCE_DATE_EPO
 
 # section prints a section of the changelog, one line a paragraph: GitHub shows line breaks as they are. The heading is a pattern.
 section() {
-	awk -v heading="$1" '
-		/^## / { inside = tolower($0) ~ heading; next }
+	HEADING=$1 awk '
+		/^## / { inside = tolower($0) ~ ENVIRON["HEADING"]; next }
 		!inside { next }
 		/^ *[^ -]/ && text != "" { sub(/^ */, ""); text = text " " $0; next }
 		{ if (text != "" || begun) print text; begun = begun || text != ""; text = $0 }

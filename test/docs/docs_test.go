@@ -215,3 +215,22 @@ func TestLayers_AreThoseOfDepguard(t *testing.T) {
 		t.Errorf("docs/architecture.md lists\n%v\n.golangci.yml allows\n%v", listed, allowed)
 	}
 }
+
+// Every Dockerfile is published, so that a release has all images of the stack.
+func TestRelease_PublishesEveryImage(t *testing.T) {
+	workflow := read(t, ".github/workflows/release.yml")
+	files, err := filepath.Glob(root + "/docker/*/Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, root+"/docker/Dockerfile") {
+		name := "gonetmon"
+		if folder := filepath.Base(filepath.Dir(file)); folder != "docker" {
+			name += "-" + folder
+		}
+		file, _ = filepath.Rel(root, file)
+		if want := "- {name: " + name + ", file: " + file + "}"; !strings.Contains(workflow, want+"\n") {
+			t.Errorf("the matrix of release.yml has no\n%s", want)
+		}
+	}
+}
