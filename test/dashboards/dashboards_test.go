@@ -65,9 +65,10 @@ func checkPanel(t *testing.T, d *dashboard, p *panel) {
 			t.Errorf("%s: %s: unit %q", d.File, p.Title, unit)
 		}
 	}
+	table := slices.ContainsFunc(p.Transformations, func(t transformation) bool { return t.ID == "groupingToMatrix" })
 	for _, q := range p.Targets {
 		if q.Instant == q.Range || q.Datasource == nil || *q.Datasource != source ||
-			(q.Format == "table") != (p.Type == "table" && q.Instant) || p.Type != "table" && q.LegendFormat == "" {
+			(q.Format == "table") != (table || p.Type == "table" && q.Instant) || p.Type != "table" && !table && q.LegendFormat == "" {
 			t.Errorf("%s: %s: query %+v: tables need the format table (not for sparklines), others a legend", d.File, p.Title, q)
 		}
 		if bits := regexp.MustCompile(`\* 8\b`).MatchString(q.Expr); bits != (shown[0] == "bps") && p.Type != "state-timeline" &&
@@ -238,7 +239,7 @@ func TestLinks(t *testing.T) {
 				}
 			}
 			for _, q := range p.Targets {
-				devices := strings.Contains(q.LegendFormat, "{{device}}") || p.Type == "table" && strings.Contains(q.Expr, "by (device")
+				devices := strings.Contains(q.LegendFormat, "{{device}}") || q.Format == "table" && strings.Contains(q.Expr, "by (device")
 				if devices && len(links) == 0 {
 					t.Errorf("%s: %s: no link to the device", d.File, p.Title)
 				}

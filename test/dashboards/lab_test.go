@@ -31,9 +31,6 @@ var remote = netip.MustParseAddr("198.51.100.1")
 // A flow is the number of IP bytes that a device receives and sends in a round.
 type flow struct{ inInternet, inLAN, outInternet, outLAN, outMulticast float64 }
 
-func (f flow) in() float64       { return f.inInternet + f.inLAN }
-func (f flow) out() float64      { return f.outInternet + f.outLAN + f.outMulticast }
-func (f flow) both() float64     { return f.in() + f.out() }
 func (f flow) internet() float64 { return f.inInternet + f.outInternet }
 
 // An instance is a gonetmon with its network.

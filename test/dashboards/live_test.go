@@ -16,10 +16,11 @@ import (
 var mayBeEmpty = []string{
 	"gonetmon-home/New devices/A", "gonetmon-home/Internet today/B", "gonetmon-home/Who uses the internet/B",
 	"gonetmon-home/Who uses the internet/D", "gonetmon-home/Local network, by sender/B", // no others, no yesterday
-	"gonetmon-groups/Now/A", "gonetmon-groups/Now/B", "gonetmon-groups/Volume/A",
-	"gonetmon-groups/Devices/A", "gonetmon-groups/Volume by device/A", "gonetmon-usage/Last month/A",
+	"gonetmon-groups/Now/A", "gonetmon-groups/Now/B", "gonetmon-groups/Volume/A", "gonetmon-groups/Volume/B",
+	"gonetmon-groups/Internet/A", "gonetmon-groups/Internet/B", "gonetmon-groups/Internet by device/A",
+	"gonetmon-groups/Local network/A", "gonetmon-groups/Local network/B", "gonetmon-usage/Last month/A",
 	"gonetmon-self/DNS queries per minute/B",
-	"gonetmon-usage/At its end/A", "gonetmon-usage/Data cap used/B", "gonetmon-usage/This month by device/E", // not on the first day
+	"gonetmon-usage/Billing period/B", "gonetmon-usage/Data cap used/B", "gonetmon-usage/This month by device/E", // not on the first day
 }
 
 // Every query of every panel and variable, as Grafana sends it, succeeds on a real Prometheus that scrapes two real gonetmons
@@ -66,29 +67,44 @@ func (c *checker) checkAll() {
 		}
 	}
 	for _, q := range c.dashboard.queries(c.t) {
-		variable, all := "", []choice{{}}
-		switch uses := variables(q.expr); {
-		case q.panel == nil:
+		if q.panel == nil {
 			c.checkVariable(q, choices)
 			continue
+		}
+		uses, all := variables(q.expr), map[string][]choice{}
+		if slices.Contains(uses, "series") && q.target.Instant {
+			all["series"] = []choice{values("5m"), values("total")} // as for long ranges, and for short ones
+		}
+		switch {
 		case strings.Contains(q.expr, "${group:raw}"):
-			variable, all = "group", nil
 			for _, pattern := range groups.values {
-				all = append(all, values(pattern))
+				all["group"] = append(all["group"], values(pattern))
 			}
-		case slices.Contains(uses, "series") && q.target.Instant:
-			variable, all = "series", []choice{values("5m"), values("total")} // as for long ranges, and for short ones
 		case slices.Contains(uses, "group"):
-			variable, all = "group", []choice{groups}
+			all["group"] = []choice{groups}
 		case slices.Contains(uses, "device") && c.dashboard.multi("device"):
-			variable, all = "device", []choice{everything, values("phone"), values("phone", "roku-tv")}
+			all["device"] = []choice{everything, values("phone"), values("phone", "roku-tv")}
 		case slices.Contains(uses, "device"):
-			variable, all = "device", []choice{values("phone"), values("192.168.2.12")}
+			all["device"] = []choice{values("phone"), values("192.168.2.12")}
 		}
-		for _, choices[variable] = range all {
-			c.checkPanel(q, choices)
-		}
+		c.checkEach(q, choices, all)
 	}
+}
+
+// checkEach checks a panel with every combination of these choices.
+func (c *checker) checkEach(q *query, choices map[string]choice, all map[string][]choice) {
+	c.t.Helper()
+	for variable, some := range all {
+		rest := maps.Clone(all)
+		delete(rest, variable)
+		for _, chosen := range some {
+			with := maps.Clone(choices)
+			with[variable] = chosen
+			c.checkEach(q, with, rest)
+		}
+		return
+	}
+	c.checkPanel(q, choices)
 }
 
 func (c *checker) checkVariable(q *query, choices map[string]choice) {

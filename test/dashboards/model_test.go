@@ -43,6 +43,7 @@ type panel struct {
 	Links                                         []link
 	Panels                                        []panel // of a collapsed row
 	Targets                                       []target
+	Transformations                               []transformation
 	FieldConfig                                   struct {
 		Defaults struct {
 			Unit, NoValue string
@@ -57,6 +58,9 @@ type panel struct {
 		}
 	}
 }
+
+// A transformation is what Grafana does with a result before it shows it.
+type transformation struct{ ID string }
 
 type target struct {
 	RefID, Expr, LegendFormat, Format, Interval string

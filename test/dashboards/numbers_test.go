@@ -54,11 +54,11 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		}
 	}
 	rate := func(part func(flow) float64) { number(8*sum(part), 0.85, 1.15) }
-	volume := func(part func(flow) float64) { number(sum(part)*seconds, 0.8, 1.05) } // without what precedes the first scrape
-	low := 0.8
+	low := 0.8 // without what precedes the first scrape
 	if slices.Equal(choices["series"].values, []string{"5m"}) {
 		low = 0.4 // the recording rule lags behind
 	}
+	volume := func(part func(flow) float64) { number(sum(part)*seconds, low, 1.05) }
 	perDevice := func(part func(flow) float64, factor, high float64) {
 		for name, f := range flows {
 			if v := part(f) * factor; name == newcomer { // late
@@ -87,39 +87,35 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		}
 	}
 	switch q.name() {
-	case "gonetmon-home/Internet now/A", "gonetmon-groups/Now/A",
-		"gonetmon-device/Throughput/A":
+	case "gonetmon-home/Internet now/A", "gonetmon-groups/Now/A", "gonetmon-groups/All devices, now/A", "gonetmon-device/Internet/A",
+		"gonetmon-device/Internet now/A":
 		rate(inInternet)
-	case "gonetmon-home/Internet now/B", "gonetmon-groups/Now/B",
-		"gonetmon-device/Throughput/C":
+	case "gonetmon-home/Internet now/B", "gonetmon-groups/Now/B", "gonetmon-groups/All devices, now/B", "gonetmon-device/Internet/B",
+		"gonetmon-device/Internet now/B":
 		rate(outInternet)
-	case "gonetmon-device/Download now/A":
-		rate(inInternet)
-	case "gonetmon-device/Upload now/A":
-		rate(outInternet)
-	case "gonetmon-device/Throughput/B":
+	case "gonetmon-device/Local network/A":
 		rate(func(f flow) float64 { return f.inLAN })
-	case "gonetmon-device/Throughput/D":
+	case "gonetmon-device/Local network/B":
 		rate(outLAN)
-	case "gonetmon-device/Throughput/E":
+	case "gonetmon-device/Local network/C":
 		rate(outMulticast)
-	case "gonetmon-device/Peak rate/A":
+	case "gonetmon-device/Internet now/C": // the peak
 		rate(flow.internet)
-	case "gonetmon-device/Downloaded/A":
+	case "gonetmon-device/Internet in this time range/A", "gonetmon-groups/All devices, in this time range/A":
 		volume(inInternet)
-	case "gonetmon-device/Uploaded/A":
+	case "gonetmon-device/Internet in this time range/B", "gonetmon-groups/All devices, in this time range/B":
 		volume(outInternet)
 	case "gonetmon-groups/Volume/A":
 		volume(flow.internet)
+	case "gonetmon-groups/Volume/B":
+		volume(lan)
 	case "gonetmon-home/Internet today/A":
 		volume(flow.internet)
 	case "gonetmon-home/Devices now/A":
 		number(float64(len(flows)), 1, 1)
 	case "gonetmon-home/Devices now/B": // also those that DNS names, without traffic
 		number(float64(len(flows)), 1, float64(len(known))/float64(len(flows)))
-	case "gonetmon-self/Capture/A":
-		number(1, 1, 1)
-	case "gonetmon-self/Lost frames/A": // as gonetmon counts them
+	case "gonetmon-self/Frames/B": // as gonetmon counts them
 		drops := c.total("gonetmon_capture_drops_total", w)
 		number(drops/(drops+c.total("gonetmon_capture_packets_total", w)), 0.7, 1.3)
 	case "gonetmon-home/Internet and local network/A":
@@ -134,13 +130,16 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		perDevice(outLAN, 8, 1.15)
 	case "gonetmon-home/Devices/B", "gonetmon-home/Devices/E":
 		perDevice(flow.internet, 8, 1.15)
-	case "gonetmon-groups/Devices/A":
-		perDevice(flow.internet, 8, 1.15)
-	case "gonetmon-home/Internet by device/A", "gonetmon-home/Local network by device/A", "gonetmon-groups/Volume by device/A":
+	case "gonetmon-groups/Internet/A":
+		perDevice(inInternet, 8, 1.15)
+	case "gonetmon-groups/Internet/B":
+		perDevice(outInternet, 8, 1.15)
+	case "gonetmon-groups/Local network/A":
+		perDevice(func(f flow) float64 { return f.inLAN }, 8, 1.15)
+	case "gonetmon-groups/Local network/B":
+		perDevice(outLAN, 8, 1.15)
+	case "gonetmon-home/Internet by device/A", "gonetmon-home/Local network by device/A", "gonetmon-groups/Internet by device/A":
 		part := map[string]func(flow) float64{"Internet by device": flow.internet, "Local network by device": lan}[q.panel.Title]
-		if part == nil {
-			part = flow.internet
-		}
 		perDevice(part, seconds, 1.05)
 		if !slices.IsSortedFunc(got, func(a, b series) int { return cmp.Compare(b.last(), a.last()) }) {
 			complain("not sorted by volume")
@@ -160,13 +159,13 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 				complain("%v is %g, want %g", s.labels, v, bytes)
 			}
 		}
-	case "gonetmon-home/Devices/F", "gonetmon-device/Last seen/A":
+	case "gonetmon-home/Devices/F", "gonetmon-device/Seen/A":
 		for _, s := range got {
 			if ago := time.Since(time.UnixMilli(int64(s.last()))); ago < 0 || ago > 20*time.Second {
 				complain("%v was seen %v ago", s.labels, ago)
 			}
 		}
-	case "gonetmon-device/First seen/A":
+	case "gonetmon-device/Seen/B":
 		for _, s := range got {
 			if after := time.UnixMilli(int64(s.last())).Sub(c.lab.begun); after.Abs() > 10*time.Second {
 				complain("first seen %v after the traffic began", after)
@@ -190,27 +189,23 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		if len(got) != 1 || got[0].labels["device"] != newcomer || got[0].labels["mac"] != "02:00:00:00:01:1e" {
 			complain("new devices: %v", got)
 		}
-	case "gonetmon-device/Share/A":
+	case "gonetmon-device/Internet in this time range/C":
 		all := 0.0
 		for _, f := range c.lab.flows(c.instance) {
 			all += f.internet()
 		}
 		number(sum(flow.internet)/all, 0.9, 1.1)
-	case "gonetmon-device/Volume per hour/A":
-		for _, s := range got {
-			recorded(sum(map[string]func(flow) float64{"in": flow.in, "out": flow.out}[s.labels["direction"]]), s)
-		}
 	case "gonetmon-usage/Billing period/A":
 		number(sum(flow.internet)*seconds, 0.8, 1.05)
 	case "gonetmon-usage/This month by device/D":
 		for name, f := range flows {
 			one("device", name, f.internet()*seconds, map[bool]float64{true: 0, false: 0.8}[name == newcomer], 1.05)
 		}
-	case "gonetmon-usage/Days left/A":
+	case "gonetmon-usage/Billing period/C":
 		if len(got) != 1 || got[0].last() <= 0 || got[0].last() > 31 {
 			complain("days left: %v", got)
 		}
-	case "gonetmon-usage/Per day/A":
+	case "gonetmon-usage/Per day/A", "gonetmon-device/Internet volume/A":
 		for _, s := range got {
 			recorded(sum(map[string]func(flow) float64{"in": inInternet, "out": outInternet}[s.labels["direction"]]), s)
 		}
@@ -229,7 +224,7 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 	for _, s := range got {
 		for _, v := range s.values {
 			unit := q.panel.FieldConfig.Defaults.Unit
-			if v < 0 && q.panel.Title != "Activity" || unit == "percentunit" && v > 1.01 || unit == "bps" && v > 8*1.2*30*rounds*1500 {
+			if v < 0 || unit == "percentunit" && v > 1.01 || unit == "bps" && v > 8*1.2*30*rounds*1500 {
 				complain("%v is %g in %s", s.labels, v, unit)
 			}
 		}

@@ -13,20 +13,21 @@ import (
 
 // scenarioSeries are the series that scenarios have samples of, with the label that differs.
 var scenarioSeries = map[string]string{
-	"start":   `process_start_time_seconds{job="gonetmon", instance="%s"}`,
-	"built":   `gonetmon_build_info{job="gonetmon", instance="%s", version="1"}`,
-	"up":      `up{job="gonetmon", instance="%s"}`,
-	"other":   `up{job="%s", instance="x"}`,
-	"probe":   `up{job="node", instance="%s"}`,
-	"frames":  `gonetmon_capture_packets_total{job="gonetmon", instance="a", interface="%s"}`,
-	"lost":    `gonetmon_capture_drops_total{job="gonetmon", instance="a", interface="%s"}`,
-	"only":    `gonetmon_capture_broadcasts_only{job="gonetmon", instance="%s"}`,
-	"capture": `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth1"}`,
-	"eth2":    `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth2"}`,
-	"first":   `gonetmon_device_first_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`,
-	"last":    `gonetmon_device_last_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`,
-	"seen":    `gonetmon:device_last_seen_timestamp_seconds:max{job="gonetmon", instance="a", device="%s"}`,
-	"info":    `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="10.0.0.1", mac="", source="address"}`,
+	"start":    `process_start_time_seconds{job="gonetmon", instance="%s"}`,
+	"built":    `gonetmon_build_info{job="gonetmon", instance="%s", version="1"}`,
+	"up":       `up{job="gonetmon", instance="%s"}`,
+	"other":    `up{job="%s", instance="x"}`,
+	"probe":    `up{job="node", instance="%s"}`,
+	"frames":   `gonetmon_capture_packets_total{job="gonetmon", instance="a", interface="%s"}`,
+	"lost":     `gonetmon_capture_drops_total{job="gonetmon", instance="a", interface="%s"}`,
+	"only":     `gonetmon_capture_broadcasts_only{job="gonetmon", instance="%s"}`,
+	"capture":  `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth1"}`,
+	"eth2":     `gonetmon_capture_up{job="gonetmon", instance="%s", interface="eth2"}`,
+	"attached": `gonetmon_capture_attached_total{job="gonetmon", instance="a", interface="%s"}`,
+	"first":    `gonetmon_device_first_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`,
+	"last":     `gonetmon_device_last_seen_timestamp_seconds{job="gonetmon", instance="a", device="%s"}`,
+	"seen":     `gonetmon:device_last_seen_timestamp_seconds:max{job="gonetmon", instance="a", device="%s"}`,
+	"info":     `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="10.0.0.1", mac="", source="address"}`,
 	"mac": `gonetmon:device_mac_last_seen_timestamp_seconds:max{job="gonetmon", instance="a", device="%s", ` +
 		`mac="02:00:00:00:00:01"}`,
 	"info/mac":    `gonetmon_device_info{job="gonetmon", instance="a", device="%s", ip="10.0.0.1", mac="02:00:00:00:00:01"}`,
@@ -46,7 +47,7 @@ func TestQueries_Scenarios(t *testing.T) {
 	const newDevices, download = "gonetmon-home/New devices/A", "gonetmon-home/Internet now/A"
 	const health, active = "gonetmon-home/Is the counting right?/A", "gonetmon-home/Devices now/A"
 	const random = `{device="phone", mac="02:00:00:00:00:02"} `
-	const projected = "gonetmon-usage/This month, projected/A"
+	const projected = "gonetmon-usage/This month/B"
 	// With an interval of ten minutes 144 samples are a day; _ is a missing one.
 	for _, test := range []struct {
 		name, query, interval, series string
@@ -104,6 +105,15 @@ func TestQueries_Scenarios(t *testing.T) {
 		{"active devices when one of two instances is down", active, "1m",
 			"up a 1x10; up b 1x4 0x6; last tv 500x10", 600, 300, "{} 1"},
 		{"active devices when gonetmon is down", active, "1m", "up a 1x9 0; last tv 500x9 stale", 600, 300, none},
+		// What does not depend on the time range.
+		{"a device that was seen before the range", "gonetmon-device/Seen/A", "10m", "seen tv 100x12", 5 * day, 300, "{} 100000"},
+		{"a device that was first seen before a restart", "gonetmon-device/Seen/B", "10m",
+			"seen tv 100x400; first tv _x426 255600x5; seen radio 50x400", 3 * day, 300, "{} 100000"},
+		{"a device that is younger than an hour", "gonetmon-device/Seen/B", "10m", "first tv _x426 255600x5", 3 * day,
+			300, "{} 255600000"},
+		{"two interfaces, of which one came back twice and one is not there yet", "gonetmon-self/gonetmon/C", "1m",
+			"attached eth1 3x10; attached eth2 0x10", 600, 60, "{} 2"},
+
 		// The counters are read for short ranges, what is recorded for long ones.
 		{"the range is short", "gonetmon-home/$series", "1m", "up a 1", 0, 2 * day, `{series="total"} 172800`},
 		{"the range is a week", "gonetmon-home/$series", "1m", "up a 1", 0, 7 * day, `{series="5m"} 604800`},
@@ -124,7 +134,7 @@ func TestQueries_Scenarios(t *testing.T) {
 			"ahead a 1500x10; cap a 1200x10; ahead b 9000x10",
 			600, 0, "{} 1.25"},
 		{"there is no cap", "gonetmon-usage/Data cap used/A", "1m", "period in 600x10; period out 300x10", 600, 0, none},
-		{"days until the longest period ends", "gonetmon-usage/Days left/A", "1m", "end a 86400x10; end b 130200x10", 600, 0, "{} 1.5"},
+		{"days until the longest period ends", "gonetmon-usage/Billing period/C", "1m", "end a 86400x10; end b 130200x10", 600, 0, "{} 1.5"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			text := "fuzzy_compare: true\nevaluation_interval: 1m\ntests:\n- interval: " + test.interval + "\n  input_series:\n"
@@ -164,8 +174,12 @@ func find(t *testing.T, name string) (found *query) {
 
 // fill selects everything in a query, over a range of seconds.
 func fill(q *query, seconds int) string {
+	device := everything
+	if !q.dashboard.multi("device") {
+		device = values("tv")
+	}
 	return strings.TrimSpace(q.dashboard.interpolate(q.expr, map[string]choice{
-		"job": everything, "instance": everything, "device": everything,
+		"job": everything, "instance": everything, "device": device,
 		"__range": values(fmt.Sprintf("%ds", seconds)), "__range_s": values(fmt.Sprint(seconds)), "__rate_interval": values("5m"),
 		"series": values("total"),
 	}))
