@@ -32,12 +32,14 @@ func (s *sniffer) count(frame []byte) {
 	var port []byte
 	switch typ, ip := binary.BigEndian.Uint16(frame[12:]), frame[14:]; typ {
 	case 0x0800:
-		src, dst, size = netip.AddrFrom4([4]byte(ip[12:])), netip.AddrFrom4([4]byte(ip[16:])), uint64(binary.BigEndian.Uint16(ip[2:]))
+		src, dst = netip.AddrFrom4([4]byte(ip[12:])), netip.AddrFrom4([4]byte(ip[16:]))
+		size = uint64(binary.BigEndian.Uint16(ip[2:]))
 		if ip[9] == 17 {
 			port = ip[22:24]
 		}
 	case 0x86dd:
-		src, dst, size = netip.AddrFrom16([16]byte(ip[8:])), netip.AddrFrom16([16]byte(ip[24:])), 40+uint64(binary.BigEndian.Uint16(ip[4:]))
+		src, dst = netip.AddrFrom16([16]byte(ip[8:])), netip.AddrFrom16([16]byte(ip[24:]))
+		size = 40 + uint64(binary.BigEndian.Uint16(ip[4:]))
 		if ip[6] == 17 {
 			port = ip[42:44]
 		}
@@ -56,7 +58,8 @@ func (s *sniffer) count(frame []byte) {
 }
 
 func inLAN(a netip.Addr) bool {
-	return livePrefix4.Contains(a) && a.As4()[3] != 0 && a.As4()[3] != 255 || livePrefix6.Contains(a) || a.Is6() && a.IsLinkLocalUnicast()
+	return livePrefix4.Contains(a) && a.As4()[3] != 0 && a.As4()[3] != 255 ||
+		livePrefix6.Contains(a) || a.Is6() && a.IsLinkLocalUnicast()
 }
 
 // shown is a device as the page shows it.
@@ -108,20 +111,24 @@ func TestDaemon_DevicesOfKernels(t *testing.T) {
 	testnet.Tap(here, "mon0", wire.count)
 	p := start(t, here)
 	lan.start()
-	lan.advertise("the prefix of the router is in the log", func() bool {
-		return strings.Contains(p.Log.String(), `msg="local prefixes changed" local=192.168.2.0/24,fe80::/10,2001:db8:2::/64`)
-	})
 
-	machines := map[string]*machine{"192.168.2.1": lan.router, "alexakitchen": lan.machine(0), "roku-tv": lan.machine(3), "printer": lan.machine(3)}
-	alexa, roku, printer := machines["alexakitchen"], machines["roku-tv"], machines["printer"]
+	alexa, roku, printer := lan.machine(0), lan.machine(3), lan.machine(3)
+	machines := map[string]*machine{"192.168.2.1": lan.router, "alexakitchen": alexa, "roku-tv": roku, "printer": printer}
 	newcomers := []*machine{alexa, roku, printer}
 	for _, m := range newcomers {
-		m.IP("link set eth0 up")
+		lan.turnOn(m)
 	}
+	// Without IPv6 a machine is silent until it has a name. One that has spoken, and has none some seconds later, is shown
+	// under its address, and the page keeps what it has counted under it.
 	first := netip.MustParseAddr("192.168.2.50")
 	lan.lease(alexa, first, "AlexaKitchen")
 	lan.lease(roku, first.Next(), "Roku-TV")
 	lan.lease(printer, first.Next().Next(), "")
+	printer.announce("Printer.local")
+	lan.startIPv6(newcomers...)
+	lan.advertise("the prefix of the router is in the log", func() bool {
+		return strings.Contains(p.Log.String(), `msg="local prefixes changed" local=192.168.2.0/24,fe80::/10,2001:db8:2::/64`)
+	})
 	lan.advertiseTo(newcomers...)
 	alexa.announce("alexakitchen.local")
 	printer.announce("Printer.local")
@@ -129,7 +136,8 @@ func TestDaemon_DevicesOfKernels(t *testing.T) {
 	lan.requireShown(p, wire, machines)
 
 	before, _ := devicesOf(t, p)
-	for name, source := range map[string]string{"192.168.2.1": "address", "alexakitchen": "dhcp", "roku-tv": "dhcp", "printer": "mdns"} {
+	sources := map[string]string{"192.168.2.1": "address", "alexakitchen": "dhcp", "roku-tv": "dhcp", "printer": "mdns"}
+	for name, source := range sources {
 		if got := before[name].source; got != source {
 			t.Errorf("%s has its name from %s, want %s", name, got, source)
 		}
@@ -138,8 +146,9 @@ func TestDaemon_DevicesOfKernels(t *testing.T) {
 	alexa.four = netip.Addr{}
 	laptop := lan.machine(0)
 	machines["laptop"] = laptop
-	laptop.IP("link set eth0 up")
+	lan.turnOn(laptop)
 	lan.lease(laptop, first, "Laptop")
+	laptop.Sysctl("net/ipv6/conf/eth0/disable_ipv6", "0")
 	lan.advertiseTo(laptop)
 	// Each address of the laptop is announced before the traffic; the router asks again whose the old one is.
 	p.Until("the address is the laptop's", func() bool {

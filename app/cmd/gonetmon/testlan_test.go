@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,7 +42,8 @@ type machine struct {
 	*testnet.Namespace
 	t     *testing.T
 	mac   [6]byte
-	index int // of eth0
+	index int    // of eth0
+	port  string // of the bridge
 	four  netip.Addr
 	six   map[string]netip.Addr // link, stable, temporary
 	sent  uint64                // bytes of IP packets to livePort
@@ -73,26 +75,30 @@ func newTestLAN(t *testing.T) (*testLAN, *testnet.Namespace) {
 	return lan, here
 }
 
-// plug joins a namespace to the bridge by an interface that is still down there.
-func (lan *testLAN) plug(n *testnet.Namespace, iface string) {
+// plug joins a namespace to the bridge by an interface that is still down there. It returns the port of the bridge.
+func (lan *testLAN) plug(n *testnet.Namespace, iface string) string {
 	lan.t.Helper()
 	lan.ports++
-	lan.bridge.IP(fmt.Sprintf("link add port%d type veth peer name %s netns %s", lan.ports, iface, n.Name))
-	lan.bridge.IP(fmt.Sprintf("link set port%d master br0 up", lan.ports))
+	port := fmt.Sprint("port", lan.ports)
+	lan.bridge.IP(fmt.Sprintf("link add %s type veth peer name %s netns %s", port, iface, n.Name))
+	lan.bridge.IP(fmt.Sprintf("link set %s master br0 up", port))
+	return port
 }
 
-// machine plugs in a new machine, which is still off. addr_gen_mode says how it generates IPv6 addresses: 0 from the
-// MAC, 3 from a secret (RFC 7217). It has temporary addresses too, and waits less than usual before it uses them.
+// machine plugs in a new machine, which is still off, and has no IPv6. addr_gen_mode says how it generates IPv6 addresses: 0
+// from the MAC, 3 from a secret (RFC 7217). It has temporary addresses too, and waits less than usual before it uses them.
 func (lan *testLAN) machine(mode int) *machine {
 	lan.t.Helper()
 	m := &machine{Namespace: testnet.NewNamespace(lan.t), t: lan.t, six: map[string]netip.Addr{}}
 	m.Sysctl("net/ipv6/conf/all/disable_ipv6", "0")
-	lan.plug(m.Namespace, "eth0")
+	m.port = lan.plug(m.Namespace, "eth0")
 	for name, value := range map[string]string{
-		"net/ipv4/conf/all/rp_filter": "0", "net/ipv4/conf/eth0/rp_filter": "0", // or packets to an interface without an address are dropped
-		"net/ipv6/conf/eth0/disable_ipv6": "0", "net/ipv6/conf/eth0/accept_ra": "1", "net/ipv6/conf/eth0/use_tempaddr": "2",
+		// Or packets to an interface without an address are dropped.
+		"net/ipv4/conf/all/rp_filter": "0", "net/ipv4/conf/eth0/rp_filter": "0",
+		"net/ipv6/conf/eth0/disable_ipv6": "1", "net/ipv6/conf/eth0/accept_ra": "1", "net/ipv6/conf/eth0/use_tempaddr": "2",
 		"net/ipv6/conf/eth0/addr_gen_mode":             fmt.Sprint(mode),
-		"net/ipv6/conf/eth0/router_solicitation_delay": "0", "net/ipv6/neigh/eth0/retrans_time_ms": "200", // of duplicate address detection
+		"net/ipv6/conf/eth0/router_solicitation_delay": "0",
+		"net/ipv6/neigh/eth0/retrans_time_ms":          "200", // of duplicate address detection
 	} {
 		m.Sysctl(name, value)
 	}
@@ -112,11 +118,34 @@ func (lan *testLAN) machine(mode int) *machine {
 	return m
 }
 
-// start turns the router on.
+// turnOn turns a machine on, and waits until the bridge forwards its frames (ip-link(8), -details).
+func (lan *testLAN) turnOn(m *machine) {
+	lan.t.Helper()
+	m.IP("link set eth0 up")
+	lan.until("the bridge forwards frames of "+m.port, func() bool {
+		out, err := exec.Command("ip", "-n", lan.bridge.Name, "-details", "link", "show", "dev", m.port).CombinedOutput()
+		if err != nil {
+			lan.t.Fatalf("ip link show: %v: %s", err, out)
+		}
+		return bytes.Contains(out, []byte(" bridge_slave state forwarding "))
+	})
+}
+
+// start turns the router on, without IPv6. It announces its address.
 func (lan *testLAN) start() {
 	lan.t.Helper()
 	r := lan.router
-	r.IP("link set eth0 up")
+	lan.turnOn(r)
+	testnet.NewSender(r.Namespace, "eth0").Send(testnet.ARPRequest(r.mac, r.four, r.four))
+}
+
+// startIPv6 gives IPv6 to the router and to machines that are on.
+func (lan *testLAN) startIPv6(machines ...*machine) {
+	lan.t.Helper()
+	r := lan.router
+	for _, m := range append(machines, r) {
+		m.Sysctl("net/ipv6/conf/eth0/disable_ipv6", "0")
+	}
 	r.IP("addr add 2001:db8:2::1/64 dev eth0 nodad")
 	lan.until("the router has an address", func() bool { return r.readAddrs() == 2 })
 }
@@ -194,7 +223,7 @@ func (lan *testLAN) lease(m *machine, addr netip.Addr, name string) {
 	m.IP("route add default via " + router4.String())
 }
 
-// announce announces all addresses of the machine by mDNS, over IPv4 and IPv6.
+// announce announces all addresses of the machine by mDNS, over IPv4, and over IPv6 if it has that.
 func (m *machine) announce(name string) {
 	m.t.Helper()
 	var records []testnet.Record
@@ -203,7 +232,9 @@ func (m *machine) announce(name string) {
 	}
 	wire := testnet.NewSender(m.Namespace, "eth0")
 	wire.Send(testnet.MDNSResponse(m.mac, m.four, 120, true, records...))
-	wire.Send(testnet.MDNSResponse(m.mac, m.six["link"], 120, true, records...))
+	if link, ok := m.six["link"]; ok {
+		wire.Send(testnet.MDNSResponse(m.mac, link, 120, true, records...))
+	}
 }
 
 // addrs returns all addresses that the machine should have, sorted.
