@@ -16,7 +16,7 @@ export CGO_ENABLED ?= 0
 include test/versions
 
 .DEFAULT_GOAL := help
-.PHONY: help build run up down logs ps image test race bench fuzz faults home check lint env licenses notices reproducible sbom release-snapshot vuln clean browser pictures
+.PHONY: help build run up down logs ps image test race bench fuzz faults home check lint env standalone licenses notices reproducible sbom release-snapshot vuln clean browser pictures
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ lint: ## run golangci-lint, which also checks what each package may import, and 
 
 env: ## update .env.example, the table of docs/configuration.md and the manual's list of variables
 	$(GO) test ./app/config -run Documented -update
+
+standalone: ## update docker/compose.standalone.yaml and docker/compose.gonetmon.yaml from compose.yaml
+	cd test/stack && $(GO) test -run Standalone_IsCurrent -update .
 
 licenses: ## check the licenses of everything linked into the binary, and THIRD_PARTY_NOTICES
 	cd test/licenses && $(GO) test -count=1 ./...

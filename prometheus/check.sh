@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests the files in this folder. It needs promtool and amtool in the PATH, in the versions of compose.yaml: `make check` builds them.
+# Tests the files in this folder. It needs promtool and amtool in the PATH, in the versions of the images: `make check` builds them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 

@@ -69,6 +69,7 @@ for arch in "$@"; do
 		-version "$VERSION" -output "$dist/gonetmon_${version}_linux_$processor.cdx.json" "$binary" 2>"$scratch/sbom" ||
 		{ cat "$scratch/sbom" >&2; exit 1; }
 done
+install -m 644 docker/compose.standalone.yaml docker/compose.gonetmon.yaml "$dist"
 cd "$dist"
-sha256sum gonetmon_* >SHA256SUMS
+sha256sum gonetmon_* compose.* >SHA256SUMS
 ls -sh

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// composeNames are the variables that compose.yaml uses and gonetmon does not. They come with all lines of .env.
+// composeNames are the variables that the compose files use and gonetmon does not. They come with all lines of .env.
 var composeNames = []string{
-	"GRAFANA_ADDR", "GRAFANA_PORT", "GRAFANA_PASSWORD", "PROMETHEUS_PORT", "PROMETHEUS_RETENTION_TIME",
+	"GONETMON_IMAGE", "GONETMON_VERSION", "GRAFANA_ADDR", "GRAFANA_PORT", "GRAFANA_PASSWORD", "PROMETHEUS_PORT", "PROMETHEUS_RETENTION_TIME",
 	"PROMETHEUS_RETENTION_SIZE", "ALERTMANAGER_PORT", "COMPOSE_PROFILES",
 }
 
@@ -36,7 +36,7 @@ func checkNames(known []string, container bool) error {
 		}
 		meant := ""
 		if strings.HasPrefix(name, prefix+"_") {
-			meant = nearest(name, known)
+			meant = nearest(name, all)
 		} else if i := slices.IndexFunc(composeNames, func(c string) bool { return misspelled(name, c) }); container && i >= 0 {
 			meant = composeNames[i]
 		}

@@ -227,8 +227,8 @@ func (d *Daemon) explainPath(err error) string {
 	if !d.cfg.InContainer || !errors.Is(err, os.ErrNotExist) || !errors.As(err, &missing) {
 		return ""
 	}
-	return "; that is a path inside the container, which sees the folder docker/names of the clone as /etc/gonetmon:" +
-		" docker/names/" + filepath.Base(missing.Path) + " is /etc/gonetmon/" + filepath.Base(missing.Path)
+	return "; that is a path inside the container, which sees the folder config/gonetmon as /etc/gonetmon:" +
+		" config/gonetmon/" + filepath.Base(missing.Path) + " is /etc/gonetmon/" + filepath.Base(missing.Path)
 }
 
 // explainOpen adds to an error of a ring how to grant the privilege that it lacks.

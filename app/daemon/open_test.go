@@ -15,7 +15,7 @@ import (
 // Of TLS files too.
 func TestDaemon_ExplainsPath(t *testing.T) {
 	_, err := httpd.LoadCertificate("/no/cert.pem", "/no/key.pem", slog.New(slog.DiscardHandler))
-	for container, want := range map[bool]string{true: "docker/names/cert.pem is /etc/gonetmon/cert.pem", false: ""} {
+	for container, want := range map[bool]string{true: "config/gonetmon/cert.pem is /etc/gonetmon/cert.pem", false: ""} {
 		if got := New(Config{InContainer: container}).explainPath(err); !strings.HasSuffix(got, want) || (got == "") != (want == "") {
 			t.Errorf("%v: %q, want %q", err, got, want)
 		}
@@ -30,7 +30,7 @@ func TestDaemon_MissingFiles(t *testing.T) {
 		container  bool
 		want       string
 	}{
-		{"missing in a container", filepath.Join(dir, "hosts"), true, "docker/names/hosts is /etc/gonetmon/hosts"},
+		{"missing in a container", filepath.Join(dir, "hosts"), true, "config/gonetmon/hosts is /etc/gonetmon/hosts"},
 		{"missing", filepath.Join(dir, "hosts"), false, "for example GONETMON_NAMES_FILE=/etc/hosts"},
 		{"a folder in a container", dir, true, "for example GONETMON_NAMES_FILE=/etc/hosts"},
 	} {

@@ -16,7 +16,7 @@ const root = "../.."
 
 // pages are the documents that people write. The fault bench writes docs/faults.md.
 var pages = []string{
-	"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docker/names/README.md",
+	"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "config/README.md",
 	"docs/api.md", "docs/architecture.md", "docs/configuration.md", "docs/metrics.md", "docs/systemd.md",
 }
 
@@ -69,7 +69,7 @@ func TestPages_TestsExist(t *testing.T) {
 }
 
 func TestPages_FilesExist(t *testing.T) {
-	file := regexp.MustCompile("`((?:app|test|docs|docker|grafana|prometheus|systemd|\\.github|\\.ci)/[\\w./-]+)`")
+	file := regexp.MustCompile("`((?:app|test|config|docs|docker|grafana|prometheus|systemd|\\.github|\\.ci)/[\\w./-]+)`")
 	for _, page := range pages {
 		t.Run(page, func(t *testing.T) {
 			for _, m := range file.FindAllStringSubmatch(read(t, page), -1) {

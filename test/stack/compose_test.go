@@ -3,9 +3,9 @@
 package stack_test
 
 import (
-	"bytes"
 	"context"
 	"go/version"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -36,8 +36,14 @@ func read(t *testing.T, name string) string {
 // load reads compose.yaml as `docker compose` does with these lines in .env. Without any there is no .env.
 func load(t *testing.T, profile string, env ...string) *types.Project {
 	t.Helper()
+	return loadFile(t, "compose.yaml", profile, env...)
+}
+
+// loadFile is load for a compose file of another name.
+func loadFile(t *testing.T, name, profile string, env ...string) *types.Project {
+	t.Helper()
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "compose.yaml"), read(t, "compose.yaml"))
+	write(t, filepath.Join(dir, "compose.yaml"), read(t, name))
 	options := []cli.ProjectOptionsFn{cli.WithWorkingDirectory(dir)}
 	if len(env) > 0 {
 		write(t, filepath.Join(dir, ".env"), strings.Join(env, "\n"))
@@ -52,7 +58,7 @@ func load(t *testing.T, profile string, env ...string) *types.Project {
 	}
 	p, err := o.LoadProject(context.Background())
 	if err != nil {
-		t.Fatalf("compose.yaml with .env %q: %v", env, err)
+		t.Fatalf("%s with .env %q: %v", name, env, err)
 	}
 	return p
 }
@@ -64,24 +70,25 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
-// interpolated returns the variables that compose.yaml takes from .env, with their defaults.
-func interpolated(t *testing.T) map[string]string {
+// interpolated returns the variables that compose.yaml and docker/compose.standalone.yaml take from .env.
+func interpolated(t *testing.T) []string {
 	t.Helper()
-	var tree map[string]any
-	if err := yaml.NewDecoder(bytes.NewReader([]byte(read(t, "compose.yaml")))).Decode(&tree); err != nil {
-		t.Fatal(err)
+	var names []string
+	for _, file := range []string{"compose.yaml", "docker/compose.standalone.yaml"} {
+		var tree map[string]any
+		if err := yaml.Unmarshal([]byte(read(t, file)), &tree); err != nil {
+			t.Fatal(err)
+		}
+		names = slices.AppendSeq(names, maps.Keys(template.ExtractVariables(tree, template.DefaultPattern)))
 	}
-	defaults := map[string]string{}
-	for name, v := range template.ExtractVariables(tree, template.DefaultPattern) {
-		defaults[name] = v.DefaultValue
-	}
-	return defaults
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // A .env as it is shipped, or with every variable empty, changes nothing.
 func TestCompose_KeepsDefaults(t *testing.T) {
 	var empty []string
-	for name := range interpolated(t) {
+	for _, name := range interpolated(t) {
 		empty = append(empty, name+"=")
 	}
 	want := load(t, "alerts").Services
@@ -99,14 +106,13 @@ func TestCompose_KeepsDefaults(t *testing.T) {
 
 // What a container gets by compose.yaml, and the kernel does not show when it runs; TestStack looks at the rest.
 func TestCompose_Hardens(t *testing.T) {
-	exactTag := regexp.MustCompile(`^[a-z/]+:v?[0-9]+\.[0-9]+\.[0-9]+$`)
 	p := load(t, "alerts")
 	for name, s := range p.Services {
 		if s.NetworkMode != "host" || s.Restart != types.RestartPolicyUnlessStopped || s.Privileged {
 			t.Errorf("%s: network %q, restart %q, privileged %v", name, s.NetworkMode, s.Restart, s.Privileged)
 		}
-		if local := s.Image == "gonetmon:local" && s.PullPolicy == types.PullPolicyBuild; !local && !exactTag.MatchString(s.Image) {
-			t.Errorf("%s: image %s, pull policy %q", name, s.Image, s.PullPolicy)
+		if local := strings.HasSuffix(s.Image, ":local"); !local || s.PullPolicy != types.PullPolicyBuild || s.Build == nil {
+			t.Errorf("%s: image %s, pull policy %q, build %v", name, s.Image, s.PullPolicy, s.Build)
 		}
 		if l := s.Logging; l == nil || l.Driver != "json-file" || l.Options["max-size"] == "" || l.Options["max-file"] == "" {
 			t.Errorf("%s: logging %+v", name, l)
@@ -180,16 +186,16 @@ func documented(t *testing.T) []string {
 	return names
 }
 
-// .env.example lists every variable of compose.yaml once. That it lists the daemon's is tested in app/config.
+// .env.example lists every variable of the compose files once. That it lists the daemon's is tested in app/config.
 func TestDotenvExample_IsComplete(t *testing.T) {
-	names, taken := documented(t), interpolated(t)
-	for name := range taken {
+	names, used := documented(t), interpolated(t)
+	for _, name := range used {
 		if !slices.Contains(names, name) {
 			t.Errorf(".env.example lacks %s", name)
 		}
 	}
 	for i, name := range names {
-		if _, ok := taken[name]; !ok && !strings.HasPrefix(name, "GONETMON_") && name != "COMPOSE_PROFILES" {
+		if !slices.Contains(used, name) && !strings.HasPrefix(name, "GONETMON_") && name != "COMPOSE_PROFILES" {
 			t.Errorf(".env.example lists %s, which is not used", name)
 		}
 		if slices.Contains(names[:i], name) {
@@ -202,13 +208,13 @@ func TestDotenvExample_IsComplete(t *testing.T) {
 func TestDockerfile(t *testing.T) {
 	text := read(t, "docker/Dockerfile")
 	from := regexp.MustCompile(`(?m)^FROM (?:--platform=\$\{BUILDPLATFORM:-linux\} )?(\S+)`).FindAllStringSubmatch(text, -1)
-	if len(from) != 2 || from[1][1] != "scratch" {
+	if len(from) != 3 || from[0][1] != "$GONETMON_IMAGE" || from[2][1] != "scratch" {
 		t.Fatalf("from %q", from)
 	}
 	required := regexp.MustCompile(`(?m)^go (\S+)$`).FindStringSubmatch(read(t, "go.mod"))[1]
-	builds := regexp.MustCompile(`^golang:(1\.[0-9]+\.[0-9]+)-alpine3\.[0-9]+$`).FindStringSubmatch(from[0][1])
+	builds := regexp.MustCompile(`^golang:(1\.[0-9]+\.[0-9]+)-alpine3\.[0-9]+$`).FindStringSubmatch(from[1][1])
 	if builds == nil || version.Compare("go"+builds[1], "go"+required) < 0 {
-		t.Errorf("built by %s; go.mod requires %s", from[0][1], required)
+		t.Errorf("built by %s; go.mod requires %s", from[1][1], required)
 	}
 	for _, want := range []string{
 		"CGO_ENABLED=0 GOOS=linux GOARCH=$TARGETARCH GOARM=${TARGETVARIANT#v} ", "HEALTHCHECK", "COPY LICENSE THIRD_PARTY_NOTICES /",
@@ -220,12 +226,24 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
+// base returns the image that docker/SERVICE/Dockerfile adds files to. Both stages must have the same, with an exact tag.
+func base(t *testing.T, service string) string {
+	t.Helper()
+	const platform, image = `(?:--platform=\$\{BUILDPLATFORM:-linux\} )?`, `([a-z/]+:v?[0-9]+\.[0-9]+\.[0-9]+)`
+	text := read(t, "docker/"+service+"/Dockerfile")
+	from := regexp.MustCompile(`(?m)^FROM `+platform+image+`(?: AS files)?$`).FindAllStringSubmatch(text, -1)
+	if len(from) != 2 || from[0][1] != from[1][1] {
+		t.Fatalf("docker/%s/Dockerfile: from %q", service, from)
+	}
+	return from[0][1]
+}
+
 // The tools that check the configuration have the versions of the images that read it.
 func TestTools_HaveVersionsOfImages(t *testing.T) {
-	p, mod := load(t, "alerts"), read(t, "test/tools/go.mod")
+	mod := read(t, "test/tools/go.mod")
 	// v3.13.5 is v0.313.5 of the module.
 	for service, module := range map[string]string{"prometheus": "v0.3", "alertmanager": "v0."} {
-		_, tag, _ := strings.Cut(p.Services[service].Image, ":")
+		_, tag, _ := strings.Cut(base(t, service), ":")
 		want := regexp.MustCompile(`^v\d+\.`).ReplaceAllString(tag, "github.com/prometheus/"+service+" "+module)
 		if !strings.Contains(mod, want+"\n") && !strings.Contains(mod, want+" // indirect\n") {
 			t.Errorf("test/tools/go.mod lacks %s", want)

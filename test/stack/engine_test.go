@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,6 +51,8 @@ type engine struct {
 	env  []string
 }
 
+var composeBuild sync.Mutex // the first build fills the cache for the others
+
 // newEngine starts an engine whose host has two interfaces: lan0 with an address and the default route, and mon0 with neither.
 func newEngine(t *testing.T) *engine {
 	t.Helper()
@@ -77,10 +80,12 @@ func newEngine(t *testing.T) *engine {
 		}
 	}
 	e.startDaemon(socket)
-	const parts = "app docker prometheus grafana compose.yaml .dockerignore go.mod go.sum LICENSE THIRD_PARTY_NOTICES"
+	const parts = "app config docker prometheus grafana compose.yaml .dockerignore go.mod go.sum LICENSE THIRD_PARTY_NOTICES"
 	for name := range strings.FieldsSeq(parts) {
 		run(t, ".", nil, "cp", "-r", filepath.Join(root, name), e.home)
 	}
+	composeBuild.Lock()
+	defer composeBuild.Unlock()
 	run(t, ".", nil, "go", "build", "-o", filepath.Join(plugins, "docker-compose"), "github.com/docker/compose/v2/cmd")
 	return e
 }
@@ -236,6 +241,7 @@ func (e *engine) busyboxRoot(name string, commands ...string) string {
 		e.must("ln", "-s", "busybox", dir+"/bin/"+c)
 	}
 	write(e.t, dir+"/etc/passwd", "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
+	write(e.t, dir+"/etc/group", "root:x:0:\nnobody:x:65534:\n")
 	return dir
 }
 
@@ -256,12 +262,11 @@ func (e *engine) importImage(image, dir, goroot string, changes ...string) {
 	e.must("rm", "-r", archive, dir)
 }
 
-// importImages creates the images that the Dockerfile and compose.yaml name from what this machine has: Go with the modules of
+// importImages creates the images that the Dockerfiles name from what this machine has: Go with the modules of
 // go.mod, and Prometheus. Grafana and Alertmanager are a shell script with a health page.
 func (e *engine) importImages() {
 	t := e.t
 	t.Helper()
-	p := load(t, "alerts")
 	from := regexp.MustCompile(`(?m)^FROM \S+ (golang:\S+)`).FindStringSubmatch(read(t, "docker/Dockerfile"))[1]
 	golang, modules := e.busyboxRoot("golang"), filepath.Join(e.dir, "modules")
 	goEnv := func(name string) string { return run(t, root, nil, "go", "env", name) }
@@ -271,7 +276,7 @@ func (e *engine) importImages() {
 	e.importImage(from, golang, goEnv("GOROOT"),
 		"ENV PATH=/usr/local/go/bin:/bin GOPROXY=file:///proxy GOSUMDB=off GOTOOLCHAIN=local GOPATH=/go")
 
-	image := p.Services["prometheus"].Image
+	image := base(t, "prometheus")
 	binary, err := exec.LookPath("prometheus")
 	if err != nil {
 		t.Fatal(err)
@@ -280,35 +285,39 @@ func (e *engine) importImages() {
 	if !strings.Contains(e.must("go", "version", "-m", binary), want) {
 		t.Fatalf("%s is not %s", binary, want)
 	}
-	prometheus := e.busyboxRoot("prometheus", "sed", "wget")
+	common := []string{"chmod", "grep", "gzip", "id", "ls", "mkdir", "tar", "touch", "wget"}
+	prometheus := e.busyboxRoot("prometheus", append(common, "sed")...)
 	e.must("cp", binary, prometheus+"/bin/prometheus")
 	e.must("mkdir", prometheus+"/prometheus")
 	e.must("chown", "65534:65534", prometheus+"/prometheus")
 	e.importImage(image, prometheus, "", "ENV PATH=/bin", "USER nobody", "WORKDIR /prometheus", "VOLUME /prometheus",
 		`ENTRYPOINT ["/bin/prometheus"]`)
 
-	standIns := map[string]string{
-		"grafana": `ls /etc/grafana/dashboards/home.json /etc/grafana/provisioning/datasources /etc/grafana/provisioning/dashboards
+	// The entry point asks Grafana's program for a new password. The stand-in keeps it in its volume.
+	const grafana = `ls /etc/grafana/dashboards/home.json /etc/grafana/provisioning/datasources /etc/grafana/provisioning/dashboards
 touch /var/lib/grafana/grafana.db
 mkdir -p /tmp/api && echo '{"database": "ok"}' >/tmp/api/health
 exec httpd -f -p "$GF_SERVER_HTTP_ADDR:$GF_SERVER_HTTP_PORT" -h /tmp
-`,
-		"alertmanager": `ls /etc/alertmanager/alertmanager.yml
-mkdir -p /alertmanager/-
+`
+	const alertmanager = `mkdir -p /alertmanager/-
 touch /alertmanager/-/ready
 exec httpd -f -p "127.0.0.1:$ALERTMANAGER_PORT" -h /alertmanager
-`}
+`
+	standIns := map[string]string{"grafana": grafana, "alertmanager": alertmanager}
 	for service, script := range standIns {
-		dir := e.busyboxRoot(service, "tr", "head", "wget", "httpd", "mkdir", "ls", "touch")
-		write(t, dir+"/run.sh", "#!/bin/sh\nset -e\n"+script)
-		e.must("chmod", "755", dir+"/run.sh")
-		user, data := "472:0", "/var/lib/grafana"
+		dir := e.busyboxRoot(service, append(common, "cat", "tr", "head", "httpd")...)
+		user, data, program := "472:0", "/var/lib/grafana", "/run.sh"
 		if service == "alertmanager" {
-			user, data = "65534:65534", "/alertmanager"
+			user, data, program = "65534:65534", "/alertmanager", "/bin/alertmanager"
+		} else {
+			write(t, dir+"/bin/grafana", "#!/bin/sh\ncat >/var/lib/grafana/password\n")
+			e.must("chmod", "755", dir+"/bin/grafana")
 		}
+		write(t, dir+program, "#!/bin/sh\nset -e\necho \"$0 $*\"\n"+script)
+		e.must("chmod", "755", dir+program)
 		e.must("mkdir", "-p", dir+data)
 		e.must("chown", user, dir+data)
-		e.importImage(p.Services[service].Image, dir, "", "ENV PATH=/bin GF_PATHS_DATA=/var/lib/grafana", "USER "+user,
-			`ENTRYPOINT ["/run.sh"]`)
+		e.importImage(base(t, service), dir, "", "ENV PATH=/bin GF_PATHS_DATA=/var/lib/grafana GF_PATHS_HOME=/ GF_PATHS_CONFIG=/ini",
+			"USER "+user, `ENTRYPOINT ["`+program+`"]`)
 	}
 }

@@ -12,34 +12,41 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// enter runs the entry point of a service as its container's shell does. The container's files are in dir. Its programs are stubs
-// that print their arguments and their part of the environment. enter returns the output, and reports whether all went well.
+// enter runs the entry point of a service as its container does. The container's files are in dir. Its programs are stubs
+// that print their arguments and their part of the environment. enter returns the output, and reports whether all went
+// well.
 func enter(t *testing.T, service, dir string, env ...string) (string, bool) {
 	t.Helper()
-	s := load(t, "", env...).Services[service]
-	entry := slices.Clone([]string(s.Entrypoint))
-	if len(entry) != 4 || entry[0] != "/bin/sh" || entry[1] != "-euc" {
-		t.Fatalf("%s: entry point %q", service, entry)
-	}
 	const stub = "#!/bin/sh\necho \"$0 $*\"\nenv | grep -E '^(GF_|GRAFANA_|GONETMON_PASS)' | sort\n"
-	for _, name := range []string{"prometheus", "run.sh"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(stub), 0o755); err != nil {
-			t.Fatal(err)
-		}
+	for _, name := range []string{"prometheus", "alertmanager", "run.sh"} {
+		write(t, filepath.Join(dir, name), stub)
 	}
-	entry[2] = strings.NewReplacer(
+	write(t, filepath.Join(dir, "grafana"), "#!/bin/sh\nread -r line\necho \"$* $line\" >>"+dir+"/cli\n")
+	write(t, filepath.Join(dir, "ports.sh"), strings.NewReplacer(
+		"/proc/net/tcp6", filepath.Join(dir, "tcp6"), "/proc/net/tcp", filepath.Join(dir, "tcp"),
+	).Replace(read(t, "docker/ports.sh")))
+	write(t, filepath.Join(dir, "entry.sh"), strings.NewReplacer(
+		"/ports.sh", filepath.Join(dir, "ports.sh"),
 		"/etc/prometheus/prometheus.yml", filepath.Join(root, "prometheus/prometheus.yml"),
+		"/etc/prometheus/own", filepath.Join(dir, "own"),
+		"/etc/alertmanager/own", filepath.Join(dir, "own"),
 		"/run/prometheus/password", filepath.Join(dir, "password"),
 		"/run/prometheus/prometheus.yml", filepath.Join(dir, "prometheus.yml"),
 		"/run.sh", filepath.Join(dir, "run.sh"),
-	).Replace(entry[2])
-	shell := []string{"sh"}
-	if _, err := exec.LookPath("busybox"); err == nil {
-		shell = []string{"busybox", "sh"} // as in the containers
+	).Replace(read(t, "docker/"+service+"/entry.sh")))
+	for _, name := range []string{"prometheus", "alertmanager", "run.sh", "grafana"} {
+		if err := os.Chmod(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
-	cmd := exec.Command(shell[0], slices.Concat(shell[1:], entry[1:], s.Command)...)
-	cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
-	for name, v := range s.Environment {
+	cmd := exec.Command("sh", filepath.Join(dir, "entry.sh"))
+	if _, err := exec.LookPath("busybox"); err == nil {
+		cmd = exec.Command("busybox", "sh", filepath.Join(dir, "entry.sh")) // as in the containers
+	}
+	// These three are set in Grafana's image.
+	cmd.Env = []string{"GF_PATHS_DATA=" + dir, "GF_PATHS_HOME=/home", "GF_PATHS_CONFIG=/ini",
+		"PATH=" + dir + ":" + os.Getenv("PATH")}
+	for name, v := range load(t, "alerts", env...).Services[service].Environment {
 		if v != nil {
 			cmd.Env = append(cmd.Env, name+"="+*v)
 		}
@@ -53,7 +60,7 @@ var target = regexp.MustCompile(`(?m)^[^#\n]*targets: \["([^"]*)"\]`)
 func TestPrometheusEntryPoint_SetsPorts(t *testing.T) {
 	const shippedTargets = "127.0.0.1:9093 127.0.0.1:8080 127.0.0.1:9090"
 	tests := []struct{ name, env, targets, flags, refused string }{
-		{"as shipped", "", shippedTargets, "127.0.0.1:9090 --storage.tsdb.path=/prometheus " +
+		{"as shipped", "", shippedTargets, "127.0.0.1:9090 --web.page-title=gonetmon --storage.tsdb.path=/prometheus " +
 			"--storage.tsdb.retention.time=1y --storage.tsdb.retention.size=4GB", ""},
 		{"swapped ports", "GONETMON_PORT=9090 PROMETHEUS_PORT=9093 ALERTMANAGER_PORT=8080",
 			"127.0.0.1:8080 127.0.0.1:9090 127.0.0.1:9093", "127.0.0.1:9093", ""},
@@ -64,9 +71,10 @@ func TestPrometheusEntryPoint_SetsPorts(t *testing.T) {
 		{"gonetmon elsewhere, IPv6", "GONETMON_ADDR=fd00::3", "127.0.0.1:9093 [fd00::3]:8080 127.0.0.1:9090", "", ""},
 		{"gonetmon elsewhere, IPv6 in brackets", "GONETMON_ADDR=[fd00::3]", "127.0.0.1:9093 [fd00::3]:8080 127.0.0.1:9090", "", ""},
 		{"retention", "PROMETHEUS_RETENTION_TIME=30d PROMETHEUS_RETENTION_SIZE=512MB", shippedTargets,
-			"127.0.0.1:9090 --storage.tsdb.path=/prometheus --storage.tsdb.retention.time=30d --storage.tsdb.retention.size=512MB", ""},
+			"127.0.0.1:9090 --web.page-title=gonetmon --storage.tsdb.path=/prometheus " +
+				"--storage.tsdb.retention.time=30d --storage.tsdb.retention.size=512MB", ""},
 		{"not a port", "PROMETHEUS_PORT=http", "", "", "PROMETHEUS_PORT=http: is not a port; for example PROMETHEUS_PORT=9191"},
-		{"not a port of gonetmon", "GONETMON_PORT=|", "", "", "GONETMON_PORT=|: is not a port; for example GONETMON_PORT=9191"},
+		{"not a port of gonetmon", "GONETMON_PORT=|", "", "", "GONETMON_PORT=|: is not a port; for example GONETMON_PORT=8081"},
 	}
 	shipped := read(t, "prometheus/prometheus.yml")
 	for _, tt := range tests {
@@ -79,7 +87,7 @@ func TestPrometheusEntryPoint_SetsPorts(t *testing.T) {
 				}
 				return
 			}
-			if !ok || !strings.Contains(out, " --config.file="+dir+"/prometheus.yml --web.listen-address="+tt.flags) {
+			if !ok || !strings.Contains(out, " --config.file="+dir+"/prometheus.yml --config.auto-reload --web.listen-address="+tt.flags) {
 				t.Fatalf("called %s; want %s", out, tt.flags)
 			}
 			b, err := os.ReadFile(filepath.Join(dir, "prometheus.yml"))
@@ -211,6 +219,101 @@ func TestGrafanaEntryPoint_RequiresPassword(t *testing.T) {
 			passed := strings.Contains(out, "\nGRAFANA_PASSWORD")
 			if !ok || !strings.Contains(out, tt.want+"\n") || strings.Contains(out, tt.not) || passed {
 				t.Errorf("started %v with\n%swant %s and no %s", ok, out, tt.want, tt.not)
+			}
+		})
+	}
+}
+
+// A port that another program listens on stops the container with one line. Sockets of other addresses and of connections do not.
+func TestEntryPoints_FindTakenPort(t *testing.T) {
+	const head = "  sl  local_address rem_address   st\n"
+	v4 := func(local, state string) string {
+		return "   0: " + local + " 00000000:0000 " + state + " 00000000:00000000\n"
+	}
+	v6 := func(local, state string) string {
+		return "   1: " + local + " 00000000000000000000000000000000:0000 " + state + " 00000000:00000000\n"
+	}
+	for _, tt := range []struct{ name, tcp, tcp6, refused string }{
+		{"loopback", v4("0100007F:2382", "0A"), "",
+			"PROMETHEUS_PORT=9090: another program uses this port; for example, in .env, PROMETHEUS_PORT=9191\n"},
+		{"all addresses", v4("00000000:2382", "0A"), "", "PROMETHEUS_PORT=9090: another program uses this port"},
+		{"all addresses, IPv6", "", v6("00000000000000000000000000000000:2382", "0A"),
+			"PROMETHEUS_PORT=9090: another program uses this port"},
+		{"another address", v4("FA02A8C0:2382", "0A"), "", ""},
+		{"another port", v4("0100007F:2383", "0A"), v6("00000000000000000000000000000000:2383", "0A"), ""},
+		{"a connection", v4("0100007F:2382", "01"), "", ""},
+		{"a connection that has ended", v4("0100007F:2382", "06"), "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "tcp"), head+tt.tcp)
+			write(t, filepath.Join(dir, "tcp6"), head+tt.tcp6)
+			out, ok := enter(t, "prometheus", dir)
+			if ok != (tt.refused == "") || !strings.HasPrefix(out, tt.refused) || !ok && strings.Count(out, "\n") != 1 {
+				t.Errorf("started %v, printed %q; want %q", ok, out, tt.refused)
+			}
+		})
+	}
+	for service, name := range map[string]string{"grafana": "GRAFANA_PORT", "alertmanager": "ALERTMANAGER_PORT"} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "tcp"), head+v4("0100007F:2382", "0A"))
+		want := name + "=9090: another program uses this port; for example, in .env, " + name + "="
+		if out, ok := enter(t, service, dir, name+"=9090"); ok || !strings.HasPrefix(out, want) {
+			t.Errorf("%s: started %v, printed %q; want %q", service, ok, out, want)
+		}
+	}
+}
+
+// A file of the user takes the place of the one in the image.
+func TestEntryPoints_PreferOwnFile(t *testing.T) {
+	own := func(name, text string) string {
+		dir := t.TempDir()
+		if err := os.Mkdir(filepath.Join(dir, "own"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, "own", name), text)
+		return dir
+	}
+	dir := own("prometheus.yml", `targets: ["127.0.0.1:8080"]`)
+	if out, ok := enter(t, "prometheus", dir, "GONETMON_PORT=8081"); !ok {
+		t.Fatal(out)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "prometheus.yml")); err != nil || string(got) != `targets: ["127.0.0.1:8081"]` {
+		t.Errorf("prometheus.yml: %q, %v", got, err)
+	}
+	dir = own("alertmanager.yml", "")
+	for _, tt := range []struct{ dir, want string }{
+		{dir, "--config.file=" + dir + "/own/alertmanager.yml --storage.path=/alertmanager --web.listen-address=127.0.0.1:9193 "},
+		{t.TempDir(), "--config.file=/etc/alertmanager/alertmanager.yml --storage"},
+	} {
+		if out, ok := enter(t, "alertmanager", tt.dir, "ALERTMANAGER_PORT=9193"); !ok || !strings.Contains(out, tt.want) {
+			t.Errorf("started %v with %s; want %s", ok, out, tt.want)
+		}
+	}
+}
+
+// Where Grafana has its database already, the entry point changes the password there.
+func TestGrafanaEntryPoint_ChangesPassword(t *testing.T) {
+	for _, tt := range []struct {
+		name, env string
+		database  bool
+		want      string
+	}{
+		{"first start", "GRAFANA_PASSWORD='a$b #c'", false, ""},
+		{"later start", "GRAFANA_PASSWORD='a$b #c'", true,
+			"cli --homepath /home --config /ini admin reset-admin-password --password-from-stdin a$b #c\n"},
+		{"no password", "GRAFANA_PASSWORD=", true, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if tt.database {
+				write(t, filepath.Join(dir, "grafana.db"), "")
+			}
+			if out, ok := enter(t, "grafana", dir, tt.env); !ok {
+				t.Fatal(out)
+			}
+			if got, _ := os.ReadFile(filepath.Join(dir, "cli")); string(got) != tt.want {
+				t.Errorf("called %q, want %q", got, tt.want)
 			}
 		})
 	}

@@ -169,7 +169,7 @@ func TestStack(t *testing.T) {
 		}
 	})
 	e.step("AsksForPassword", func() {
-		testnet.WriteCertificate(e.t, filepath.Join(e.home, "docker/names"), 1)
+		testnet.WriteCertificate(e.t, filepath.Join(e.home, "config/gonetmon"), 1)
 		e.dotenv(append(settings, `GONETMON_PASSWORD='a$b "c" #d'`, "GONETMON_TLS_CERT=/etc/gonetmon/cert.pem",
 			"GONETMON_TLS_KEY=/etc/gonetmon/key.pem")...)
 		e.compose("up", "-d", "--wait")
@@ -185,6 +185,28 @@ func TestStack(t *testing.T) {
 			return text, strings.Contains(text, `"health":"up"`) && strings.Contains(text, "https://127.0.0.1:18080/metrics")
 		})
 	})
+	e.step("RestoresHistory", func() {
+		samples := func() int {
+			all, err := e.query(19090, "count_over_time(up[1h])")
+			if err != nil {
+				e.t.Fatal(err)
+			}
+			return int(all["home"])
+		}
+		before := samples()
+		const backup, restore = "cz -C /prometheus . >../history.tgz", "xz -C /prometheus <../history.tgz"
+		const tar = "docker compose --progress quiet run --rm -T --no-deps --entrypoint tar prometheus "
+		e.compose("stop", "prometheus")
+		e.must("sh", "-c", tar+backup)
+		e.compose("rm", "-f", "prometheus")
+		e.must("docker", "volume", "rm", "gonetmon_prometheus")
+		e.must("sh", "-c", tar+restore)
+		e.compose("up", "-d", "--wait")
+		if after := samples(); before == 0 || after < before {
+			e.t.Errorf("%d samples, and %d after the restore", before, after)
+		}
+	})
+	e.step("UpdatesByUpAlone", e.update)
 	e.step("Stops", func() {
 		e.compose("down", "--volumes")
 		if left := e.must("docker", "ps", "-aq"); left != "" {

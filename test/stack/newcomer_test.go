@@ -1,14 +1,18 @@
 package stack_test
 
 import (
+	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// TestMistakes makes the mistakes of a new user in .env: `make up` fails and says what to correct, and then works.
-func TestMistakes(t *testing.T) {
+// TestNewcomer makes the mistakes of a new user in .env: `make up` fails and says what to correct, and then works. Then it
+// does without the clone.
+func TestNewcomer(t *testing.T) {
 	t.Parallel()
 	needDocker(t, "make")
 	e := newEngine(t)
@@ -25,7 +29,7 @@ func TestMistakes(t *testing.T) {
 				"GONETMON_INTERFACE: mon9: no such interface; those that exist: lan0, mon0\n"},
 		{"MisspelledVariable", "GRAFANA_PASWORD=hush",
 			"gonetmon: GRAFANA_PASWORD: no such variable; did you mean GRAFANA_PASSWORD?"},
-		{"MissingFile", "GONETMON_NAMES_FILE=config/hosts", "docker/names/hosts is /etc/gonetmon/hosts\n"},
+		{"MissingFile", "GONETMON_NAMES_FILE=hosts", "config/gonetmon/hosts is /etc/gonetmon/hosts\n"},
 		{"UnknownZone", "TZ=Europe/Berln", `gonetmon: TZ="Europe/Berln": no such time zone; for example TZ=Europe/Berlin`},
 	} {
 		e.step(tt.name, func() {
@@ -35,8 +39,32 @@ func TestMistakes(t *testing.T) {
 			}
 		})
 	}
+	e.step("TakenPort", func() {
+		e.dotenv("GONETMON_INTERFACE=mon0")
+		e.must("docker", "compose", "down")
+		var foreign net.Listener
+		var err error
+		e.host.Do(func() { foreign, err = net.Listen("tcp", "127.0.0.1:9090") })
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"status":"success","data":{"web.page-title":"Prometheus Time Series Collection"}}`))
+		})}
+		go func() { _ = server.Serve(foreign) }()
+		defer func() { _ = server.Close() }()
+		const taken = "PROMETHEUS_PORT=9090: another program uses this port; for example, in .env, PROMETHEUS_PORT=9191"
+		if out, err := e.try("make", "up"); err == nil || !strings.Contains(out, taken) {
+			e.t.Errorf("%v, no %q in:\n%s", err, taken, out)
+		}
+		e.eventually("Grafana says that its source is a stranger", func() (string, bool) {
+			all := e.container("grafana").State.Health.Log
+			return fmt.Sprint(all), len(all) > 0 && strings.HasPrefix(all[len(all)-1].Output,
+				"PROMETHEUS_PORT: the program at http://127.0.0.1:9090 is not gonetmon's Prometheus, so the dashboards show nothing")
+		})
+	})
 	e.step("Corrected", func() {
-		e.dotenv("GONETMON_INTERFACE=mon0", "TZ=Asia/Kathmandu", "COMPOSE_PROFILES=alerts")
+		e.dotenv("GONETMON_INTERFACE=mon0", "TZ=Asia/Kathmandu", "COMPOSE_PROFILES=alerts", "PROMETHEUS_PORT=9191")
 		e.must("make", "up")
 		log := e.must("docker", "compose", "logs", "gonetmon")
 		if !strings.Contains(log, "+05:45 level=INFO msg=listening interface=mon0") {
@@ -54,4 +82,5 @@ func TestMistakes(t *testing.T) {
 			e.t.Errorf("containers after make down: %s", e.must("docker", "ps", "-a"))
 		}
 	})
+	e.startStandalones()
 }

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Starts Alertmanager with the user's configuration, or else with one that sends nothing.
+set -eu
+. /ports.sh
+require_free_port ALERTMANAGER_PORT "$ALERTMANAGER_PORT" 9193
+config=/etc/alertmanager/alertmanager.yml
+[ ! -e /etc/alertmanager/own/alertmanager.yml ] || config=/etc/alertmanager/own/alertmanager.yml
+# Without --cluster.listen-address it is a single instance.
+exec alertmanager --config.file=$config --storage.path=/alertmanager --web.listen-address="127.0.0.1:$ALERTMANAGER_PORT" \
+	--cluster.listen-address= "$@"
