@@ -71,7 +71,8 @@ func checkPanel(t *testing.T, d *dashboard, p *panel) {
 			(q.Format == "table") != (table || p.Type == "table" && q.Instant) || p.Type != "table" && !table && q.LegendFormat == "" {
 			t.Errorf("%s: %s: query %+v: tables need the format table (not for sparklines), others a legend", d.File, p.Title, q)
 		}
-		if bits := regexp.MustCompile(`\* 8\b`).MatchString(q.Expr); bits != (shown[0] == "bps") && p.Title != "Activity" && p.Type != "table" {
+		if bits := regexp.MustCompile(`\* 8\b`).MatchString(q.Expr); bits != (shown[0] == "bps") && p.Title != "Activity" &&
+			p.Type != "table" {
 			t.Errorf("%s: %s: %s is shown in %s", d.File, p.Title, q.Expr, shown[0])
 		}
 	}
