@@ -28,7 +28,7 @@ var descriptions = map[string]string{
 		"means the private ranges and the prefixes that routers announce anywhere in the files (in standard input, in its first " +
 		"32 MiB, or before the frame), and a list is used exactly as it is.",
 	"Addr": "Address of the web page and the metrics. Everyone who can reach it can read them, unless there is a GONETMON_PASSWORD.",
-	"Port": "Port of the web page and the metrics. 0: any free port.",
+	"Port": "Port of the web page and the metrics. 0: any free port; not with Docker Compose.",
 	"HostNames": "Additional host names for the web page and the metrics (a list), for browsers, Prometheus or a reverse " +
 		"proxy. Always accepted: IP addresses, names without a dot, names that exist only in local networks " +
 		"(.lan, .local, .internal, .home.arpa, ...) and this machine's own names. A request with any other Host " +

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Starts Alertmanager with the user's configuration, or else with one that sends nothing.
 set -eu
-. /ports.sh
+. /require.sh
 require_free_port ALERTMANAGER_PORT "$ALERTMANAGER_PORT" 9193
+require_folder config/alertmanager /etc/alertmanager/own
 config=/etc/alertmanager/alertmanager.yml
 [ ! -e /etc/alertmanager/own/alertmanager.yml ] || config=/etc/alertmanager/own/alertmanager.yml
 # Without --cluster.listen-address it is a single instance.

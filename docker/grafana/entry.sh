@@ -2,8 +2,12 @@
 # Starts Grafana. Anyone who can reach it can view the dashboards. Without a password nobody can log in. If other machines can reach
 # Grafana, a password is required, and a well-known one is rejected.
 set -eu
-. /ports.sh
-require_free_port GRAFANA_PORT "$GF_SERVER_HTTP_PORT" 3001
+. /require.sh
+case $GF_SERVER_HTTP_ADDR in
+	127.0.0.1 | localhost | 0.0.0.0 | ::) require_free_port GRAFANA_PORT "$GF_SERVER_HTTP_PORT" 3001 ;;
+	*) require_port GRAFANA_PORT "$GF_SERVER_HTTP_PORT" 3001 ;; # Grafana says itself if another address is taken
+esac
+require_folder config/grafana /etc/grafana/own
 
 refuse() {
 	example=$(tr -dc a-z0-9 </dev/urandom | head -c 16)

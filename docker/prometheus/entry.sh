@@ -3,16 +3,12 @@
 # once, so that two services can also swap ports. It adds the password and TLS of gonetmon, if there are any. The certificate is not
 # verified: gonetmon is on the same machine, and the certificate need not have its address.
 set -eu
-. /ports.sh
+. /require.sh
 require_port GONETMON_PORT "$GONETMON_PORT" 8081
 require_port ALERTMANAGER_PORT "$ALERTMANAGER_PORT" 9193
 require_free_port PROMETHEUS_PORT "$PROMETHEUS_PORT" 9191
+require_folder config/prometheus /etc/prometheus/own
 
-# The user's own files.
-if [ -e /etc/prometheus/own ] && ! ls /etc/prometheus/own >/dev/null 2>&1; then
-	echo "config/prometheus: user $(id -u), which runs Prometheus, cannot read it; chmod -R a+rX config/prometheus" >&2
-	exit 1
-fi
 config=/etc/prometheus/prometheus.yml
 [ ! -e /etc/prometheus/own/prometheus.yml ] || config=/etc/prometheus/own/prometheus.yml
 
@@ -39,7 +35,8 @@ sed -e "s|^  - job_name: gonetmon$|&$access|" \
 	-e "s|@PROMETHEUS@|127.0.0.1:$PROMETHEUS_PORT|" \
 	-e "s|@ALERTMANAGER@|127.0.0.1:$ALERTMANAGER_PORT|" \
 	$config >/run/prometheus/prometheus.yml
-# By the title, Grafana's health check tells this Prometheus from others. Changes of the user's files take effect within 30 seconds.
+# By the title, Grafana's health check tells this Prometheus from others. Changes of scrape*.yml and
+# rules*.yml take effect within 30 seconds.
 exec prometheus --config.file=/run/prometheus/prometheus.yml --config.auto-reload \
 	--web.listen-address="127.0.0.1:$PROMETHEUS_PORT" --web.page-title=gonetmon --storage.tsdb.path=/prometheus \
 	--storage.tsdb.retention.time="$RETENTION_TIME" --storage.tsdb.retention.size="$RETENTION_SIZE" "$@"

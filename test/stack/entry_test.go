@@ -22,11 +22,11 @@ func enter(t *testing.T, service, dir string, env ...string) (string, bool) {
 		write(t, filepath.Join(dir, name), stub)
 	}
 	write(t, filepath.Join(dir, "grafana"), "#!/bin/sh\nread -r line\necho \"$* $line\" >>"+dir+"/cli\n")
-	write(t, filepath.Join(dir, "ports.sh"), strings.NewReplacer(
+	write(t, filepath.Join(dir, "require.sh"), strings.NewReplacer(
 		"/proc/net/tcp6", filepath.Join(dir, "tcp6"), "/proc/net/tcp", filepath.Join(dir, "tcp"),
-	).Replace(read(t, "docker/ports.sh")))
+	).Replace(read(t, "docker/require.sh")))
 	write(t, filepath.Join(dir, "entry.sh"), strings.NewReplacer(
-		"/ports.sh", filepath.Join(dir, "ports.sh"),
+		"/require.sh", filepath.Join(dir, "require.sh"),
 		"/etc/prometheus/prometheus.yml", filepath.Join(root, "prometheus/prometheus.yml"),
 		"/etc/prometheus/own", filepath.Join(dir, "own"),
 		"/etc/alertmanager/own", filepath.Join(dir, "own"),
@@ -74,6 +74,7 @@ func TestPrometheusEntryPoint_SetsPorts(t *testing.T) {
 			"127.0.0.1:9090 --web.page-title=gonetmon --storage.tsdb.path=/prometheus " +
 				"--storage.tsdb.retention.time=30d --storage.tsdb.retention.size=512MB", ""},
 		{"not a port", "PROMETHEUS_PORT=http", "", "", "PROMETHEUS_PORT=http: is not a port; for example PROMETHEUS_PORT=9191"},
+		{"too large a port", "PROMETHEUS_PORT=70000", "", "", "PROMETHEUS_PORT=70000: is not a port; for example PROMETHEUS_PORT=9191"},
 		{"not a port of gonetmon", "GONETMON_PORT=|", "", "", "GONETMON_PORT=|: is not a port; for example GONETMON_PORT=8081"},
 	}
 	shipped := read(t, "prometheus/prometheus.yml")
@@ -238,6 +239,8 @@ func TestEntryPoints_FindTakenPort(t *testing.T) {
 			"PROMETHEUS_PORT=9090: another program uses this port; for example, in .env, PROMETHEUS_PORT=9191\n"},
 		{"all addresses", v4("00000000:2382", "0A"), "", "PROMETHEUS_PORT=9090: another program uses this port"},
 		{"all addresses, IPv6", "", v6("00000000000000000000000000000000:2382", "0A"),
+			"PROMETHEUS_PORT=9090: another program uses this port"},
+		{"loopback, as a mapped IPv6 address", "", v6("0000000000000000FFFF00000100007F:2382", "0A"),
 			"PROMETHEUS_PORT=9090: another program uses this port"},
 		{"another address", v4("FA02A8C0:2382", "0A"), "", ""},
 		{"another port", v4("0100007F:2383", "0A"), v6("00000000000000000000000000000000:2383", "0A"), ""},
