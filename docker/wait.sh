@@ -1,6 +1,9 @@
 #!/bin/sh
 # Waits until all containers of compose.yaml are healthy. As soon as one has ended, restarts again and again or is unhealthy, it prints
-# which and why, and fails: the answer of the last health check, and the last lines of the log.
+# which are not well and why, and fails: the answer of the last health check, and the last lines of the log.
+
+# state ID prints for example: running healthy
+state() { docker inspect -f '{{.State.Status}}{{with .State.Health}} {{.Status}}{{end}}' "$1"; }
 
 # explain ID STATE
 explain() {
@@ -10,24 +13,27 @@ explain() {
 }
 
 # Docker restarts a container at once, and then waits ever longer: what is restarting twice in a row will not run.
-before=''
+before='' failed='' waits=1
 for _ in $(seq 100); do
-	failed='' waits='' restarting=''
+	waits='' restarting=''
 	for id in $(docker compose ps -aq); do
-		state=$(docker inspect -f '{{.State.Status}}{{with .State.Health}} {{.Status}}{{end}}' "$id")
-		case $state in
+		case $(state "$id") in
 			running | 'running healthy') ;;
+			exited* | dead* | 'running unhealthy') failed=1 ;;
 			restarting*)
 				restarting="$restarting $id" waits=1
-				case $before in *"$id"*) failed=1; explain "$id" "$state" ;; esac ;;
-			exited* | dead* | *unhealthy) failed=1; explain "$id" "$state" ;;
+				case $before in *"$id"*) failed=1 ;; esac ;;
 			*) waits=1 ;;
 		esac
 	done
-	[ -z "$failed" ] || exit 1
-	[ -n "$waits" ] || exit 0
+	[ -n "$waits" ] && [ -z "$failed" ] || break
 	before=$restarting
 	sleep 2
+done
+[ -n "$failed$waits" ] || exit 0
+
+for id in $(docker compose ps -aq); do
+	state=$(state "$id")
+	case $state in running | 'running healthy') ;; *) explain "$id" "$state" ;; esac
 done >&2
-echo 'the containers are not healthy after more than three minutes: docker compose ps' >&2
 exit 1
