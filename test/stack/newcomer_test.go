@@ -11,7 +11,7 @@ import (
 )
 
 // TestNewcomer makes the mistakes of a new user in .env: `make up` fails and says what to correct, and then works. Then it
-// does without the clone.
+// does without the clone, and at two sites.
 func TestNewcomer(t *testing.T) {
 	t.Parallel()
 	needDocker(t, "make")
@@ -83,4 +83,5 @@ func TestNewcomer(t *testing.T) {
 		}
 	})
 	e.startStandalones()
+	e.step("TwoSites", e.forwardTwoSites)
 }

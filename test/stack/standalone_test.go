@@ -212,10 +212,25 @@ func (e *engine) startStandalones() {
 	}
 	e.step("GONETMON_IMAGE", func() {
 		e.must("docker", "tag", "gonetmon:local", "gonetmon/gonetmon:0.0.9")
-		e.must("rm", "-r", filepath.Join(e.home, "app"))
-		e.must("mkdir", filepath.Join(e.home, "app"))
+		app := filepath.Join(e.home, "app")
+		e.must("mv", app, e.dir) // so that nothing can be built
+		e.must("mkdir", app)
+		defer func() { e.must("rm", "-r", app); e.must("mv", filepath.Join(e.dir, "app"), app) }()
 		e.dotenv("GONETMON_IMAGE=gonetmon/gonetmon:0.0.9")
 		e.compose("up", "-d", "--wait", "gonetmon")
 		e.compose("down", "--volumes")
+		e.dotenv()
+	})
+	e.step("OtherProcessors", func() {
+		for arch, platform := range map[string]string{"aarch64": "linux/arm64", "arm": "linux/arm/v7"} {
+			e.must("sh", "-c", "DOCKER_DEFAULT_PLATFORM="+platform+" docker compose build gonetmon")
+			e.must("docker", "create", "--name", arch, "--platform", platform, "gonetmon:local")
+			binary := filepath.Join(e.dir, arch)
+			e.must("docker", "cp", arch+":/gonetmon", binary)
+			e.must("docker", "rm", arch)
+			if got := e.must("qemu-"+arch+"-static", binary, "version"); !strings.HasSuffix(got, strings.TrimSuffix(platform, "/v7")+")") {
+				e.t.Errorf("%s: version: %s", platform, got)
+			}
+		}
 	})
 }
