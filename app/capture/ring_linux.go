@@ -15,7 +15,7 @@ import (
 
 // RingConfig configures a Ring.
 type RingConfig struct {
-	Size int // size of the ring in bytes of kernel memory; rounded to blocks of whole pages
+	Size int // size of the ring in bytes of kernel memory; rounded down to blocks of 128 KiB, and at least eight of them
 	Log  *slog.Logger
 }
 
@@ -24,12 +24,11 @@ type RingConfig struct {
 // almost four seconds.
 const (
 	minBlocks     = 8
-	maxBlockSize  = 128 << 10             // holds the longest frame
+	blockSize     = 128 << 10             // whole pages of any size; holds the longest frame
 	blockTimeout  = 60 * time.Millisecond // after it the kernel hands over a block that is not full (retire_blk_tov)
 	checkInterval = time.Second           // how often to look at the interface when nothing happens
 	maxStopWait   = 2 * time.Second       // how long a stop waits for frames that the kernel has counted
 	frameSize     = 2048                  // TPACKET_V3 does not use it, but the kernel checks that it divides the block size
-	minRingSize   = minBlocks * 64 << 10
 )
 
 // A Ring reads frames from an interface through a ring that it shares with the kernel: an AF_PACKET socket with TPACKET_V3
@@ -47,14 +46,13 @@ type Ring struct {
 	wake   func(uintptr) bool // shouldWake as a func value, so that sleep does not allocate
 	polled bool               // shouldWake was called in this sleep
 
-	memory    []byte
-	blocks    int
-	blockSize int
-	index     int    // of the current block, or of the next one
-	owned     bool   // the current block is ours, not the kernel's
-	block     block  // the current block
-	whole     uint64 // frames of the current block that are whole, so far
-	headroom  int    // size of the virtio header in front of each frame; 0: the kernel does not provide it
+	memory   []byte
+	blocks   int
+	index    int    // of the current block, or of the next one
+	owned    bool   // the current block is ours, not the kernel's
+	block    block  // the current block
+	whole    uint64 // frames of the current block that are whole, so far
+	headroom int    // size of the virtio header in front of each frame; 0: the kernel does not provide it
 
 	bound     Interface // Index 0: not bound
 	hardware  uint16    // ARPHRD_* of the bound interface, as of the last check
@@ -120,15 +118,13 @@ func (r *Ring) Open() (err error) {
 	if err := unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
 		return fmt.Errorf("TPACKET_V3: %w", err)
 	}
-	page := os.Getpagesize()
-	size := max(r.cfg.Size, minRingSize)
-	r.blocks = max(minBlocks, size/maxBlockSize)
-	r.blockSize = size / r.blocks / page * page
+	r.blocks = max(minBlocks, r.cfg.Size/blockSize)
+	size := r.blocks * blockSize
 	request := unix.TpacketReq3{
-		Block_size:     uint32(r.blockSize),
+		Block_size:     blockSize,
 		Block_nr:       uint32(r.blocks),
 		Frame_size:     frameSize,
-		Frame_nr:       uint32(r.blockSize / frameSize * r.blocks),
+		Frame_nr:       uint32(size / frameSize),
 		Retire_blk_tov: uint32(blockTimeout.Milliseconds()),
 	}
 	r.headroom, err = requestRing(
@@ -136,14 +132,14 @@ func (r *Ring) Open() (err error) {
 		func() error { return unix.SetsockoptTpacketReq3(r.fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &request) },
 	)
 	if err != nil {
-		return fmt.Errorf("ring of %d bytes: %w", r.blockSize*r.blocks, err)
+		return fmt.Errorf("ring of %d bytes: %w", size, err)
 	}
 	if r.headroom == 0 {
 		r.log().Warn("the kernel does not say how it merges packets (Linux before 4.6); a merged frame counts as one packet",
 			"advice", "ethtool -K "+r.Interface().Name+" gro off lro off")
 	}
-	if r.memory, err = unix.Mmap(r.fd, 0, r.blockSize*r.blocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
-		return fmt.Errorf("map ring of %d bytes: %w", r.blockSize*r.blocks, err)
+	if r.memory, err = unix.Mmap(r.fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
+		return fmt.Errorf("map ring of %d bytes: %w", size, err)
 	}
 	now := time.Now()
 	r.active.Store(int64(now.Sub(r.epoch)))
@@ -203,7 +199,7 @@ func (r *Ring) releaseBlock() {
 }
 
 // current returns the memory of the current block, or of the next one.
-func (r *Ring) current() []byte { return r.memory[r.index*r.blockSize:][:r.blockSize:r.blockSize] }
+func (r *Ring) current() []byte { return r.memory[r.index*blockSize:][:blockSize:blockSize] }
 
 func (r *Ring) status() *uint32 { return &blockStatus(r.current()).Block_status }
 

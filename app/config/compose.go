@@ -9,8 +9,8 @@ import (
 
 // composeNames are the variables that the compose files use and gonetmon does not. They come with all lines of .env.
 var composeNames = []string{
-	"GONETMON_IMAGE", "GONETMON_VERSION", "GONETMON_CONFIG_DIR", "GRAFANA_ADDR", "GRAFANA_PORT", "GRAFANA_PASSWORD", "PROMETHEUS_PORT", "PROMETHEUS_RETENTION_TIME",
-	"PROMETHEUS_RETENTION_SIZE", "ALERTMANAGER_PORT", "COMPOSE_PROFILES",
+	"GONETMON_IMAGE", "GONETMON_VERSION", "GONETMON_CONFIG_DIR", "GRAFANA_ADDR", "GRAFANA_PORT", "GRAFANA_PASSWORD",
+	"PROMETHEUS_PORT", "PROMETHEUS_RETENTION_TIME", "PROMETHEUS_RETENTION_SIZE", "ALERTMANAGER_PORT", "COMPOSE_PROFILES",
 }
 
 // InContainer reports whether this is a container of Docker or Podman.

@@ -20,7 +20,8 @@ var mayBeEmpty = []string{
 	"gonetmon-groups/Internet/A", "gonetmon-groups/Internet/B", "gonetmon-groups/Internet by device/A",
 	"gonetmon-groups/Local network/A", "gonetmon-groups/Local network/B", "gonetmon-usage/Last month/A",
 	"gonetmon-self/DNS queries per minute/B",
-	"gonetmon-usage/Billing period/B", "gonetmon-usage/Data cap used/B", "gonetmon-usage/This month by device/E", // not on the first day
+	// Not on the first day.
+	"gonetmon-usage/Billing period/B", "gonetmon-usage/Data cap used/B", "gonetmon-usage/This month by device/E",
 }
 
 // Every query of every panel and variable, as Grafana sends it, succeeds on a real Prometheus that scrapes two real gonetmons

@@ -133,10 +133,12 @@ func TestQueries_Scenarios(t *testing.T) {
 		{"the projection has its share of the cap", "gonetmon-usage/Data cap used/B", "1m",
 			"ahead a 1500x10; cap a 1200x10; ahead b 9000x10",
 			600, 0, "{} 1.25"},
-		{"there is no cap", "gonetmon-usage/Data cap used/A", "1m", "period in 600x10; period out 300x10; end a 86400x10", 600, 0, "{} -1"},
-		{"there is a cap and gonetmon is down", "gonetmon-usage/Data cap used/A", "1m", "period in 600 stale; cap a 1200 stale; end a 9 stale",
-			600, 0, none},
-		{"days until the longest period ends", "gonetmon-usage/Billing period/C", "1m", "end a 86400x10; end b 130200x10", 600, 0, "{} 1.5"},
+		{"there is no cap", "gonetmon-usage/Data cap used/A", "1m",
+			"period in 600x10; period out 300x10; end a 86400x10", 600, 0, "{} -1"},
+		{"there is a cap and gonetmon is down", "gonetmon-usage/Data cap used/A", "1m",
+			"period in 600 stale; cap a 1200 stale; end a 9 stale", 600, 0, none},
+		{"days until the longest period ends", "gonetmon-usage/Billing period/C", "1m",
+			"end a 86400x10; end b 130200x10", 600, 0, "{} 1.5"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			text := "fuzzy_compare: true\nevaluation_interval: 1m\ntests:\n- interval: " + test.interval + "\n  input_series:\n"

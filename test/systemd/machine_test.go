@@ -1,5 +1,5 @@
-// Package systemd tests gonetmon's units and its Debian package with a real systemd. It boots systemd as the first process of its own
-// namespaces, with this machine's programs and what `make install` or the package installs, and changes nothing else.
+// Package systemd tests gonetmon's units and its Debian package with a real systemd. It boots systemd as the first process of
+// its own namespaces, with this machine's programs and what `make install` or the package installs, and changes nothing else.
 package systemd
 
 import (
@@ -28,7 +28,8 @@ type machine struct {
 	output  bytes.Buffer // of boot.sh
 }
 
-// boot boots a machine, which ends with the test. install puts files into a folder, whose etc and usr/local become those of the machine.
+// boot boots a machine, which ends with the test. install puts files into a folder, whose etc and usr/local become those of
+// the machine.
 func boot(t *testing.T, install func(destdir string)) *machine {
 	t.Helper()
 	if os.Getenv("TEST_SYSTEMD") != "1" {
