@@ -16,9 +16,10 @@ import (
 var mayBeEmpty = []string{
 	"gonetmon-home/New devices/A", "gonetmon-home/Internet today/B", "gonetmon-home/Who uses the internet/B",
 	"gonetmon-home/Who uses the internet/D", "gonetmon-home/Local network, by sender/B", // no others, no yesterday
-	"gonetmon-groups/Now/A", "gonetmon-groups/Now/B", "gonetmon-groups/Volume/A", "gonetmon-groups/Volume/B",
+	"gonetmon-groups/Now, and in this time range/A", "gonetmon-groups/Now, and in this time range/B",
+	"gonetmon-groups/Now, and in this time range/C", "gonetmon-groups/Now, and in this time range/D",
 	"gonetmon-groups/Internet/A", "gonetmon-groups/Internet/B", "gonetmon-groups/Internet by device/A",
-	"gonetmon-groups/Local network/A", "gonetmon-groups/Local network/B", "gonetmon-usage/Last month/A",
+	"gonetmon-usage/Last month/A",
 	"gonetmon-self/DNS queries per minute/B",
 	// Not on the first day.
 	"gonetmon-usage/Billing period/B", "gonetmon-usage/Data cap used/B", "gonetmon-usage/This month by device/E",

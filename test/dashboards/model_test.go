@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -51,6 +52,10 @@ type panel struct {
 			Mappings      any
 		}
 		Overrides []struct {
+			Matcher struct {
+				ID      string
+				Options any
+			}
 			Properties []struct {
 				ID    string
 				Value json.RawMessage
@@ -78,6 +83,19 @@ func (p *panel) overridden(property string) (all []json.RawMessage) {
 		}
 	}
 	return all
+}
+
+// unit returns the unit of the field with that name.
+func (p *panel) unit(field string) string {
+	unit := p.FieldConfig.Defaults.Unit
+	for _, o := range p.FieldConfig.Overrides {
+		for _, set := range o.Properties {
+			if o.Matcher.ID == "byName" && o.Matcher.Options == field && set.ID == "unit" {
+				unit = strings.Trim(string(set.Value), `"`)
+			}
+		}
+	}
+	return unit
 }
 
 // uids are part of links and of users' bookmarks.

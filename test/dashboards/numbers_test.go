@@ -87,10 +87,12 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		}
 	}
 	switch q.name() {
-	case "gonetmon-home/Internet now/A", "gonetmon-groups/Now/A", "gonetmon-groups/All devices, now/A", "gonetmon-device/Internet/A",
+	case "gonetmon-home/Internet now/A", "gonetmon-groups/Now, and in this time range/A", "gonetmon-groups/All devices, now/A",
+		"gonetmon-device/Internet/A",
 		"gonetmon-device/Internet now/A":
 		rate(inInternet)
-	case "gonetmon-home/Internet now/B", "gonetmon-groups/Now/B", "gonetmon-groups/All devices, now/B", "gonetmon-device/Internet/B",
+	case "gonetmon-home/Internet now/B", "gonetmon-groups/Now, and in this time range/B", "gonetmon-groups/All devices, now/B",
+		"gonetmon-device/Internet/B",
 		"gonetmon-device/Internet now/B":
 		rate(outInternet)
 	case "gonetmon-device/Local network/A":
@@ -105,9 +107,9 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		volume(inInternet)
 	case "gonetmon-device/Internet in this time range/B", "gonetmon-groups/All devices, in this time range/B":
 		volume(outInternet)
-	case "gonetmon-groups/Volume/A":
+	case "gonetmon-groups/Now, and in this time range/C":
 		volume(flow.internet)
-	case "gonetmon-groups/Volume/B":
+	case "gonetmon-groups/Now, and in this time range/D":
 		volume(lan)
 	case "gonetmon-home/Internet today/A":
 		volume(flow.internet)
@@ -134,16 +136,14 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		perDevice(inInternet, 8, 1.15)
 	case "gonetmon-groups/Internet/B":
 		perDevice(outInternet, 8, 1.15)
-	case "gonetmon-groups/Local network/A":
-		perDevice(func(f flow) float64 { return f.inLAN }, 8, 1.15)
-	case "gonetmon-groups/Local network/B":
-		perDevice(outLAN, 8, 1.15)
 	case "gonetmon-home/Internet by device/A", "gonetmon-home/Local network by device/A", "gonetmon-groups/Internet by device/A":
 		part := map[string]func(flow) float64{"Internet by device": flow.internet, "Local network by device": lan}[q.panel.Title]
 		perDevice(part, seconds, 1.05)
 		if !slices.IsSortedFunc(got, func(a, b series) int { return cmp.Compare(b.last(), a.last()) }) {
 			complain("not sorted by volume")
 		}
+	case "gonetmon-home/Devices/A":
+		perDevice(func(f flow) float64 { return f.internet() + lan(f) }, seconds, 1.05)
 	case "gonetmon-home/Devices/C":
 		perDevice(flow.internet, seconds, 1.05)
 	case "gonetmon-home/Devices/D":
@@ -223,7 +223,7 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 	}
 	for _, s := range got {
 		for _, v := range s.values {
-			unit := q.panel.FieldConfig.Defaults.Unit
+			unit := q.panel.unit(q.target.LegendFormat)
 			if v < 0 || unit == "percentunit" && v > 1.01 || unit == "bps" && v > 8*1.2*30*rounds*1500 {
 				complain("%v is %g in %s", s.labels, v, unit)
 			}
