@@ -16,8 +16,8 @@ import (
 var mayBeEmpty = []string{
 	"gonetmon-home/New devices/A", "gonetmon-home/Internet today/B", "gonetmon-home/Who uses the internet/B",
 	"gonetmon-home/Who uses the internet/D", "gonetmon-home/Local network, by sender/B", // no others, no yesterday
-	"gonetmon-groups/Now, and in this time range/A", "gonetmon-groups/Now, and in this time range/B",
-	"gonetmon-groups/Now, and in this time range/C", "gonetmon-groups/Now, and in this time range/D",
+	"gonetmon-groups/Now, and volume/A", "gonetmon-groups/Now, and volume/B",
+	"gonetmon-groups/Now, and volume/C", "gonetmon-groups/Now, and volume/D",
 	"gonetmon-groups/Internet/A", "gonetmon-groups/Internet/B", "gonetmon-groups/Internet by device/A",
 	"gonetmon-usage/Last month/A",
 	"gonetmon-self/DNS queries per minute/B",

@@ -87,11 +87,11 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		}
 	}
 	switch q.name() {
-	case "gonetmon-home/Internet now/A", "gonetmon-groups/Now, and in this time range/A", "gonetmon-groups/All devices, now/A",
+	case "gonetmon-home/Internet now/A", "gonetmon-groups/Now, and volume/A", "gonetmon-groups/All devices, now/A",
 		"gonetmon-device/Internet/A",
 		"gonetmon-device/Internet now/A":
 		rate(inInternet)
-	case "gonetmon-home/Internet now/B", "gonetmon-groups/Now, and in this time range/B", "gonetmon-groups/All devices, now/B",
+	case "gonetmon-home/Internet now/B", "gonetmon-groups/Now, and volume/B", "gonetmon-groups/All devices, now/B",
 		"gonetmon-device/Internet/B",
 		"gonetmon-device/Internet now/B":
 		rate(outInternet)
@@ -107,9 +107,9 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 		volume(inInternet)
 	case "gonetmon-device/Internet in this time range/B", "gonetmon-groups/All devices, in this time range/B":
 		volume(outInternet)
-	case "gonetmon-groups/Now, and in this time range/C":
+	case "gonetmon-groups/Now, and volume/C":
 		volume(flow.internet)
-	case "gonetmon-groups/Now, and in this time range/D":
+	case "gonetmon-groups/Now, and volume/D":
 		volume(lan)
 	case "gonetmon-home/Internet today/A":
 		volume(flow.internet)
