@@ -51,7 +51,7 @@ type engine struct {
 	env  []string
 }
 
-var composeBuild sync.Mutex // the first build fills the cache for the others
+var building sync.Mutex // the first build fills the cache for the others
 
 // newEngine starts an engine whose host has two interfaces: lan0 with an address and the default route, and mon0 with neither.
 func newEngine(t *testing.T) *engine {
@@ -84,8 +84,8 @@ func newEngine(t *testing.T) *engine {
 	for name := range strings.FieldsSeq(parts) {
 		run(t, ".", nil, "cp", "-r", filepath.Join(root, name), e.home)
 	}
-	composeBuild.Lock()
-	defer composeBuild.Unlock()
+	building.Lock()
+	defer building.Unlock()
 	run(t, ".", nil, "go", "build", "-o", filepath.Join(plugins, "docker-compose"), "github.com/docker/compose/v2/cmd")
 	return e
 }
@@ -171,6 +171,17 @@ func (e *engine) compose(args ...string) {
 	start := time.Now()
 	e.must("docker", append([]string{"compose"}, args...)...)
 	e.t.Logf("docker compose %s: %.1f s", strings.Join(args, " "), time.Since(start).Seconds())
+}
+
+// edit replaces a text in a file.
+func (e *engine) edit(name, before, after string) {
+	e.t.Helper()
+	name = filepath.Join(e.home, name)
+	b, err := os.ReadFile(name)
+	if err != nil || !strings.Contains(string(b), before) {
+		e.t.Fatalf("%s: no %q: %v", name, before, err)
+	}
+	write(e.t, name, strings.Replace(string(b), before, after, 1))
 }
 
 // dotenv writes .env.
@@ -263,7 +274,7 @@ func (e *engine) importImage(image, dir, goroot string, changes ...string) {
 }
 
 // importImages creates the images that the Dockerfiles name from what this machine has: Go with the modules of
-// go.mod, and Prometheus. Grafana and Alertmanager are a shell script with a health page.
+// go.mod, Prometheus and Alertmanager. Grafana is a shell script with a health page.
 func (e *engine) importImages() {
 	t := e.t
 	t.Helper()
@@ -286,38 +297,48 @@ func (e *engine) importImages() {
 		t.Fatalf("%s is not %s", binary, want)
 	}
 	common := []string{"chmod", "grep", "gzip", "id", "ls", "mkdir", "tar", "touch", "wget"}
-	prometheus := e.busyboxRoot("prometheus", append(common, "sed")...)
-	e.must("cp", binary, prometheus+"/bin/prometheus")
-	e.must("mkdir", prometheus+"/prometheus")
-	e.must("chown", "65534:65534", prometheus+"/prometheus")
-	e.importImage(image, prometheus, "", "ENV PATH=/bin", "USER nobody", "WORKDIR /prometheus", "VOLUME /prometheus",
-		`ENTRYPOINT ["/bin/prometheus"]`)
+	for service, program := range map[string]string{"prometheus": binary, "alertmanager": e.buildAlertmanager()} {
+		dir := e.busyboxRoot(service, append(common, "sed")...)
+		e.must("cp", program, dir+"/bin/"+service)
+		e.must("mkdir", dir+"/"+service)
+		e.must("chown", "65534:65534", dir+"/"+service)
+		e.importImage(base(t, service), dir, "", "ENV PATH=/bin", "USER nobody", "WORKDIR /"+service, "VOLUME /"+service,
+			`ENTRYPOINT ["/bin/`+service+`"]`)
+	}
 
 	// The entry point asks Grafana's program for a new password. The stand-in keeps it in its volume.
-	const grafana = `ls /etc/grafana/dashboards/home.json /etc/grafana/provisioning/datasources /etc/grafana/provisioning/dashboards
+	const script = `#!/bin/sh
+set -e
+ls /etc/grafana/dashboards/home.json /etc/grafana/provisioning/datasources /etc/grafana/provisioning/dashboards
 touch /var/lib/grafana/grafana.db
 mkdir -p /tmp/api && echo '{"database": "ok"}' >/tmp/api/health
 exec httpd -f -p "$GF_SERVER_HTTP_ADDR:$GF_SERVER_HTTP_PORT" -h /tmp
 `
-	const alertmanager = `mkdir -p /alertmanager/-
-touch /alertmanager/-/ready
-exec httpd -f -p "127.0.0.1:$ALERTMANAGER_PORT" -h /alertmanager
-`
-	standIns := map[string]string{"grafana": grafana, "alertmanager": alertmanager}
-	for service, script := range standIns {
-		dir := e.busyboxRoot(service, append(common, "cat", "tr", "head", "httpd")...)
-		user, data, program := "472:0", "/var/lib/grafana", "/run.sh"
-		if service == "alertmanager" {
-			user, data, program = "65534:65534", "/alertmanager", "/bin/alertmanager"
-		} else {
-			write(t, dir+"/bin/grafana", "#!/bin/sh\ncat >/var/lib/grafana/password\n")
-			e.must("chmod", "755", dir+"/bin/grafana")
-		}
-		write(t, dir+program, "#!/bin/sh\nset -e\necho \"$0 $*\"\n"+script)
-		e.must("chmod", "755", dir+program)
-		e.must("mkdir", "-p", dir+data)
-		e.must("chown", user, dir+data)
-		e.importImage(base(t, service), dir, "", "ENV PATH=/bin GF_PATHS_DATA=/var/lib/grafana GF_PATHS_HOME=/ GF_PATHS_CONFIG=/ini",
-			"USER "+user, `ENTRYPOINT ["`+program+`"]`)
-	}
+	grafana := e.busyboxRoot("grafana", append(common, "cat", "tr", "head", "httpd")...)
+	write(t, grafana+"/run.sh", script)
+	write(t, grafana+"/bin/grafana", "#!/bin/sh\ncat >/var/lib/grafana/password\n")
+	e.must("chmod", "755", grafana+"/run.sh", grafana+"/bin/grafana")
+	e.must("mkdir", "-p", grafana+"/var/lib/grafana")
+	e.must("chown", "472:0", grafana+"/var/lib/grafana")
+	e.importImage(base(t, "grafana"), grafana, "", "USER 472:0", `ENTRYPOINT ["/run.sh"]`,
+		"ENV PATH=/bin GF_PATHS_DATA=/var/lib/grafana GF_PATHS_HOME=/ GF_PATHS_CONFIG=/ini")
+}
+
+// buildAlertmanager builds the version that the Dockerfile names. The module embeds a user interface that it does not contain, so
+// this is a copy with an empty one.
+func (e *engine) buildAlertmanager() string {
+	t := e.t
+	t.Helper()
+	_, tag, _ := strings.Cut(base(t, "alertmanager"), ":")
+	module := "github.com/prometheus/alertmanager@" + tag
+	run(t, filepath.Join(root, "test/tools"), nil, "go", "mod", "download", module)
+	source := filepath.Join(e.dir, "source")
+	run(t, root, nil, "sh", "-c", `cp -r --no-preserve=mode "$(go env GOMODCACHE)/$0" "$1"`, module, source)
+	dist := filepath.Join(source, "ui/app/dist")
+	e.must("mkdir", dist)
+	write(t, dist+"/index.html", "")
+	building.Lock()
+	defer building.Unlock()
+	run(t, source, []string{"CGO_ENABLED=0"}, "go", "build", "-trimpath", "-o", "alertmanager", "./cmd/alertmanager")
+	return filepath.Join(source, "alertmanager")
 }
