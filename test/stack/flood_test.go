@@ -38,7 +38,10 @@ func forgedFrames() (all [][]byte) {
 // flood has one host forge far more addresses than GONETMON_MAX_HOSTS. Every service must stay up within its memory limit, and
 // every scrape must succeed.
 func (e *engine) flood() {
-	before := map[string]container{"gonetmon": e.container("gonetmon"), "prometheus": e.container("prometheus")}
+	before := map[string]container{}
+	for _, service := range []string{"gonetmon", "prometheus", "alertmanager"} {
+		before[service] = e.container(service)
+	}
 	begun := time.Now()
 	testnet.NewSender(e.lan, "mon1").SendAll(forgedFrames(), floodRate)
 	e.t.Logf("flood: %d addresses in %.1f s", forged, time.Since(begun).Seconds())
