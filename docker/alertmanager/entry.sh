@@ -6,6 +6,6 @@ require_free_port ALERTMANAGER_PORT "$ALERTMANAGER_PORT" 9193
 require_folder config/alertmanager /etc/alertmanager/own
 config=/etc/alertmanager/alertmanager.yml
 [ ! -e /etc/alertmanager/own/alertmanager.yml ] || config=/etc/alertmanager/own/alertmanager.yml
-# Without --cluster.listen-address it is a single instance.
+# It must remember what it has reported for the longest repeat_interval, 720h. Without --cluster.listen-address it is a single instance.
 exec alertmanager --config.file=$config --storage.path=/alertmanager --web.listen-address="127.0.0.1:$ALERTMANAGER_PORT" \
-	--cluster.listen-address= "$@"
+	--data.retention=720h --cluster.listen-address= "$@"

@@ -80,4 +80,7 @@ groups:
 		t.Errorf("no alert arrived within two minutes.\nPrometheus: %s\nAlertmanager: %s\n%s", prometheus, alertmanager,
 			e.must("docker", "compose", "logs", "--tail=20", "prometheus", "alertmanager"))
 	}
+	if log := e.must("docker", "compose", "logs", "alertmanager"); strings.Contains(log, "level=WARN") {
+		t.Errorf("Alertmanager warns: %s", log)
+	}
 }
