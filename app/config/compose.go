@@ -23,9 +23,9 @@ func InContainer() bool {
 	return false
 }
 
-// checkNames returns an error if a variable of the environment has a name that begins with GONETMON_ and is not known. In a
-// container the environment is .env and little else: there it is also an error if a name is almost that of a variable of
-// compose.yaml. Elsewhere such a name may be another program's. Kubernetes sets GRAFANA_PORT and the like for services.
+// checkNames returns an error if a variable of the environment has a name that begins with GONETMON_, in capitals or not, and is
+// not known. In a container the environment is .env and little else: there it is also an error if a name is almost that of a
+// variable of compose.yaml. Elsewhere such a name may be another program's. Kubernetes sets GRAFANA_PORT and the like for services.
 func checkNames(known []string, container bool) error {
 	all := slices.Concat(known, composeNames)
 	container = container && os.Getenv("KUBERNETES_SERVICE_HOST") == ""
@@ -34,21 +34,20 @@ func checkNames(known []string, container bool) error {
 		if slices.Contains(all, name) {
 			continue
 		}
-		meant := ""
-		if strings.HasPrefix(name, prefix+"_") {
-			meant = nearest(name, all)
-		} else if i := slices.IndexFunc(composeNames, func(c string) bool { return misspelled(name, c) }); container && i >= 0 {
+		meant, capitals := "", strings.ToUpper(name)
+		if strings.HasPrefix(capitals, prefix+"_") {
+			meant = nearest(capitals, all)
+		} else if i := slices.IndexFunc(composeNames, func(c string) bool { return misspelled(capitals, c) }); container && i >= 0 {
 			meant = composeNames[i]
 		}
 		if meant == "" {
 			continue
 		}
 		what := fmt.Sprintf("%s=%q", name, value)
-		if strings.Contains(meant, "PASSWORD") || strings.Contains(name, "PASS") {
+		if strings.Contains(meant, "PASSWORD") || strings.Contains(capitals, "PASS") {
 			what = name
 		}
-		return fmt.Errorf("%s: no such variable; did you mean %s? `gonetmon config` and docs/configuration.md list them all",
-			what, meant)
+		return fmt.Errorf("%s: no such variable; did you mean %s? docs/configuration.md lists them all", what, meant)
 	}
 	return nil
 }

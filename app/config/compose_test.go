@@ -27,6 +27,8 @@ func TestCheckNames(t *testing.T) {
 		{"COMPOSE_FILE=compose.yaml", none, none},
 		{"GRAFANA_TOKEN=x", none, none},
 		{"GRAFANA_PORT=3001", none, none},
+		{"grafana_port=3001", "GRAFANA_PORT", none},
+		{"gonetmon_port=8081", "GONETMON_PORT", "GONETMON_PORT"},
 		{"GONETMON_PASSWD=hush", "GONETMON_PASSWORD", "GONETMON_PASSWORD"},
 		{"GONETMON_INTERFAC=eth1", "GONETMON_INTERFACE", "GONETMON_INTERFACE"},
 	} {

@@ -103,8 +103,10 @@ func TestQueries_Scenarios(t *testing.T) {
 		{"current rate when one of two instances is down", download, "15s",
 			"up a 1x40; up b 0x40; bytes tv 0+1500x40", 600, 21600, "{} 800"},
 		{"active devices when one of two instances is down", active, "1m",
-			"up a 1x10; up b 1x4 0x6; last tv 500x10", 600, 300, "{} 1"},
-		{"active devices when gonetmon is down", active, "1m", "up a 1x9 0; last tv 500x9 stale", 600, 300, none},
+			"up a 1x10; up b 1x4 0x6; last tv 500x10; info tv 1x10", 600, 300, "{} 1"},
+		{"active devices when one has just got a name", active, "1m",
+			"up a 1x10; last 10.0.0.1 450x10; info 10.0.0.1 1x7 stale; last tv 500x10; info tv 1x10", 600, 300, "{} 1"},
+		{"active devices when gonetmon is down", active, "1m", "up a 1x9 0; last tv 500x9 stale; info tv 1x9 stale", 600, 300, none},
 		// What does not depend on the time range.
 		{"a device that was seen before the range", "gonetmon-device/Seen/A", "10m", "seen tv 100x12", 5 * day, 300, "{} 100000"},
 		{"a device that was first seen before a restart", "gonetmon-device/Seen/B", "10m",
