@@ -143,8 +143,8 @@ func aboutNarrow(name, why, parent string) notice.Notice {
 func aboutBroadcastsOnly(name string) notice.Notice {
 	return notice.Notice{
 		Text: name + " does not show the traffic of other machines: only this machine's own, and broadcasts and multicasts.",
-		Hint: "It is no mirror port. Plug it into the mirror port of a switch, or, on a router, listen to the interface of the LAN: " +
-			"docs/interfaces.md has a table.",
+		Hint: "It is no mirror port. Plug it into the mirror port of a switch, or, on a router, listen to the interface of the LAN. " +
+			"README explains how: See the whole LAN.",
 	}
 }
 

@@ -81,7 +81,7 @@ func remedy(reason string) string {
 	case strings.HasPrefix(reason, localnet.ReasonNoInterface):
 		return "gonetmon waits for it. Check the spelling of GONETMON_INTERFACE: ip link lists the interfaces."
 	case reason == localnet.ReasonDown:
-		return "Bring it up (ip link set … up), or let gonetmon do it: restart it with CAP_NET_ADMIN."
+		return "Bring it up (sudo ip link set … up), or restart gonetmon, which does so itself with CAP_NET_ADMIN, as in Docker."
 	case reason == localnet.ReasonNoCarrier:
 		return "Counting continues when the link is back."
 	case strings.HasPrefix(reason, capture.ReasonNotRead):

@@ -19,6 +19,7 @@ type dashboard struct {
 	SchemaVersion int
 	Links         []link
 	Templating    struct{ List []templateVar }
+	Annotations   struct{ List []annotation }
 	Panels        []panel
 
 	File string `json:"-"` // base name
@@ -27,6 +28,9 @@ type dashboard struct {
 type link struct{ URL string }
 
 type dataSource struct{ Type, UID string }
+
+// An annotation is a query for marks in charts.
+type annotation struct{ Name, Expr string }
 
 // A templateVar is a selector at the top of a dashboard.
 type templateVar struct {

@@ -66,7 +66,10 @@ func (d *dashboard) multi(name string) bool {
 	return slices.ContainsFunc(d.Templating.List, func(v templateVar) bool { return v.Name == name && (v.Multi || v.IncludeAll) })
 }
 
-// A query is the target of a panel, or a variable's.
+// marks stands for the panel of annotations.
+const marks = "Marks"
+
+// A query is the target of a panel, an annotation's or a variable's.
 type query struct {
 	dashboard *dashboard
 	panel     *panel // nil: a variable's
@@ -97,6 +100,9 @@ func (d *dashboard) queries(t *testing.T) (all []*query) {
 			}
 			all = append(all, &query{dashboard: d, variable: v, expr: m[1], label: m[2]})
 		}
+	}
+	for _, a := range d.Annotations.List {
+		all = append(all, &query{dashboard: d, panel: &panel{Title: marks}, target: &target{RefID: a.Name, Range: true}, expr: a.Expr})
 	}
 	for i := range d.Panels {
 		p := &d.Panels[i]

@@ -47,7 +47,7 @@ func TestQueries_Scenarios(t *testing.T) {
 	const newDevices, download = "gonetmon-home/New devices/A", "gonetmon-home/Internet now/A"
 	const health, active = "gonetmon-home/Is the counting right?/A", "gonetmon-home/Devices now/A"
 	const random = `{device="phone", mac="02:00:00:00:00:02"} `
-	const projected = "gonetmon-usage/This month/B"
+	const projected, restart = "gonetmon-usage/This month/B", "gonetmon-home/Marks/Restart"
 	// With an interval of ten minutes 144 samples are a day; _ is a missing one.
 	for _, test := range []struct {
 		name, query, interval, series string
@@ -129,6 +129,10 @@ func TestQueries_Scenarios(t *testing.T) {
 			10 * day, 10 * day, "{} 14976000000"},
 		{"a new device does not change the elapsed time", projected, "5m", "usage x _ 1000000x2879; usage new _x2878 1000000x1",
 			10 * day, 10 * day, "{} 8934200000"},
+
+		{"the first start has no mark", restart, "1m", "start a 100x10; built a 1x10", 600, 0, none},
+		{"a restart has a mark", restart, "1m", "start a 100x4 400x5; built a 1x10; start b 50x10; built b 1x10", 600, 0,
+			`{job="gonetmon", instance="a"} 400000`},
 
 		{"the data cap counts both directions", "gonetmon-usage/Data cap used/A", "1m", "period in 600x10; period out 300x10; cap a 1200x10",
 			600, 0, "{} 0.75"},
