@@ -227,6 +227,8 @@ func (l *lab) choices(variable string) (all []string) {
 		return []string{"gonetmon"}
 	case "instance":
 		return []string{l.instances[0].name, l.instances[1].name}
+	case "series":
+		return []string{"total"}
 	}
 	for device := range l.flows("") { // DNS names all devices from the start
 		all = append(all, device)

@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
@@ -111,18 +112,27 @@ func (c *checker) checkEach(q *query, choices map[string]choice, all map[string]
 
 func (c *checker) checkVariable(q *query, choices map[string]choice) {
 	w := c.window(q)
-	if q.label == "" { // what volumes are read from
-		choices["__range_s"] = values(fmt.Sprintf("%.0f", w.to.Sub(w.from).Seconds()))
-		got, err := c.lab.query(c.database, c.dashboard.interpolate(q.expr, choices), w, true)
-		if err != nil || len(got) != 1 || got[0].labels["series"] != "total" {
-			c.t.Errorf("%s: %v, %v", q.name(), got, err)
-		}
-		return
-	}
 	var got []string
-	err := c.lab.ask(c.database, "label/"+q.label+"/values", url.Values{"match[]": {c.dashboard.interpolate(q.expr, choices)},
-		"start": {fmt.Sprint(w.from.Unix())}, "end": {fmt.Sprint(w.to.Unix() + 1)}}, &got)
-	if want := c.lab.choices(q.variable.Name); err != nil || !slices.Equal(got, want) {
+	var err error
+	want := c.lab.choices(q.variable.Name)
+	if q.label == "" { // a result: what volumes are read from, or the devices, the busiest first
+		all := maps.Clone(choices)
+		all["__range_s"] = values(fmt.Sprintf("%.0f", w.to.Sub(w.from).Seconds()))
+		all["__range"] = values(all["__range_s"].values[0] + "s")
+		var result []series
+		result, err = c.lab.query(c.database, c.dashboard.interpolate(q.expr, all), w, true)
+		for _, s := range result {
+			got = append(got, s.labels[q.variable.Name])
+		}
+		if !slices.IsSortedFunc(result, func(a, b series) int { return cmp.Compare(b.last(), a.last()) }) {
+			c.t.Errorf("%s is not sorted: %v", q.name(), result)
+		}
+		slices.Sort(got)
+	} else {
+		err = c.lab.ask(c.database, "label/"+q.label+"/values", url.Values{"match[]": {c.dashboard.interpolate(q.expr, choices)},
+			"start": {fmt.Sprint(w.from.Unix())}, "end": {fmt.Sprint(w.to.Unix() + 1)}}, &got)
+	}
+	if err != nil || !slices.Equal(got, want) {
 		c.t.Errorf("%s: %q, %v, want %q", q.name(), got, err, want)
 	}
 }
