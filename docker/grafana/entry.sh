@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts Grafana. Anyone who can reach it can view the dashboards. Without a password nobody can log in. If other machines can reach
-# Grafana, a password is required, and a well-known one is rejected.
+# Starts Grafana. Without a password everyone who can reach it can view the dashboards, and nobody can log in. With one, Grafana asks
+# for it first. If other machines can reach Grafana, a password is required. A well-known one is rejected.
 set -eu
 . /require.sh
 case $GF_SERVER_HTTP_ADDR in
@@ -23,7 +23,8 @@ case $(printf %s "$GRAFANA_PASSWORD" | tr A-Z a-z) in
 			127.* | ::1 | localhost) ;;
 			*) refuse "other machines can reach Grafana, so set a password" ;;
 		esac
-		export GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION=true GF_AUTH_DISABLE_LOGIN_FORM=true GF_AUTH_BASIC_ENABLED=false ;;
+		export GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION=true GF_AUTH_DISABLE_LOGIN_FORM=true GF_AUTH_BASIC_ENABLED=false
+		export GF_AUTH_ANONYMOUS_ENABLED=true GF_AUTH_ANONYMOUS_ORG_ROLE=Viewer ;;
 	*)
 		export GF_SECURITY_ADMIN_PASSWORD="$GRAFANA_PASSWORD"
 		# Grafana takes the password of the environment only for a new account. In an older one it is changed here.

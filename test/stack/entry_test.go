@@ -183,6 +183,7 @@ func TestGrafanaEntryPoint_ChecksHost(t *testing.T) {
 	}
 }
 
+// Without a password everyone can look and nobody can log in; with one, nobody can look who does not log in.
 func TestGrafanaEntryPoint_RequiresPassword(t *testing.T) {
 	const noAccount = "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION=true"
 	tests := []struct {
@@ -220,6 +221,9 @@ func TestGrafanaEntryPoint_RequiresPassword(t *testing.T) {
 			passed := strings.Contains(out, "\nGRAFANA_PASSWORD")
 			if !ok || !strings.Contains(out, tt.want+"\n") || strings.Contains(out, tt.not) || passed {
 				t.Errorf("started %v with\n%swant %s and no %s", ok, out, tt.want, tt.not)
+			}
+			if looks := strings.Contains(out, "GF_AUTH_ANONYMOUS_ENABLED=true\n"); looks != (tt.want == noAccount) {
+				t.Errorf("started with\n%severyone can look: %v", out, looks)
 			}
 		})
 	}
