@@ -25,7 +25,7 @@ func TestNewcomer(t *testing.T) {
 	}
 	for _, tt := range []struct{ name, line, want string }{
 		{"WrongInterface", "GONETMON_INTERFACE=mon9",
-			"gonetmon is running unhealthy:\ngonetmon: http://127.0.0.1:8080/healthz?interfaces: 503 Service Unavailable: " +
+			"gonetmon is unhealthy:\ngonetmon: http://127.0.0.1:8080/healthz?interfaces: 503 Service Unavailable: " +
 				"GONETMON_INTERFACE: mon9: no such interface; those that exist: lan0, mon0\n"},
 		{"MisspelledVariable", "GRAFANA_PASWORD=hush",
 			"gonetmon: GRAFANA_PASWORD: no such variable; did you mean GRAFANA_PASSWORD?"},
