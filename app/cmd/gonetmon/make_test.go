@@ -10,7 +10,8 @@ import (
 	"gonetmon/test/testnet"
 )
 
-// docker stands in for a Docker with three containers. The state of two of them is in the environment; a restart corrects the last.
+// docker stands in for a Docker with three containers. The state of two of them is in the environment. A restart may correct the
+// last one.
 const docker = `#!/bin/sh
 case "$*" in
 "compose up -d") exit $UP ;;
@@ -95,6 +96,15 @@ func TestMakeUp_SaysWhatFailed(t *testing.T) {
 func TestMakeUp_RestartsWhatWaits(t *testing.T) {
 	said, err := makeUp(t, "", "UP=0", "GONETMON=running healthy", "GRAFANA=restarting", "CORRECTED=running healthy")
 	if err != nil || said != "" {
+		t.Errorf("%v, %q", err, said)
+	}
+}
+
+// A password that Docker Compose would change stops make up before it starts anything.
+func TestMakeUp_ChecksPasswords(t *testing.T) {
+	said, err := makeUp(t, "GRAFANA_PASSWORD=hush$word1", "UP=0", "GONETMON=exited", "GRAFANA=exited")
+	if err == nil || !strings.HasPrefix(said, "GRAFANA_PASSWORD, in .env: ") || strings.Count(said, "\n") != 1 ||
+		strings.Contains(said, "hush") {
 		t.Errorf("%v, %q", err, said)
 	}
 }
