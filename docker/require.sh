@@ -12,13 +12,16 @@ require_port() {
 	fi
 }
 
+# another_port PORT prints the next one.
+another_port() { if [ "$1" -lt 65535 ]; then echo $(($1 + 1)); else echo 65534; fi; }
+
 # require_free_port NAME VALUE EXAMPLE ends the script if a program listens on that port of 127.0.0.1 or of all addresses. In proc(5),
 # 0A is the state of a socket that listens, and addresses and ports are hexadecimal.
 require_free_port() {
 	require_port "$@"
 	any4=00000000 loopback4=0100007F any6=00000000000000000000000000000000 mapped=0000000000000000FFFF00000100007F
 	if grep -qE "^ *[0-9]+: ($any4|$loopback4|$any6|$mapped):$(printf %04X "$2") [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null; then
-		echo "$1=$2: another program uses this port; for example, in .env, $1=$3" >&2
+		echo "$1=$2: another program uses this port; for example, in .env, $1=$(another_port "$2")" >&2
 		exit 1
 	fi
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Fails if Grafana does not answer, or if its data source is a Prometheus that is not gonetmon's.
 set -eu
+. /require.sh
 case $GF_SERVER_HTTP_ADDR in
 	0.0.0.0) addr=127.0.0.1 ;;
 	::) addr=[::1] ;;
@@ -14,6 +15,6 @@ case $flags in
 	*'"web.page-title":"gonetmon"'*) ;;
 	*)
 		echo "PROMETHEUS_PORT: the program at $PROMETHEUS_URL is not gonetmon's Prometheus, so the dashboards show nothing;" \
-			"for example, in .env, PROMETHEUS_PORT=9191"
+			"for example, in .env, PROMETHEUS_PORT=$(another_port "${PROMETHEUS_URL##*:}")"
 		exit 1 ;;
 esac

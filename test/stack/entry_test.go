@@ -240,7 +240,7 @@ func TestEntryPoints_FindTakenPort(t *testing.T) {
 	}
 	for _, tt := range []struct{ name, tcp, tcp6, refused string }{
 		{"loopback", v4("0100007F:2382", "0A"), "",
-			"PROMETHEUS_PORT=9090: another program uses this port; for example, in .env, PROMETHEUS_PORT=9191\n"},
+			"PROMETHEUS_PORT=9090: another program uses this port; for example, in .env, PROMETHEUS_PORT=9091\n"},
 		{"all addresses", v4("00000000:2382", "0A"), "", "PROMETHEUS_PORT=9090: another program uses this port"},
 		{"all addresses, IPv6", "", v6("00000000000000000000000000000000:2382", "0A"),
 			"PROMETHEUS_PORT=9090: another program uses this port"},
@@ -261,12 +261,17 @@ func TestEntryPoints_FindTakenPort(t *testing.T) {
 			}
 		})
 	}
-	for service, name := range map[string]string{"grafana": "GRAFANA_PORT", "alertmanager": "ALERTMANAGER_PORT"} {
+	// The example is another port.
+	for _, tt := range []struct{ service, name, port, hex, example string }{
+		{"grafana", "GRAFANA_PORT", "3001", "0BB9", "3002"},
+		{"alertmanager", "ALERTMANAGER_PORT", "9193", "23E9", "9194"},
+		{"prometheus", "PROMETHEUS_PORT", "65535", "FFFF", "65534"},
+	} {
 		dir := t.TempDir()
-		write(t, filepath.Join(dir, "tcp"), head+v4("0100007F:2382", "0A"))
-		want := name + "=9090: another program uses this port; for example, in .env, " + name + "="
-		if out, ok := enter(t, service, dir, name+"=9090"); ok || !strings.HasPrefix(out, want) {
-			t.Errorf("%s: started %v, printed %q; want %q", service, ok, out, want)
+		write(t, filepath.Join(dir, "tcp"), head+v4("0100007F:"+tt.hex, "0A"))
+		want := tt.name + "=" + tt.port + ": another program uses this port; for example, in .env, " + tt.name + "=" + tt.example + "\n"
+		if out, ok := enter(t, tt.service, dir, tt.name+"="+tt.port); ok || out != want {
+			t.Errorf("%s: started %v, printed %q; want %q", tt.service, ok, out, want)
 		}
 	}
 }
@@ -323,5 +328,34 @@ func TestGrafanaEntryPoint_ChangesPassword(t *testing.T) {
 				t.Errorf("called %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// Grafana's health check asks what needs no login, and names a stranger in the place of Prometheus, with another port.
+func TestGrafanaHealth(t *testing.T) {
+	for _, tt := range []struct{ title, want string }{
+		{"gonetmon", ""},
+		{"Prometheus", "PROMETHEUS_PORT: the program at http://127.0.0.1:9191 is not gonetmon's Prometheus, so the dashboards show nothing; " +
+			"for example, in .env, PROMETHEUS_PORT=9192\n"},
+	} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "health.sh"),
+			strings.ReplaceAll(read(t, "docker/grafana/health.sh"), "/require.sh", filepath.Join(root, "docker/require.sh")))
+		write(t, filepath.Join(dir, "wget"), `#!/bin/sh
+case "$*" in
+*" http://127.0.0.1:3000/api/health") ;;
+*" http://127.0.0.1:9191/api/v1/status/flags") echo '{"web.page-title":"`+tt.title+`"}' ;;
+*) echo "unexpected: $*"; exit 1 ;;
+esac
+`)
+		if err := os.Chmod(filepath.Join(dir, "wget"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("sh", filepath.Join(dir, "health.sh"))
+		cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH"),
+			"GF_SERVER_HTTP_ADDR=127.0.0.1", "GF_SERVER_HTTP_PORT=3000", "PROMETHEUS_URL=http://127.0.0.1:9191"}
+		if out, err := cmd.CombinedOutput(); string(out) != tt.want || (err == nil) != (tt.want == "") {
+			t.Errorf("%s: %v, %q, want %q", tt.title, err, out, tt.want)
+		}
 	}
 }

@@ -53,14 +53,15 @@ func TestNewcomer(t *testing.T) {
 		})}
 		go func() { _ = server.Serve(foreign) }()
 		defer func() { _ = server.Close() }()
-		const taken = "PROMETHEUS_PORT=9090: another program uses this port; for example, in .env, PROMETHEUS_PORT=9191"
+		const taken = "PROMETHEUS_PORT=9090: another program uses this port; for example, in .env, PROMETHEUS_PORT=9091"
 		if out, err := e.try("make", "up"); err == nil || !strings.Contains(out, taken) {
 			e.t.Errorf("%v, no %q in:\n%s", err, taken, out)
 		}
 		e.eventually("Grafana says that its source is a stranger", func() (string, bool) {
 			all := e.container("grafana").State.Health.Log
 			return fmt.Sprint(all), len(all) > 0 && strings.HasPrefix(all[len(all)-1].Output,
-				"PROMETHEUS_PORT: the program at http://127.0.0.1:9090 is not gonetmon's Prometheus, so the dashboards show nothing")
+				"PROMETHEUS_PORT: the program at http://127.0.0.1:9090 is not gonetmon's Prometheus, so the dashboards show nothing; "+
+					"for example, in .env, PROMETHEUS_PORT=9091")
 		})
 	})
 	e.step("Corrected", func() {
