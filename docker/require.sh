@@ -12,6 +12,14 @@ require_port() {
 	fi
 }
 
+# require_form NAME VALUE PATTERN WHAT EXAMPLE ends the script if VALUE does not match the extended regular expression.
+require_form() {
+	if ! printf %s "$2" | grep -qxE "$3"; then
+		echo "$1=$2: is not $4; for example $1=$5" >&2
+		exit 1
+	fi
+}
+
 # another_port PORT prints the next one.
 another_port() { if [ "$1" -lt 65535 ]; then echo $(($1 + 1)); else echo 65534; fi; }
 

@@ -7,6 +7,10 @@ set -eu
 require_port GONETMON_PORT "$GONETMON_PORT" 8081
 require_port ALERTMANAGER_PORT "$ALERTMANAGER_PORT" 9193
 require_free_port PROMETHEUS_PORT "$PROMETHEUS_PORT" 9191
+# What Prometheus accepts, which prints all its flags otherwise. It cannot count more than 292 years.
+time='([12]?[0-9]?[0-9]y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?' number='[0-9]+([.][0-9]+)?'
+require_form PROMETHEUS_RETENTION_TIME "$RETENTION_TIME" "0|$time" "a duration" 1y
+require_form PROMETHEUS_RETENTION_SIZE "$RETENTION_SIZE" "0|($number[KMGTPE]?B)+|($number([KMGTPE]i)?B)+" "a size" 4GB
 require_folder config/prometheus /etc/prometheus/own
 
 config=/etc/prometheus/prometheus.yml

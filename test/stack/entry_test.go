@@ -109,6 +109,29 @@ func TestPrometheusEntryPoint_SetsPorts(t *testing.T) {
 	}
 }
 
+// A limit that Prometheus would refuse stops the container with one line. Empty ones are the default.
+func TestPrometheusEntryPoint_ChecksRetention(t *testing.T) {
+	for _, tt := range []struct {
+		name, example string
+		good, bad     []string
+	}{
+		{"PROMETHEUS_RETENTION_TIME", "is not a duration; for example PROMETHEUS_RETENTION_TIME=1y",
+			[]string{"", "0", "0d", "1y", "30d", "1y6w", "90m", "5ms", "1w2d3h4m5s6ms", "292y"},
+			[]string{"1 year", "30", "1Y", "1.5d", "-1d", "1d1y", "1y1y", "1000y", "forever"}},
+		{"PROMETHEUS_RETENTION_SIZE", "is not a size; for example PROMETHEUS_RETENTION_SIZE=4GB",
+			[]string{"", "0", "0B", "4GB", "512MB", "1KB", "1.5GB", "4GiB", "1GB512MB", "1TB", "1PB", "7EB"},
+			[]string{"4 GB", "4G", "4gb", "4kB", "1024", "GB", "1.5.2GB", "1GiB512MB", "-1GB", "unlimited"}},
+	} {
+		for _, value := range append(tt.good, tt.bad...) {
+			out, ok := enter(t, "prometheus", t.TempDir(), tt.name+"='"+value+"'")
+			refused := !ok && out == tt.name+"="+value+": "+tt.example+"\n"
+			if slices.Contains(tt.bad, value) != refused || ok == refused {
+				t.Errorf("%s=%s: started %v, printed %q", tt.name, value, ok, out)
+			}
+		}
+	}
+}
+
 // Prometheus gets gonetmon's password in a file that only it can read, whatever characters it has, and speaks TLS where gonetmon
 // does.
 func TestPrometheusEntryPoint_PassesAccess(t *testing.T) {
@@ -335,8 +358,8 @@ func TestGrafanaEntryPoint_ChangesPassword(t *testing.T) {
 func TestGrafanaHealth(t *testing.T) {
 	for _, tt := range []struct{ title, want string }{
 		{"gonetmon", ""},
-		{"Prometheus", "PROMETHEUS_PORT: the program at http://127.0.0.1:9191 is not gonetmon's Prometheus, so the dashboards show nothing; " +
-			"for example, in .env, PROMETHEUS_PORT=9192\n"},
+		{"Prometheus", "PROMETHEUS_PORT: the program at http://127.0.0.1:9191 is not gonetmon's Prometheus, " +
+			"so the dashboards show nothing; for example, in .env, PROMETHEUS_PORT=9192\n"},
 	} {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, "health.sh"),
