@@ -39,6 +39,15 @@ func TestNewcomer(t *testing.T) {
 			}
 		})
 	}
+	e.step("CorrectedFile", func() {
+		e.dotenv("GONETMON_NAMES_FILE=/etc/gonetmon/hosts")
+		out, err := e.try("make", "up")
+		if err == nil || strings.Count(out, "gonetmon: GONETMON_NAMES_FILE=/etc/gonetmon/hosts: ") != 1 {
+			e.t.Errorf("%v, not the lines of one start in:\n%s", err, out)
+		}
+		write(e.t, filepath.Join(e.home, "config/gonetmon/hosts"), "192.168.2.9 printer\n")
+		e.must("make", "up")
+	})
 	e.step("TakenPort", func() {
 		e.dotenv("GONETMON_INTERFACE=mon0")
 		e.must("docker", "compose", "down")
