@@ -199,8 +199,9 @@ func TestStack(t *testing.T) {
 		const tar = "docker compose --progress quiet run --rm -T --no-deps --entrypoint tar prometheus "
 		e.compose("stop", "prometheus")
 		e.must("sh", "-c", tar+backup)
-		e.compose("rm", "-f", "prometheus")
-		e.must("docker", "volume", "rm", "gonetmon_prometheus")
+		e.compose("up", "-d", "--wait")
+		e.compose("rm", "-sf", "prometheus")
+		e.must("docker", "volume", "rm", "-f", "gonetmon_prometheus")
 		e.must("sh", "-c", tar+restore)
 		e.compose("up", "-d", "--wait")
 		if after := first(); after != before {
