@@ -31,7 +31,7 @@ run: build ## build and run it as root, with the variables of .env if there is o
 	if [ "$$(id -u)" = 0 ]; then exec ./bin/gonetmon; else echo "sudo, for the privilege to capture:"; exec sudo -E ./bin/gonetmon; fi
 
 up: ## docker compose up -d, and wait until all containers are healthy; if one is not, print why
-	@docker/check.sh && docker compose up -d && docker/wait.sh
+	@docker/check-env.sh && docker compose up -d && docker/wait.sh
 
 down: ## stop the containers, Alertmanager too; the data of Prometheus and Grafana stays
 	docker compose --profile alerts down

@@ -25,7 +25,8 @@ func InContainer() bool {
 
 // checkNames returns an error if a variable of the environment has a name that begins with GONETMON_, in capitals or not, and is
 // not known. In a container the environment is .env and little else: there it is also an error if a name is almost that of a
-// variable of compose.yaml. Elsewhere such a name may be another program's. Kubernetes sets GRAFANA_PORT and the like for services.
+// variable of compose.yaml. Elsewhere such a name may be another program's. Kubernetes sets GRAFANA_PORT and the like for
+// services.
 func checkNames(known []string, container bool) error {
 	all := slices.Concat(known, composeNames)
 	container = container && os.Getenv("KUBERNETES_SERVICE_HOST") == ""

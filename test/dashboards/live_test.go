@@ -20,8 +20,7 @@ var mayBeEmpty = []string{
 	"gonetmon-groups/Now, and volume/A", "gonetmon-groups/Now, and volume/B",
 	"gonetmon-groups/Now, and volume/C", "gonetmon-groups/Now, and volume/D",
 	"gonetmon-groups/Internet/A", "gonetmon-groups/Internet/B", "gonetmon-groups/Internet by device/A",
-	"gonetmon-usage/Last month/A",
-	"gonetmon-self/DNS queries per minute/B",
+	"gonetmon-usage/Last month/A", "gonetmon-self/DNS queries per minute/B",
 	// Not on the first day.
 	"gonetmon-usage/Billing period/B", "gonetmon-usage/Data cap used/B", "gonetmon-usage/This month by device/E",
 }

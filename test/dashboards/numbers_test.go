@@ -88,12 +88,10 @@ func (c *checker) wrong(q *query, w window, choices map[string]choice, got []ser
 	}
 	switch q.name() {
 	case "gonetmon-home/Internet now/A", "gonetmon-groups/Now, and volume/A", "gonetmon-groups/All devices, now/A",
-		"gonetmon-device/Internet/A",
-		"gonetmon-device/Internet now/A":
+		"gonetmon-device/Internet/A", "gonetmon-device/Internet now/A":
 		rate(inInternet)
 	case "gonetmon-home/Internet now/B", "gonetmon-groups/Now, and volume/B", "gonetmon-groups/All devices, now/B",
-		"gonetmon-device/Internet/B",
-		"gonetmon-device/Internet now/B":
+		"gonetmon-device/Internet/B", "gonetmon-device/Internet now/B":
 		rate(outInternet)
 	case "gonetmon-device/Local network/A":
 		rate(func(f flow) float64 { return f.inLAN })

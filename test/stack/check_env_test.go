@@ -9,10 +9,10 @@ import (
 	"github.com/compose-spec/compose-go/v2/dotenv"
 )
 
-// check.sh refuses exactly the passwords that Docker Compose changes by the value of a variable. It names them, and does not
+// check-env.sh refuses exactly the passwords that Docker Compose changes by the value of a variable. It names them, and does not
 // print them.
-func TestCheck_FindsDollarInPassword(t *testing.T) {
-	script, err := filepath.Abs(filepath.Join(root, "docker/check.sh"))
+func TestCheckEnv_FindsDollarInPassword(t *testing.T) {
+	script, err := filepath.Abs(filepath.Join(root, "docker/check-env.sh"))
 	if err != nil {
 		t.Fatal(err)
 	}
