@@ -190,8 +190,8 @@ func syncFolder(dir string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// stamp is the time as part of a file's name.
-func stamp() string { return time.Now().UTC().Format("20060102T150405.000Z") }
+// stamp is the time as part of a file's name. Files that are set aside one right after the other have different ones.
+func stamp() string { return time.Now().UTC().Format("20060102T150405.000000000Z") }
 
 // guard calls f. It turns a panic, and a fault while f reads the mapped file, into an error of type damage: pages of a failing
 // disk cannot be read.
